@@ -1,0 +1,38 @@
+/** What both sides of the house say about an ESP security association: the engines make it, the dataplane runs it. */
+import type { Bytes } from '../bytes/bytes.ts';
+import type { EspSuite } from '../crypto/algorithms.ts';
+import type { Endpoint, Prefix } from '../net/address.ts';
+
+export interface EspKeys {
+  /** The cipher's key, without GCM's salt. */
+  readonly encryption: Bytes;
+  /** 4 bytes with GCM, else empty. */
+  readonly salt: Bytes;
+  /** As long as the integrity hash's output (RFC 2404, 4868); empty with GCM. */
+  readonly integrity: Bytes;
+}
+
+/** How ESP crosses the network. */
+export type EspCarrier = 'esp' | 'nat-t' | 'cisco-udp';
+
+export interface EspPath {
+  readonly carrier: EspCarrier;
+  /** Port 0 with native ESP. */
+  readonly local: Endpoint;
+  /** Port 0 with native ESP; also 0 while cisco-udp waits for the peer's first authenticated packet. */
+  readonly remote: Endpoint;
+}
+
+/** One direction of an SA pair, tunnel mode. Remote is the peer's side, local ours, whichever the direction. */
+export interface EspSa {
+  readonly direction: 'in' | 'out';
+  /** Inbound ours and unique in the process, outbound the peer's choice. 256 to 2^32-1 (RFC 4303 section 2.1). */
+  readonly spi: number;
+  readonly sessionId: number;
+  readonly suite: EspSuite;
+  readonly keys: EspKeys;
+  readonly localSelector: Prefix;
+  readonly remoteSelector: Prefix;
+  /** Bytes after which the dataplane asks for a rekey, once; absent: never by volume. */
+  readonly softBytes?: number;
+}

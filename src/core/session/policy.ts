@@ -1,0 +1,39 @@
+/** What the administrator allows: the checked configuration as the sessions need it. */
+import type { Bytes } from '../bytes/bytes.ts';
+import type { IpAddress, Prefix } from '../net/address.ts';
+
+/** A group of remote users who share a secret and what they are given. */
+export interface GroupPolicy {
+  /** As the client names it; undefined for clients that name none (the top-level `psk`). */
+  readonly name: string | undefined;
+  readonly psk: Bytes;
+  readonly pool: Prefix;
+  readonly dns: readonly IpAddress[];
+  readonly domain: string | undefined;
+  /** Split tunnel; undefined: everything goes through the tunnel. */
+  readonly routes: readonly Prefix[] | undefined;
+  readonly banner: string | undefined;
+  /** Names that may log in through this group; undefined: every user. */
+  readonly users: readonly string[] | undefined;
+  readonly maxSessions: number | undefined;
+}
+
+/** A peer that may have a tunnel without a user, known by the identity it proves with its own secret. */
+export interface PeerPolicy {
+  /** An address or a name, as its ID payload carries it. */
+  readonly id: string;
+  readonly psk: Bytes;
+  /** The network behind it. */
+  readonly inner: Prefix;
+}
+
+export interface GatewayPolicy {
+  readonly groups: readonly GroupPolicy[];
+  readonly peers: readonly PeerPolicy[];
+  /** UDP port of Cisco IPsec over UDP; undefined: off. */
+  readonly ciscoUdpPort: number | undefined;
+  readonly natT: boolean;
+  readonly nativeEsp: boolean;
+  /** Lets modp1024, modp1536, 3DES and MD5 in. */
+  readonly legacy: boolean;
+}

@@ -1,0 +1,80 @@
+/**
+ * The bulk path as the programs see it: a worker with its sockets and its TUN, told what to do in small typed calls.
+ * Everything here is called from the main thread and returns at once.
+ */
+import type { EspPath, EspSa } from '../core/esp/sa.ts';
+import type { Endpoint, IpAddress, Prefix } from '../core/net/address.ts';
+
+/** How an IKE datagram travels: on the IKE port as it is, or on the NAT-T port behind a non-ESP marker. */
+export interface IkePath {
+  readonly carrier: 'udp' | 'nat-t';
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+}
+
+export interface DataplaneOptions {
+  /** Undefined: all addresses, IPv4 and IPv6. Answers leave from the address that was asked. */
+  readonly listen: readonly IpAddress[] | undefined;
+  /** 500, unless a test says otherwise. */
+  readonly ikePort: number;
+  /** 4500. Undefined: no NAT-T. */
+  readonly natTPort: number | undefined;
+  readonly ciscoUdpPort: number | undefined;
+  /** Open a raw socket for IP protocol 50. */
+  readonly nativeEsp: boolean;
+  readonly tun: {
+    readonly name: string;
+    /** Our own address inside, with the prefix length of its network. */
+    readonly address: IpAddress;
+    /** Routed into the TUN. */
+    readonly routes: readonly Prefix[];
+    readonly mtu: number;
+  };
+  /** Whether one session's packets may be sent straight to another session. */
+  readonly clientToClient: boolean;
+}
+
+/** Cumulative, since the session was opened. Read from shared memory: the worker is not disturbed. */
+export interface SessionCounters {
+  readonly packetsIn: number;
+  /** Inner bytes, as the client's interface counts them. */
+  readonly bytesIn: number;
+  readonly packetsOut: number;
+  readonly bytesOut: number;
+  /** Milliseconds of performance.now() of the main thread's time origin at the last authentic inbound packet; 0: none yet. */
+  readonly lastInbound: number;
+}
+
+export interface DataplaneEvents {
+  /** An IKE message without its marker; `message` is the receiver's to keep. */
+  onIke(path: IkePath, message: Uint8Array): void;
+  /** An authentic packet came from elsewhere than the session's path says; the dataplane already sends there. */
+  onPathChange(sessionId: number, path: EspPath): void;
+  /** An outbound SA nears its volume or the end of its sequence numbers; once per SA. */
+  onRekeyNeeded(sessionId: number, spi: number): void;
+  /** The first authentic packet on an inbound SA: the peer uses it. */
+  onFirstPacket(sessionId: number, spi: number): void;
+  /** ESP for an SPI that we don't know; at most ten a second. */
+  onUnknownSpi(path: EspPath, spi: number): void;
+  /** The worker can't go on; the gateway ends. */
+  onFailure(error: Error): void;
+}
+
+export interface Dataplane {
+  sendIke(path: IkePath, message: Uint8Array): void;
+  /** `inner`: what the peer may send from. Throws when `id` is open. */
+  openSession(id: number, inner: Prefix, path: EspPath): void;
+  /** Where ESP for this session goes from now on. */
+  movePath(id: number, path: EspPath): void;
+  /** An outbound SA at once takes over from the older ones whose local selector it shares. Keys are copied. */
+  installSa(sa: EspSa): void;
+  /** Wipes the keys. Unknown: nothing happens. */
+  removeSa(sessionId: number, direction: 'in' | 'out', spi: number): void;
+  /** Removes the session and its SAs. */
+  closeSession(id: number): void;
+  sessionCounters(id: number): SessionCounters;
+  /** Drops by reason and totals, cumulative: `drop_replay`, `ike_in`, `esp_in` ... */
+  counters(): Readonly<Record<string, number>>;
+  /** Ends the worker, closes the sockets and takes the TUN down. */
+  close(): Promise<void>;
+}
