@@ -41,11 +41,6 @@ export class Writer {
     return this;
   }
 
-  patchU8(at: number, value: number): this {
-    this.#buffer[at] = value;
-    return this;
-  }
-
   /** A copy of what was written. */
   finish(): Uint8Array<ArrayBuffer> {
     return this.#buffer.slice(0, this.#length);
