@@ -186,9 +186,10 @@ export const ConfigurationAttribute = {
 
 /** The value of a numeric attribute, basic or of up to six bytes; undefined when it is no number. */
 export function attributeNumber(attribute: Attribute | undefined): number | undefined {
-  if (attribute === undefined || typeof attribute.value === 'number') return attribute?.value;
-  if (attribute.value.length === 0 || attribute.value.length > 6) return undefined;
-  return attribute.value.reduce((sum, byte) => sum * 256 + byte, 0);
+  if (attribute === undefined) return undefined;
+  const { value } = attribute;
+  if (typeof value === 'number') return value;
+  return value.length >= 1 && value.length <= 6 ? value.reduce((sum, byte) => sum * 256 + byte, 0) : undefined;
 }
 
 /** A basic attribute holds 16 bits; a greater number goes out as four bytes. */
