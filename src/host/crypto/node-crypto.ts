@@ -1,0 +1,75 @@
+/** The `CryptoProvider` of this process, on node:crypto. */
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, hash, randomFillSync } from 'node:crypto';
+import { type Bytes, concat, EMPTY } from '../../core/bytes/bytes.ts';
+import { type CbcCipher, GCM_TAG_LENGTH } from '../../core/crypto/algorithms.ts';
+import type { CryptoProvider } from '../../core/crypto/provider.ts';
+import { generateDh } from './dh.ts';
+import { plain } from './plain.ts';
+
+export const nodeCrypto: CryptoProvider = {
+  random(length) {
+    return randomFillSync(new Uint8Array(length));
+  },
+
+  hash(name, ...parts) {
+    return plain(hash(name, join(parts), 'buffer'));
+  },
+
+  hmac(name, key, ...parts) {
+    return plain(createHmac(name, keyObject(key)).update(join(parts)).digest());
+  },
+
+  cbcEncrypt(cipher, key, iv, data) {
+    const context = createCipheriv(cbcName(cipher, key), keyObject(key), iv).setAutoPadding(false);
+    const ciphertext = context.update(data);
+    context.final();
+    return plain(ciphertext);
+  },
+
+  cbcDecrypt(cipher, key, iv, data) {
+    const context = createDecipheriv(cbcName(cipher, key), keyObject(key), iv).setAutoPadding(false);
+    const plaintext = context.update(data);
+    context.final();
+    return plain(plaintext);
+  },
+
+  gcmSeal(key, nonce, aad, plaintext) {
+    const context = createCipheriv(gcmName(key), keyObject(key), nonce, { authTagLength: GCM_TAG_LENGTH });
+    const ciphertext = context.setAAD(aad).update(plaintext);
+    context.final();
+    return concat(ciphertext, context.getAuthTag());
+  },
+
+  gcmOpen(key, nonce, aad, ciphertext) {
+    if (ciphertext.length < GCM_TAG_LENGTH) return undefined;
+    const tagAt = ciphertext.length - GCM_TAG_LENGTH;
+    const context = createDecipheriv(gcmName(key), keyObject(key), nonce, { authTagLength: GCM_TAG_LENGTH });
+    context.setAuthTag(ciphertext.subarray(tagAt));
+    const plaintext = context.setAAD(aad).update(ciphertext.subarray(0, tagAt));
+    try {
+      context.final();
+    } catch {
+      return undefined;
+    }
+    return plain(plaintext);
+  },
+
+  generateDh,
+};
+
+/** A KeyObject: given the raw bytes, Node 24 takes 7 to 20 microseconds longer for each HMAC or cipher. */
+function keyObject(key: Bytes) {
+  return createSecretKey(key);
+}
+
+function join(parts: readonly Bytes[]): Bytes {
+  return parts.length === 1 ? parts[0]! : parts.length === 0 ? EMPTY : concat(...parts);
+}
+
+function cbcName(cipher: CbcCipher, key: Bytes): string {
+  return cipher === '3des-cbc' ? 'des-ede3-cbc' : `aes-${key.length * 8}-cbc`;
+}
+
+function gcmName(key: Bytes) {
+  return `aes-${key.length * 8}-gcm` as 'aes-128-gcm';
+}
