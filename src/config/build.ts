@@ -1,0 +1,145 @@
+/** From settings, each right by itself, to a configuration that is right as a whole. */
+import { isAbsolute, resolve } from 'node:path';
+import { parsePrefix } from '../core/net/address.ts';
+import type { GatewayPolicy, GroupPolicy, PeerPolicy } from '../core/session/policy.ts';
+import type { Located } from './checks.ts';
+import { DEFAULTS, type GatewayConfig, type Given } from './config.ts';
+import { checkNetworks } from './networks.ts';
+import type { Report } from './report.ts';
+import type { GatewaySettings, GivenSettings, GroupSettings, PeerSettings } from './schema.ts';
+import { type ReadSecretFile, resolvePsk } from './secrets.ts';
+
+export interface Surroundings {
+  /** Undefined: the embedded default. */
+  readonly file: string | undefined;
+  /** Relative paths start here. */
+  readonly folder: string;
+  readonly readSecret: ReadSecretFile;
+}
+
+export function buildConfig(settings: GatewaySettings, around: Surroundings, report: Report): GatewayConfig {
+  const given = buildGiven(settings, { pool: parsePrefix(DEFAULTS.pool)!, dns: [], ...NOTHING_GIVEN });
+  const policy = buildPolicy(settings, given, around, report);
+  checkNetworks(settings, given.pool, report);
+  const { log = {}, lifetimes = {} } = settings;
+  return {
+    file: around.file,
+    state: absolute(settings.state ?? DEFAULTS.state, around),
+    listen: buildListen(settings, report),
+    ports: buildPorts(settings, policy, report),
+    tun: settings.tun ?? DEFAULTS.tun,
+    mtu: settings.mtu ?? DEFAULTS.mtu,
+    given,
+    policy,
+    lifetimes: {
+      phase1Seconds: lifetimes.phase1 ?? DEFAULTS.phase1Seconds,
+      phase2Seconds: lifetimes.phase2 ?? DEFAULTS.phase2Seconds,
+      phase2Kilobytes: lifetimes.phase2_kilobytes,
+    },
+    dpd: buildDpd(settings, report),
+    nat: settings.nat ? 'required' : 'off',
+    clientToClient: settings.client_to_client ?? false,
+    keylog: settings.keylog === undefined ? undefined : absolute(settings.keylog, around),
+    log: { level: log.level ?? DEFAULTS.logLevel, format: log.format ?? DEFAULTS.logFormat },
+  };
+}
+
+const NOTHING_GIVEN = { domain: undefined, routes: undefined, banner: undefined };
+
+function absolute(path: string, around: Surroundings): string {
+  return isAbsolute(path) ? path : resolve(around.folder, path);
+}
+
+function buildGiven(settings: GivenSettings, otherwise: Given): Given {
+  return {
+    pool: settings.pool?.value ?? otherwise.pool,
+    dns: settings.dns ?? otherwise.dns,
+    domain: settings.domain ?? otherwise.domain,
+    routes: settings.routes ?? otherwise.routes,
+    banner: settings.banner ?? otherwise.banner,
+  };
+}
+
+function buildPolicy(settings: GatewaySettings, given: Given, around: Surroundings, report: Report): GatewayPolicy {
+  const read: ReadSecretFile = (path) => around.readSecret(absolute(path, around));
+  const groups = [...(settings.groups?.value ?? [])].map(([name, group]) =>
+    buildGroup(name, group, given, read, report),
+  );
+  const psk = resolvePsk(settings, read, report);
+  const nameless: GroupPolicy[] = psk
+    ? [{ ...given, name: undefined, psk, users: undefined, maxSessions: undefined }]
+    : [];
+  const carriers = settings.carriers?.value ?? {};
+  const policy = {
+    groups: [...groups.filter((group) => group !== undefined), ...nameless],
+    peers: (settings.peers ?? []).map((peer) => buildPeer(peer, read, report)).filter((peer) => peer !== undefined),
+    ciscoUdpPort: ciscoUdpPort(carriers['cisco-udp']?.value ?? true),
+    natT: carriers['nat-t'] ?? true,
+    nativeEsp: carriers.esp ?? true,
+    legacy: settings.legacy ?? false,
+  };
+  if (!policy.natT && !policy.nativeEsp && policy.ciscoUdpPort === undefined) {
+    report.error(settings.carriers!.item, 'every carrier is off, so no packet could pass', 'leave one on');
+  }
+  return policy;
+}
+
+function ciscoUdpPort(setting: number | boolean): number | undefined {
+  if (typeof setting === 'number') return setting;
+  return setting ? DEFAULTS.ciscoUdpPort : undefined;
+}
+
+function buildGroup(
+  name: string,
+  { value, item }: Located<GroupSettings>,
+  given: Given,
+  read: ReadSecretFile,
+  report: Report,
+): GroupPolicy | undefined {
+  if (value.users?.value.length === 0)
+    report.warning(value.users.item, 'is empty, so nobody can log in through this group');
+  const psk = resolvePsk(value, read, report, item);
+  return psk && { ...buildGiven(value, given), name, psk, users: value.users?.value, maxSessions: value.max_sessions };
+}
+
+function buildPeer(
+  { value, item }: Located<PeerSettings>,
+  read: ReadSecretFile,
+  report: Report,
+): PeerPolicy | undefined {
+  const { id, inner } = value;
+  const psk = resolvePsk(value, read, report, item);
+  if (!id && !report.failedAt(`${item.path}.id`))
+    report.error(item, 'has no id', 'name the address or the name it proves');
+  if (!inner && !report.failedAt(`${item.path}.inner`))
+    report.error(item, 'has no inner', 'name the network behind it');
+  return psk && id && inner && { id: id.value, psk, inner: inner.value };
+}
+
+function buildListen(settings: GatewaySettings, report: Report): GatewayConfig['listen'] {
+  const { listen } = settings;
+  if (!listen) return undefined;
+  if (listen.value.length === 0 && !report.failedAt(listen.item.path)) {
+    report.error(listen.item, 'is empty', 'leave it out to listen on all addresses');
+  }
+  return listen.value;
+}
+
+function buildPorts(settings: GatewaySettings, policy: GatewayPolicy, report: Report): GatewayConfig['ports'] {
+  const { ike, 'nat-t': natT } = settings.ports?.value ?? {};
+  const ports = { ike: ike?.value ?? DEFAULTS.ikePort, natT: natT?.value ?? DEFAULTS.natTPort };
+  const item = natT?.item ?? ike?.item;
+  if (item && ports.ike === ports.natT) report.error(item, 'ike and nat-t are the same port');
+  const cisco = policy.ciscoUdpPort;
+  if (cisco !== undefined && (cisco === ports.ike || cisco === ports.natT)) {
+    const at = settings.carriers?.value['cisco-udp']?.item ?? item!;
+    report.error(at, `port ${cisco} carries IKE already`, `take another; clients know ${DEFAULTS.ciscoUdpPort}`);
+  }
+  return ports;
+}
+
+function buildDpd(settings: GatewaySettings, report: Report): GatewayConfig['dpd'] {
+  const { idle = DEFAULTS.dpdIdleSeconds, timeout = DEFAULTS.dpdTimeoutSeconds } = settings.dpd?.value ?? {};
+  if (idle >= timeout) report.error(settings.dpd!.item, `timeout (${timeout} s) must be longer than idle (${idle} s)`);
+  return { idleSeconds: idle, timeoutSeconds: timeout };
+}

@@ -1,0 +1,96 @@
+/** Every key that a configuration can have. docs/configuration.md describes each; a test holds the two together. */
+import { boolean, integer, list, located, mapOf, oneOf, record, scalar, text, type Values } from './checks.ts';
+import {
+  bannerText,
+  domainName,
+  duration,
+  interfaceName,
+  ipAddress,
+  ipv4Address,
+  ipv4Prefix,
+  path,
+  port,
+  psk,
+  userName,
+  wrongGroupName,
+} from './values.ts';
+
+const secret = { psk: located(psk), psk_file: located(path) };
+
+/** What a group of users is given; at the top level, what every group is given that doesn't say otherwise. */
+const given = {
+  pool: located(ipv4Prefix),
+  dns: list(ipv4Address, 'IPv4 addresses', 8),
+  domain: domainName,
+  routes: list(ipv4Prefix, 'IPv4 networks', 256),
+  banner: bannerText,
+};
+
+const group = {
+  ...secret,
+  ...given,
+  users: located(list(userName, 'user names', 100_000)),
+  max_sessions: integer(1, 65535),
+};
+
+const peer = {
+  ...secret,
+  id: located(text('an address or a name', (value) => value !== '' && Buffer.byteLength(value) <= 255)),
+  inner: located(ipv4Prefix),
+};
+
+const carriers = {
+  'nat-t': boolean,
+  esp: boolean,
+  'cisco-udp': located(scalar('a port from 1 to 65535, or true or false', portOrSwitch)),
+};
+
+/** One hour is what clients expect at most; less than a minute would only rekey. */
+const lifetimes = {
+  phase1: duration(60, 7 * 86400),
+  phase2: duration(60, 7 * 86400),
+  phase2_kilobytes: integer(1024, 0xffff_ffff),
+};
+
+const dpd = { idle: duration(5, 3600), timeout: duration(10, 7200) };
+
+const log = { level: oneOf(['trace', 'debug', 'info', 'warn', 'error']), format: oneOf(['pretty', 'json']) };
+
+const ports = { ike: located(port), 'nat-t': located(port) };
+
+const gateway = {
+  state: path,
+  listen: located(list(ipAddress, 'IP addresses', 64)),
+  ports: located(record(ports)),
+  tun: interfaceName,
+  mtu: integer(576, 9000),
+  ...given,
+  groups: located(mapOf(located(record(group)), wrongGroupName)),
+  ...secret,
+  peers: list(located(record(peer)), 'peers'),
+  carriers: located(record(carriers)),
+  legacy: boolean,
+  lifetimes: record(lifetimes),
+  dpd: located(record(dpd)),
+  nat: boolean,
+  client_to_client: boolean,
+  keylog: path,
+  log: record(log),
+};
+
+/** The shapes by where their keys stand. */
+export const SHAPES = { gateway, group, peer, carriers, lifetimes, dpd, log, ports } as const;
+
+export const checkGateway = record(gateway);
+export type GatewaySettings = Values<typeof gateway>;
+export type GivenSettings = Values<typeof given>;
+export type GroupSettings = Values<typeof group>;
+export type PeerSettings = Values<typeof peer>;
+export type SecretSettings = Values<typeof secret>;
+
+function portOrSwitch(value: unknown): number | boolean | undefined {
+  if (typeof value === 'boolean') return value;
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 65535
+    ? (value as number)
+    : undefined;
+}

@@ -1,0 +1,56 @@
+/** From YAML text to the root of its settings. Syntax errors are told in our own words: the parser's quote the file, secrets and all. */
+import { type Document, LineCounter, parseDocument, type YAMLError } from 'yaml';
+import { type Item, Report } from './report.ts';
+
+/** Characters; a configuration with thousands of groups stays far below. */
+export const MAX_FILE_LENGTH = 1 << 20;
+
+/** Reads `text`; without a root, the report says why. */
+export function parseYaml(text: string): { root: Item | undefined; report: Report } {
+  const lines = new LineCounter();
+  const tooLong = text.length > MAX_FILE_LENGTH;
+  const document = tooLong ? undefined : parse(text, lines);
+  const report = new Report(document ?? parseDocument(''), lines);
+  if (tooLong) report.error(WHOLE_FILE, `the file is longer than ${MAX_FILE_LENGTH} characters`);
+  else if (!document) report.error(WHOLE_FILE, 'the file is nested too deeply');
+  for (const error of [...(document?.errors ?? []), ...(document?.warnings ?? [])]) {
+    report.error({ path: '', offset: error.pos[0] }, syntaxError(error));
+  }
+  if (!document || report.failed) return { root: undefined, report };
+  const node = document.contents;
+  return { root: { path: '', node, offset: node?.range?.[0] ?? 0 }, report };
+}
+
+const WHOLE_FILE = { path: '', offset: 0 };
+
+function parse(text: string, lineCounter: LineCounter): Document | undefined {
+  try {
+    return parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'silent', stringKeys: false }) as Document;
+  } catch (error) {
+    // The parser recurses once a level of nesting.
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
+/** By the parser's error codes. */
+const SYNTAX_ERRORS: Readonly<Record<string, string>> = {
+  BAD_ALIAS: 'an alias (*name) without its anchor (&name)',
+  BAD_DIRECTIVE: 'a directive that YAML does not know',
+  BAD_DQ_ESCAPE: 'a backslash sequence that YAML does not know; single quotes take backslashes as they are',
+  BAD_INDENT: 'wrong indentation',
+  BAD_SCALAR_START: 'a value that starts with a character reserved by YAML; put it in quotes',
+  BLOCK_AS_IMPLICIT_KEY: 'a nested map on one line; put it on a line of its own or in braces',
+  BLOCK_IN_FLOW: 'an indented block inside brackets or braces',
+  DUPLICATE_KEY: 'this key is there twice',
+  MISSING_CHAR: 'a character is missing: a colon, a comma, a quote or a closing bracket',
+  MULTILINE_IMPLICIT_KEY: 'a key that goes over several lines',
+  MULTIPLE_DOCS: 'a second document (---); one file holds one configuration',
+  TAB_AS_INDENT: 'a tab in the indentation; YAML wants spaces',
+  TAG_RESOLVE_FAILED: 'a tag (!name) that YAML does not know',
+  UNEXPECTED_TOKEN: 'not valid YAML here',
+};
+
+function syntaxError(error: YAMLError): string {
+  return SYNTAX_ERRORS[error.code] ?? `not valid YAML (${error.code})`;
+}
