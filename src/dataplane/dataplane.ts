@@ -2,15 +2,11 @@
  * The bulk path as the programs see it: a worker with its sockets and its TUN, told what to do in small typed calls.
  * Everything here is called from the main thread and returns at once.
  */
+import type { IkePath } from '../core/carrier/ike-path.ts';
 import type { EspPath, EspSa } from '../core/esp/sa.ts';
-import type { Endpoint, IpAddress, Prefix } from '../core/net/address.ts';
+import type { IpAddress, Prefix } from '../core/net/address.ts';
 
-/** How an IKE datagram travels: on the IKE port as it is, or on the NAT-T port behind a non-ESP marker. */
-export interface IkePath {
-  readonly carrier: 'udp' | 'nat-t';
-  readonly local: Endpoint;
-  readonly remote: Endpoint;
-}
+export type { IkePath };
 
 export interface DataplaneOptions {
   /** Undefined: all addresses, IPv4 and IPv6. Answers leave from the address that was asked. */

@@ -16,6 +16,16 @@ export function concat(...parts: readonly Bytes[]): Uint8Array<ArrayBuffer> {
   return all;
 }
 
+/** A number as four bytes in network order. */
+export function u32(value: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);
+}
+
+/** The number in the first four bytes. */
+export function readU32(bytes: Bytes): number {
+  return ((bytes[0]! << 24) | (bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!) >>> 0;
+}
+
 /** Compares without regard to time: for public values only. */
 export function bytesEqual(a: Bytes, b: Bytes): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);

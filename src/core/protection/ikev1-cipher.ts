@@ -5,11 +5,10 @@
  * ciphertext block of the message before it, whichever side sent that. The caller keeps `nextIv`, and for received messages
  * only once the message proved authentic.
  */
-import { type Bytes, concat } from '../bytes/bytes.ts';
+import { type Bytes, concat, u32 } from '../bytes/bytes.ts';
 import { BLOCK_LENGTH } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Phase1Keys } from './ikev1-keys.ts';
-import { u32 } from './u32.ts';
 
 /**
  * IV = hash(last phase 1 block | M-ID), its first bytes: for the first message of every exchange under a finished phase 1.

@@ -1,10 +1,9 @@
 /** IKEv1's authenticating hashes, RFC 2409 sections 5 and 5.5 to 5.7, and NAT detection's, RFC 3947 section 3.2. */
-import type { Bytes } from '../bytes/bytes.ts';
+import { type Bytes, u32 } from '../bytes/bytes.ts';
 import type { HashName } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Endpoint } from '../net/address.ts';
 import type { Phase1Exchange, Phase1Keys, QuickModeExchange } from './ikev1-keys.ts';
-import { u32 } from './u32.ts';
 
 /** HASH_I = prf(SKEYID, g^xi | g^xr | CKY-I | CKY-R | SAi_b | IDii_b) */
 export function hashI(crypto: CryptoProvider, keys: Phase1Keys, exchange: Phase1Exchange, idii: Bytes): Bytes {

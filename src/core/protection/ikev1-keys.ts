@@ -1,8 +1,7 @@
 /** IKEv1 keys: the SKEYID family, the cipher key and its first IV, KEYMAT for ESP. RFC 2409 sections 5, 5.5, Appendix B. */
-import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
+import { type Bytes, concat, EMPTY, u32 } from '../bytes/bytes.ts';
 import { BLOCK_LENGTH, type CbcCipher, type HashName } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { u32 } from './u32.ts';
 
 /** What phase 1 agreed on. IKEv1's prf is the HMAC of the agreed hash (section 4: no other was ever registered). */
 export interface Phase1Algorithms {
