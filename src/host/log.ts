@@ -1,0 +1,59 @@
+/** The log: pino's records, by default one readable line an event, on standard error. */
+import { type Logger, pino } from 'pino';
+import type { LogFormat, LogLevel } from '../config/config.ts';
+import { escapeControls } from './escape.ts';
+
+export type { Logger } from 'pino';
+
+export interface LogSink {
+  write(text: string): void;
+}
+
+/** A second net below the rule that nobody logs a secret. */
+const SECRETS = ['psk', 'password', 'secret', 'key', 'keys', 'passwordHash'];
+
+export function createLog(options: { level: LogLevel; format: LogFormat }, sink: LogSink = standardError()): Logger {
+  const redact = { paths: [...SECRETS, ...SECRETS.map((name) => `*.${name}`)], censor: '[secret]' };
+  const target = options.format === 'json' ? sink : { write: (line: string) => sink.write(readableLine(line)) };
+  return pino({ level: options.level, base: null, redact }, target);
+}
+
+/** Written before the next statement runs, so that the last words of a crash are not lost. */
+function standardError(): LogSink {
+  const destination = pino.destination({ dest: 2, sync: true });
+  // A closed terminal or pipe ends the log, not the gateway.
+  destination.on('error', () => {});
+  return destination;
+}
+
+/** "2026-11-21 00:12:03 info  logged in user=alice remote=192.0.2.7:4500", from a line of pino's JSON. */
+export function readableLine(json: string): string {
+  const { time, level, msg = '', err, ...fields } = JSON.parse(json) as Record<string, unknown>;
+  const named = Object.entries(fields).map(([name, value]) => `${name}=${fieldText(value)}`);
+  const head = `${localTime(new Date(time as number))} ${levelName(level as number).padEnd(5)}`;
+  return `${[head, escapeControls(String(msg)), ...named, ...errorText(err)].join(' ')}\n`;
+}
+
+function errorText(err: unknown): string[] {
+  if (err === undefined) return [];
+  const { message, stack } = err as { message?: string; stack?: string };
+  return [`error=${fieldText(message)}`, ...(stack ? [`stack=${fieldText(stack)}`] : [])];
+}
+
+/** Bare where that is unmistakable, else in quotes. */
+function fieldText(value: unknown): string {
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return /^[^\s"=\p{C}]+$/u.test(text ?? '') || typeof value !== 'string'
+    ? escapeControls(`${text}`)
+    : escapeControls(JSON.stringify(text));
+}
+
+function levelName(level: number): string {
+  return pino.levels.labels[level] ?? String(level);
+}
+
+function localTime(at: Date): string {
+  const two = (number: number) => String(number).padStart(2, '0');
+  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+}

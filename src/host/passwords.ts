@@ -1,0 +1,77 @@
+/** Checks a login's password, in the same time whether the user exists or not, and slower for those who guess. */
+import type { Instant } from '../core/net/time.ts';
+import { dummyHash, MAX_PASSWORD_BYTES, matchesHash } from './argon2.ts';
+import { HostError } from './errors.ts';
+import type { User, UserTable } from './store/users.ts';
+import { Throttle } from './throttle.ts';
+
+export interface LoginAttempt {
+  readonly user: string;
+  /** The peer's address as text, without the port: a NAT changes that. */
+  readonly source: string;
+  readonly password: string;
+}
+
+export type LoginVerdict =
+  | { readonly ok: true; readonly user: User }
+  | { readonly ok: false; readonly reason: 'unknown-user' | 'wrong-password' | 'throttled' };
+
+export interface Clock {
+  now(): Instant;
+  sleep(milliseconds: number): Promise<void>;
+}
+
+const REAL_CLOCK: Clock = {
+  now: () => performance.now(),
+  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds).unref()),
+};
+
+/** Attempts held back at once; one more is refused unchecked. */
+export const MAX_HELD = 100;
+
+const NAMELESS = dummyHash();
+
+export class PasswordVerifier {
+  readonly #users: Pick<UserTable, 'find'>;
+  readonly #clock: Clock;
+  readonly #throttle = new Throttle();
+  /** Users and sources with an attempt held back: guessing in parallel gains nothing. */
+  readonly #held = new Set<string>();
+
+  constructor(users: Pick<UserTable, 'find'>, clock: Clock = REAL_CLOCK) {
+    this.#users = users;
+    this.#clock = clock;
+  }
+
+  async verify(attempt: LoginAttempt): Promise<LoginVerdict> {
+    const wait = this.#throttle.wait(attempt.user, attempt.source, this.#clock.now());
+    if (wait > 0 && !(await this.#hold(attempt, wait))) return { ok: false, reason: 'throttled' };
+    try {
+      return await this.#check(attempt);
+    } catch (error) {
+      if (error instanceof HostError && error.code === 'BUSY') return { ok: false, reason: 'throttled' };
+      throw error;
+    }
+  }
+
+  async #hold({ user }: LoginAttempt, wait: number): Promise<boolean> {
+    if (this.#held.has(user) || this.#held.size >= MAX_HELD) return false;
+    this.#held.add(user);
+    await this.#clock.sleep(wait);
+    this.#held.delete(user);
+    return true;
+  }
+
+  async #check({ user: name, source, password }: LoginAttempt): Promise<LoginVerdict> {
+    const user = this.#users.find(name);
+    this.#throttle.began(name, source, this.#clock.now());
+    const matches = await matchesHash(password.slice(0, MAX_PASSWORD_BYTES), user?.passwordHash ?? NAMELESS);
+    const allowed = password !== '' && Buffer.byteLength(password) <= MAX_PASSWORD_BYTES;
+    if (user && matches && allowed) {
+      this.#throttle.succeeded(name, source, this.#clock.now());
+      return { ok: true, user };
+    }
+    this.#throttle.failed(name, source, this.#clock.now());
+    return { ok: false, reason: user ? 'wrong-password' : 'unknown-user' };
+  }
+}

@@ -1,0 +1,77 @@
+/** The users of this gateway, by exact name. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { HostError } from '../errors.ts';
+
+export interface User {
+  readonly name: string;
+  /** PHC string of argon2id. */
+  readonly passwordHash: string;
+  /** Static inner address, in canonical text. */
+  readonly address: string | undefined;
+  /** Unix milliseconds. */
+  readonly created: number;
+}
+
+export class UserTable {
+  readonly #add: StatementSync;
+  readonly #find: StatementSync;
+  readonly #findAddress: StatementSync;
+  readonly #setPassword: StatementSync;
+  readonly #remove: StatementSync;
+  readonly #list: StatementSync;
+
+  constructor(database: DatabaseSync) {
+    this.#add = database.prepare('INSERT INTO users (name, password_hash, address, created) VALUES (?, ?, ?, ?)');
+    this.#find = database.prepare('SELECT * FROM users WHERE name = ?');
+    this.#findAddress = database.prepare('SELECT * FROM users WHERE address = ?');
+    this.#setPassword = database.prepare('UPDATE users SET password_hash = ? WHERE name = ?');
+    this.#remove = database.prepare('DELETE FROM users WHERE name = ?');
+    this.#list = database.prepare('SELECT * FROM users ORDER BY name');
+  }
+
+  /** Throws {@link HostError} `USER_EXISTS` or `ADDRESS_TAKEN`. */
+  add(name: string, passwordHash: string, address?: string): void {
+    if (this.find(name))
+      throw new HostError('USER_EXISTS', `user ${name} exists already; 'user passwd' changes the password`);
+    const holder = address === undefined ? undefined : this.withAddress(address);
+    if (holder) throw new HostError('ADDRESS_TAKEN', `${address} is the static address of ${holder.name}`);
+    this.#add.run(name, passwordHash, address ?? null, Date.now());
+  }
+
+  find(name: string): User | undefined {
+    return toUser(this.#find.get(name));
+  }
+
+  withAddress(address: string): User | undefined {
+    return toUser(this.#findAddress.get(address));
+  }
+
+  /** Throws {@link HostError} `USER_NOT_FOUND`. */
+  setPassword(name: string, passwordHash: string): void {
+    if (this.#setPassword.run(passwordHash, name).changes === 0) throw notFound(name);
+  }
+
+  /** Throws {@link HostError} `USER_NOT_FOUND`. */
+  remove(name: string): void {
+    if (this.#remove.run(name).changes === 0) throw notFound(name);
+  }
+
+  /** By name. */
+  list(): User[] {
+    return this.#list.all().map((row) => toUser(row)!);
+  }
+}
+
+function notFound(name: string): HostError {
+  return new HostError('USER_NOT_FOUND', `there is no user ${name}; 'user list' shows those there are`);
+}
+
+function toUser(row: Record<string, unknown> | undefined): User | undefined {
+  if (!row) return undefined;
+  return {
+    name: row.name as string,
+    passwordHash: row.password_hash as string,
+    address: (row.address as string | null) ?? undefined,
+    created: row.created as number,
+  };
+}
