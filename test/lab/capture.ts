@@ -1,0 +1,60 @@
+/** Captures with tcpdump, read by tshark: the independent judge of what is on the wire. */
+import { join } from 'node:path';
+import type { Netns } from './netns.ts';
+import { sleep } from './poll.ts';
+import { must, type Program } from './run.ts';
+import { scratch } from './scratch.ts';
+
+export class Capture {
+  readonly file: string;
+  readonly #program: Program;
+
+  private constructor(file: string, program: Program) {
+    this.file = file;
+    this.#program = program;
+  }
+
+  static async start(netns: Netns, device: string, filter = ''): Promise<Capture> {
+    const file = join(scratch('capture'), 'packets.pcap');
+    const argv = ['tcpdump', '-n', '-U', '-Z', 'root', '-i', device, '-w', file];
+    const program = netns.start(filter === '' ? argv : [...argv, filter]);
+    await program.prints(/listening on/);
+    return new Capture(file, program);
+  }
+
+  async stop(): Promise<void> {
+    // What the kernel has buffered comes to tcpdump a moment later.
+    await sleep(500);
+    await this.#program.stop('SIGINT');
+  }
+}
+
+export interface DecodeOptions {
+  /** A folder with Wireshark's decryption tables. */
+  readonly tables?: string;
+  readonly filter?: string;
+  /** Preferences, each as `name:value`. */
+  readonly preferences?: readonly string[];
+}
+
+/** The packets as tshark's tree of text. */
+export function decode(file: string, options: DecodeOptions = {}): Promise<string> {
+  return tshark(file, ['-V'], options);
+}
+
+/** One line a packet, the named fields parted by tabs. */
+export async function fields(file: string, names: readonly string[], options: DecodeOptions = {}): Promise<string[][]> {
+  const text = await tshark(file, ['-T', 'fields', ...names.flatMap((name) => ['-e', name])], options);
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.split('\t'));
+}
+
+function tshark(file: string, output: readonly string[], options: DecodeOptions): Promise<string> {
+  const argv = ['tshark', '-n', '-r', file, ...output];
+  for (const preference of options.preferences ?? []) argv.push('-o', preference);
+  if (options.filter !== undefined) argv.push('-Y', options.filter);
+  // A folder of its own in any case: the preferences of whoever runs the tests must not count.
+  return must(argv, { env: { WIRESHARK_CONFIG_DIR: options.tables ?? scratch('wireshark') } });
+}

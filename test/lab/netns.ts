@@ -1,0 +1,116 @@
+/**
+ * Network namespaces named for the process that made them: `sp-PID-LABEL`. Runs side by side don't meet, and what a
+ * killed run left behind is told from what somebody still uses.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { type Finished, must, Program, type RunOptions, run } from './run.ts';
+import { isAlive, sweepScratch } from './scratch.ts';
+
+const pattern = /^sp-(\d+)-/;
+const made = new Set<string>();
+
+export class Netns {
+  readonly name: string;
+
+  private constructor(name: string) {
+    this.name = name;
+  }
+
+  /** `label`: short, and unique within the process. */
+  static async create(label: string): Promise<Netns> {
+    sweep();
+    const name = `sp-${process.pid}-${label}`;
+    made.add(name);
+    // Bound over /etc/resolv.conf inside, so that a client's script can't rewrite the host's.
+    mkdirSync(`/etc/netns/${name}`, { recursive: true });
+    writeFileSync(`/etc/netns/${name}/resolv.conf`, '# lab\n');
+    await must(['ip', 'netns', 'add', name]);
+    const netns = new Netns(name);
+    await netns.ip('link', 'set', 'lo', 'up');
+    return netns;
+  }
+
+  /** The arguments that run `argv` in here. */
+  inside(argv: readonly string[]): string[] {
+    return ['ip', 'netns', 'exec', this.name, ...argv];
+  }
+
+  run(argv: readonly string[], options: RunOptions = {}): Promise<Finished> {
+    return run(this.inside(argv), options);
+  }
+
+  must(argv: readonly string[], options: RunOptions = {}): Promise<string> {
+    return must(this.inside(argv), options);
+  }
+
+  start(argv: readonly string[], options: RunOptions = {}): Program {
+    return new Program(this.inside(argv), options);
+  }
+
+  ip(...args: readonly string[]): Promise<string> {
+    return must(['ip', '-n', this.name, ...args]);
+  }
+
+  async sysctl(...settings: readonly string[]): Promise<void> {
+    await this.must(['sysctl', '-qw', ...settings]);
+  }
+
+  async nft(rules: string): Promise<void> {
+    await this.must(['nft', '-f', '-'], { input: rules });
+  }
+
+  async hasLink(name: string): Promise<boolean> {
+    return (await run(['ip', '-n', this.name, 'link', 'show', 'dev', name])).status === 0;
+  }
+
+  /** Ends what still runs in here, then the namespace with its devices. */
+  remove(): void {
+    removeNamespace(this.name);
+    made.delete(this.name);
+  }
+}
+
+process.on('exit', () => {
+  for (const name of made) removeNamespace(name);
+});
+// Without these a signal would end the process past its exit handlers.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+
+let swept = false;
+
+/** Removes what runs that were killed left behind; what belongs to a living process stays. */
+function sweep(): void {
+  if (swept) return;
+  swept = true;
+  for (const name of namespaces()) {
+    const owner = Number(pattern.exec(name)?.[1] ?? Number.NaN);
+    if (!Number.isNaN(owner) && !isAlive(owner)) removeNamespace(name);
+  }
+  sweepScratch();
+}
+
+function namespaces(): string[] {
+  try {
+    return [...readdirSync('/run/netns'), ...readdirSync('/etc/netns')];
+  } catch {
+    return [];
+  }
+}
+
+/** Synchronous, because it must also serve when the process ends. */
+function removeNamespace(name: string): void {
+  const pids = () =>
+    spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' }).stdout.split('\n').filter(Boolean).map(Number);
+  for (const pid of pids()) kill(pid);
+  spawnSync('ip', ['netns', 'del', name]);
+  rmSync(`/etc/netns/${name}`, { recursive: true, force: true });
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself meanwhile.
+  }
+}

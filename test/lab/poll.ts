@@ -1,0 +1,21 @@
+/** Waiting for what comes in its own time: tests poll with generous patience and never assert how long it took. */
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export { sleep };
+
+/** The first value of `probe` that is neither undefined nor false; fails after `timeout` milliseconds. */
+export async function until<T>(
+  probe: () => T | undefined | false | Promise<T | undefined | false>,
+  timeout = 30_000,
+  what: string | (() => string) = 'what was waited for',
+): Promise<T> {
+  const deadline = performance.now() + timeout;
+  for (;;) {
+    const value = await probe();
+    if (value !== undefined && value !== false) return value;
+    if (performance.now() > deadline) {
+      throw new Error(`${typeof what === 'string' ? what : what()} did not come within ${timeout / 1000} s`);
+    }
+    await sleep(100);
+  }
+}

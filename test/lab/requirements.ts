@@ -1,0 +1,84 @@
+/** What tests with real peers need of the machine, by name, and how to get it. */
+import { accessSync, constants, existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { vmDirectory } from './vm/vm.ts';
+
+const remedies = {
+  root: 'run as root',
+  tun: 'load the module tun, or give the container /dev/net/tun',
+  vm: 'run test/lab/vm/build as root',
+} as const;
+
+/** The programs of Debian packages that test/lab/setup installs. */
+export type Tool =
+  | 'ip'
+  | 'nft'
+  | 'ping'
+  | 'iperf3'
+  | 'tcpdump'
+  | 'tshark'
+  | 'vpnc'
+  | 'ike-scan'
+  | 'charon-systemd'
+  | 'swanctl'
+  | 'openvpn'
+  | 'openssl'
+  | 'setpriv'
+  | 'unshare';
+
+export type Requirement = keyof typeof remedies | Tool;
+
+/** What every lab needs. */
+const ground: readonly Requirement[] = ['root', 'tun', 'ip', 'nft', 'ping', 'iperf3'];
+
+/**
+ * Undefined when the lab and `requirements` are there, else the words for `skip`.
+ * With REQUIRE_ALL=1 nothing may be skipped: what is missing throws.
+ */
+export function lacking(...requirements: readonly Requirement[]): string | undefined {
+  const missing = [...new Set([...ground, ...requirements])].filter((requirement) => !isThere(requirement));
+  if (missing.length === 0) return undefined;
+  const words = `missing: ${missing.map((requirement) => `${requirement} (${remedy(requirement)})`).join(', ')}`;
+  if (process.env.REQUIRE_ALL === '1') throw new Error(`REQUIRE_ALL=1, but ${words}`);
+  return words;
+}
+
+function isThere(requirement: Requirement): boolean {
+  switch (requirement) {
+    case 'root':
+      return process.getuid?.() === 0;
+    case 'tun':
+      return readable('/dev/net/tun');
+    case 'vm':
+      return existsSync(join(vmDirectory, 'built'));
+    default:
+      return searchPath().some((directory) => isExecutable(join(directory, requirement)));
+  }
+}
+
+function remedy(requirement: Requirement): string {
+  return requirement in remedies ? remedies[requirement as keyof typeof remedies] : 'run test/lab/setup as root';
+}
+
+/** A user's PATH often lacks the folders that daemons are in. */
+function searchPath(): string[] {
+  return [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+}
+
+function readable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,114 @@
+/**
+ * The lab's network, one namespace a machine:
+ *
+ *     cl 192.0.2.2 ------------- 192.0.2.1 gw 198.51.100.1 ------- 198.51.100.2 nat 10.9.0.1 --+-- c1 10.9.0.11
+ *        2001:db8::2         2001:db8::1   10.1.0.1 (the LAN)               masquerades        +-- c2 10.9.0.12
+ *
+ * The LAN's address answers only what came through a tunnel device, so a ping to it proves the tunnel.
+ */
+import { Netns } from './netns.ts';
+
+export const gatewayAddress = '192.0.2.1';
+export const gatewayAddress6 = '2001:db8::1';
+export const clientAddress = '192.0.2.2';
+export const clientAddress6 = '2001:db8::2';
+/** The gateway as those behind the NAT see it. */
+export const gatewayPublicAddress = '198.51.100.1';
+export const natPublicAddress = '198.51.100.2';
+export const lanAddress = '10.1.0.1';
+export const lanPrefix = '10.1.0.0/24';
+
+export class Topology {
+  readonly gw: Netns;
+  readonly cl: Netns;
+  readonly nat: Netns;
+  readonly c1: Netns;
+  readonly c2: Netns;
+
+  private constructor(gw: Netns, cl: Netns, nat: Netns, c1: Netns, c2: Netns) {
+    this.gw = gw;
+    this.cl = cl;
+    this.nat = nat;
+    this.c1 = c1;
+    this.c2 = c2;
+  }
+
+  static async create(): Promise<Topology> {
+    const [gw, cl, nat, c1, c2] = [
+      await Netns.create('gw'),
+      await Netns.create('cl'),
+      await Netns.create('nat'),
+      await Netns.create('c1'),
+      await Netns.create('c2'),
+    ];
+    const topology = new Topology(gw, cl, nat, c1, c2);
+    await topology.#connect();
+    await topology.#guardLan();
+    return topology;
+  }
+
+  remove(): void {
+    for (const netns of [this.c1, this.c2, this.nat, this.cl, this.gw]) netns.remove();
+  }
+
+  async #connect(): Promise<void> {
+    const { gw, cl, nat, c1, c2 } = this;
+    for (const netns of [gw, cl, c1, c2]) {
+      await netns.sysctl('net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0');
+    }
+    for (const netns of [gw, nat]) await netns.sysctl('net.ipv4.ip_forward=1');
+    await gw.ip('address', 'add', `${lanAddress}/24`, 'dev', 'lo');
+
+    await link(gw, 'direct', [`${gatewayAddress}/24`, `${gatewayAddress6}/64`], cl, 'eth0', [
+      `${clientAddress}/24`,
+      `${clientAddress6}/64`,
+    ]);
+    await cl.ip('route', 'add', 'default', 'via', gatewayAddress);
+
+    await link(gw, 'public', [`${gatewayPublicAddress}/24`], nat, 'outside', [`${natPublicAddress}/24`]);
+    await nat.ip('route', 'add', 'default', 'via', gatewayPublicAddress);
+    await nat.ip('link', 'add', 'inside', 'type', 'bridge');
+    await nat.ip('address', 'add', '10.9.0.1/24', 'dev', 'inside');
+    await nat.ip('link', 'set', 'inside', 'up');
+    for (const [index, client] of [c1, c2].entries()) {
+      const port = `port${index + 1}`;
+      await link(nat, port, [], client, 'eth0', [`10.9.0.1${index + 1}/24`]);
+      await nat.ip('link', 'set', port, 'master', 'inside');
+      await client.ip('route', 'add', 'default', 'via', '10.9.0.1');
+    }
+    await nat.nft(
+      'table ip nat { chain out { type nat hook postrouting priority 100; oifname "outside" masquerade; }; }',
+    );
+  }
+
+  async #guardLan(): Promise<void> {
+    await this.gw.nft(`
+      table inet lab {
+        chain in {
+          type filter hook input priority 0;
+          iifname { "direct", "public" } ip daddr ${lanPrefix} drop
+        }
+      }`);
+  }
+}
+
+/** A virtual cable between two namespaces, both ends up. */
+export async function link(
+  a: Netns,
+  aName: string,
+  aAddresses: readonly string[],
+  b: Netns,
+  bName: string,
+  bAddresses: readonly string[],
+): Promise<void> {
+  await a.ip('link', 'add', aName, 'type', 'veth', 'peer', 'name', bName, 'netns', b.name);
+  for (const [netns, name, addresses] of [
+    [a, aName, aAddresses],
+    [b, bName, bAddresses],
+  ] as const) {
+    for (const address of addresses) {
+      await netns.ip('address', 'add', address, 'dev', name, ...(address.includes(':') ? ['nodad'] : []));
+    }
+    await netns.ip('link', 'set', name, 'up');
+  }
+}
