@@ -1,0 +1,88 @@
+/** The control API: what one may ask a running gateway on its local socket, and what it answers. */
+
+/** A session as `sallyport sessions` shows it. JSON throughout: null is "not known yet". */
+export interface SessionRow {
+  readonly id: number;
+  /** Null: a peer without a user. */
+  readonly user: string | null;
+  /** Null: the client named none. */
+  readonly group: string | null;
+  /** The identity that phase 1 proved. */
+  readonly peer: string;
+  /** Where the peer is reached, "192.0.2.7:4500". */
+  readonly remote: string;
+  /** How ESP travels: "nat-t", "cisco-udp", "esp"; before phase 2 how IKE does. */
+  readonly carrier: string;
+  /** The inner address. */
+  readonly address: string | null;
+  /** For example "aes256-sha256-modp2048". */
+  readonly phase1: string;
+  /** For example "aes256-sha1"; null before phase 2. */
+  readonly esp: string | null;
+  /** ISO 8601. */
+  readonly since: string;
+  readonly lastSeen: string | null;
+  readonly packetsIn: number;
+  readonly bytesIn: number;
+  readonly packetsOut: number;
+  readonly bytesOut: number;
+  /** Whether its keys are being written for Wireshark. */
+  readonly keylog: boolean;
+}
+
+export interface UserRow {
+  readonly name: string;
+  readonly address: string | null;
+  /** ISO 8601. */
+  readonly created: string;
+}
+
+export interface StatusReport {
+  readonly pid: number;
+  readonly version: string;
+  /** ISO 8601. */
+  readonly since: string;
+  readonly sessions: number;
+}
+
+export type ControlRequest =
+  | { readonly verb: 'status' | 'sessions' | 'user-list' | 'stop' }
+  | { readonly verb: 'kick'; readonly id: number }
+  | { readonly verb: 'user-add'; readonly name: string; readonly password: string; readonly address: string | null }
+  | { readonly verb: 'user-passwd'; readonly name: string; readonly password: string }
+  | { readonly verb: 'user-remove'; readonly name: string };
+
+export type Verb = ControlRequest['verb'];
+export type RequestOf<V extends Verb> = ControlRequest & { readonly verb: V };
+
+export interface ControlResults {
+  readonly status: StatusReport;
+  readonly sessions: readonly SessionRow[];
+  readonly kick: null;
+  readonly stop: null;
+  readonly 'user-add': null;
+  readonly 'user-passwd': null;
+  readonly 'user-remove': null;
+  readonly 'user-list': readonly UserRow[];
+}
+
+/** One function a verb. What it throws with a `code` goes to the caller as it is. */
+export type ControlHandlers = {
+  readonly [V in Verb]: (request: RequestOf<V>) => ControlResults[V] | Promise<ControlResults[V]>;
+};
+
+/** A line of the answer. */
+export type ControlReply =
+  | { readonly ok: true; readonly result: unknown }
+  | { readonly ok: false; readonly code: string; readonly message: string };
+
+/** What `startGateway` returns, for the program that serves the control API. */
+export interface RunningGateway {
+  sessions(): SessionRow[];
+  /** Ends the session, with a delete to the peer. False: there is none of this id. */
+  kick(id: number): boolean;
+  /** Ends every session, with deletes to the peers, and frees all that was taken. */
+  stop(): Promise<void>;
+  /** Settles when the gateway can't go on; pending as long as it can. */
+  readonly failed: Promise<Error>;
+}
