@@ -78,9 +78,13 @@ function nft(commands: string): void {
   if (status !== 0) throw new HostError('NAT', `nft refused: ${stderr.trim().split('\n')[0]}`);
 }
 
+export function forwardingIsOn(): boolean {
+  return readFileSync(FORWARDING, 'utf8').trim() !== '0';
+}
+
 /** True if it was off. */
 function turnOnForwarding(): boolean {
-  if (readFileSync(FORWARDING, 'utf8').trim() !== '0') return false;
+  if (forwardingIsOn()) return false;
   writeFileSync(FORWARDING, '1');
   return true;
 }

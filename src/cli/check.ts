@@ -1,0 +1,47 @@
+/** sallyport check: all that is wrong with a configuration, or what it says in short. */
+import { type GatewayConfig, namesNobody } from '../config/config.ts';
+import { checkConfigFile } from '../config/load.ts';
+import { formatProblem } from '../config/problem.ts';
+import { formatPrefix } from '../core/net/address.ts';
+import { escapeControls } from '../host/escape.ts';
+import { expectArguments, parseCommand, UsageError, WHERE } from './usage.ts';
+
+export async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseCommand(args, WHERE);
+  if (values.config && positionals.length > 0) throw new UsageError('one file at a time');
+  const [file = ''] = expectArguments(values.config ? [values.config] : positionals, 'the file');
+  const { config, problems } = checkConfigFile(file);
+  for (const problem of problems) {
+    console.error(`${file}: ${problem.severity === 'warning' ? 'warning: ' : ''}${formatProblem(problem)}`);
+  }
+  if (!config) return 1;
+  console.log(`${file}: ok`);
+  console.log(summary(config).join('\n'));
+  return 0;
+}
+
+/** Names and networks; no secret. */
+function summary(config: GatewayConfig): string[] {
+  const { policy } = config;
+  const groups = policy.groups.map((group) => {
+    const { name, pool } = group;
+    return `  group     ${escapeControls(name ?? '(clients that name none)')}  pool ${formatPrefix(pool)}`;
+  });
+  return [
+    `  state     ${config.state}`,
+    `  listen    ${config.listen?.map((address) => address.text).join(', ') ?? 'all addresses'}`,
+    `  carriers  ${carriers(config).join(', ')}`,
+    ...(namesNobody(config) ? ['  group     sallyport  (made at the first start, with a first user)'] : groups),
+    ...policy.peers.map(({ id, inner }) => `  peer      ${escapeControls(id)}  inner ${formatPrefix(inner)}`),
+    ...(policy.legacy ? ['  legacy    modp1024, modp1536, 3DES and MD5 are let in'] : []),
+    ...(config.keylog ? [`  keylog    keys are written to ${config.keylog}`] : []),
+  ];
+}
+
+function carriers({ policy }: GatewayConfig): string[] {
+  return [
+    ...(policy.natT ? ['nat-t'] : []),
+    ...(policy.nativeEsp ? ['esp'] : []),
+    ...(policy.ciscoUdpPort === undefined ? [] : [`cisco-udp on ${policy.ciscoUdpPort}`]),
+  ];
+}

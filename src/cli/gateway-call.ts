@@ -1,0 +1,19 @@
+/** Reaches the gateway that the command line names. */
+import { callControl, controlPath } from '../control/client.ts';
+import { ControlError } from '../control/error.ts';
+import type { ControlResults, RequestOf, Verb } from '../control/types.ts';
+import { readConfig } from '../gateway/program.ts';
+
+export interface Where {
+  readonly config?: string | undefined;
+  readonly state?: string | undefined;
+}
+
+export async function callGateway<V extends Verb>(where: Where, request: RequestOf<V>): Promise<ControlResults[V]> {
+  return callControl(controlPath(readConfig(where).config.state), request);
+}
+
+/** Whether `error` says that no gateway runs there, so that the store may be used directly. */
+export function isNotRunning(error: unknown): boolean {
+  return error instanceof ControlError && error.code === 'NOT_RUNNING';
+}

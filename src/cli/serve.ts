@@ -1,0 +1,33 @@
+/** sallyport serve: runs the gateway until a signal ends it. */
+import { startProgram } from '../gateway/program.ts';
+import { expectArguments, parseCommand, WHERE } from './usage.ts';
+
+export async function run(args: string[]): Promise<number> {
+  const { values, positionals } = parseCommand(args, WHERE);
+  expectArguments(positionals);
+  // Whatever is written from here on is ours alone.
+  process.umask(0o077);
+  const signalled = firstSignal();
+  const { startGateway } = await import('../gateway/gateway.ts');
+  const program = await startProgram(values, startGateway, process.stdout.isTTY ? process.stdout : undefined);
+  const ending = await Promise.race([signalled, program.ended]);
+  if (ending instanceof Error) program.log.fatal({ err: ending }, 'the gateway ends');
+  else program.log.info({ signal: ending }, 'the gateway stops');
+  await program.stop();
+  program.log.info('the gateway has stopped');
+  return ending instanceof Error ? 1 : 0;
+}
+
+/** The second signal doesn't wait for anything. */
+function firstSignal(): Promise<NodeJS.Signals> {
+  return new Promise((resolve) => {
+    let seen = false;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        if (seen) process.exit(1);
+        seen = true;
+        resolve(signal);
+      });
+    }
+  });
+}

@@ -1,0 +1,28 @@
+/** Options and arguments of a command. */
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
+/** The command line is wrong: exit status 2. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  readonly code = 'USAGE';
+}
+
+export const WHERE = { config: { type: 'string' }, state: { type: 'string' } } as const;
+
+/** Parses strictly; what is wrong becomes a {@link UsageError}. */
+export function parseCommand<const O extends NonNullable<ParseArgsConfig['options']>>(args: string[], options: O) {
+  try {
+    return parseArgs({ args, options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+/** As many arguments as `names`, each not empty. */
+export function expectArguments(positionals: readonly string[], ...names: readonly string[]): string[] {
+  const missing = names.find((_, i) => !positionals[i]);
+  if (missing) throw new UsageError(`${missing} is missing; 'sallyport help' shows how`);
+  const extra = positionals[names.length];
+  if (extra !== undefined) throw new UsageError(`what is ${JSON.stringify(extra)} for? 'sallyport help' shows how`);
+  return [...positionals];
+}

@@ -1,0 +1,82 @@
+/** What may be done to users, by the control API and by the command line alike. */
+import type { GatewayConfig } from '../config/config.ts';
+import { isUserName } from '../config/values.ts';
+import type { UserRow } from '../control/types.ts';
+import { formatPrefix, type IpAddress, type Prefix, parseIp, prefixContains, prefixMask } from '../core/net/address.ts';
+import { hashPassword } from '../host/argon2.ts';
+import { HostError } from '../host/errors.ts';
+import { openStore, type Store, storeExists } from '../host/store/store.ts';
+
+export interface UserAdministration {
+  add(name: string, password: string, address: string | null): Promise<void>;
+  changePassword(name: string, password: string): Promise<void>;
+  remove(name: string): void;
+  list(): UserRow[];
+}
+
+/** Each throws a {@link HostError} that says what to do. */
+export function administerUsers(store: Store, config: GatewayConfig): UserAdministration {
+  return {
+    async add(name, password, address) {
+      if (!isUserName(name)) {
+        throw new HostError('BAD_NAME', 'a user name has 1 to 64 visible characters and no spaces');
+      }
+      const inner = address === null ? undefined : staticAddress(address, poolsOf(config));
+      store.users.add(name, await hashPassword(password), inner);
+    },
+    async changePassword(name, password) {
+      store.users.setPassword(name, await hashPassword(password));
+    },
+    remove: (name) => store.users.remove(name),
+    list: () =>
+      store.users.list().map(({ name, address, created }) => ({
+        name,
+        address: address ?? null,
+        created: new Date(created).toISOString(),
+      })),
+  };
+}
+
+/** Each pool once: groups may share one. */
+export function poolsOf(config: GatewayConfig): Prefix[] {
+  const pools = [config.given.pool, ...config.policy.groups.map((group) => group.pool)];
+  return [...new Map(pools.map((pool) => [formatPrefix(pool), pool])).values()];
+}
+
+/** The address in canonical text, if a client can have it. */
+function staticAddress(text: string, pools: readonly Prefix[]): string {
+  const address = parseIp(text);
+  if (!address) throw new HostError('BAD_ADDRESS', `${JSON.stringify(text.slice(0, 64))} is not an IP address`);
+  const pool = pools.find((candidate) => prefixContains(candidate, address));
+  if (!pool) {
+    const shown = pools.map(formatPrefix).join(', ');
+    throw new HostError(
+      'ADDRESS_OUTSIDE',
+      `${address.text} is outside the pool ${shown}; name your configuration with --config, if you have one`,
+    );
+  }
+  if (isReserved(pool, address)) {
+    throw new HostError(
+      'ADDRESS_RESERVED',
+      `${address.text} is kept by the network ${formatPrefix(pool)} or its gateway; take another`,
+    );
+  }
+  return address.text;
+}
+
+/** The network's own address, the gateway's (the first) and the broadcast address. */
+function isReserved(pool: Prefix, address: IpAddress): boolean {
+  const mask = prefixMask(pool.length, address.bytes.length);
+  const host = address.bytes.map((byte, i) => byte & ~mask[i]!);
+  const isBroadcast = address.bytes.every((byte, i) => (byte | mask[i]!) === 0xff);
+  const isNetworkOrFirst = host.subarray(0, -1).every((byte) => byte === 0) && host.at(-1)! <= 1;
+  return isBroadcast || isNetworkOrFirst;
+}
+
+/** Administers the users in the state folder of `config`, for when no gateway runs there. */
+export function openUsers(config: GatewayConfig, make: boolean): UserAdministration {
+  if (!make && !storeExists(config.state)) {
+    throw new HostError('NO_STATE', `there are no users in ${config.state} yet; 'user add' or 'serve' makes the first`);
+  }
+  return administerUsers(openStore(config.state), config);
+}
