@@ -1,0 +1,119 @@
+/** What all exchanges of one ISAKMP SA share: its names, its keys once there are any, its outputs. */
+import type { Bytes } from '../bytes/bytes.ts';
+import type { IkePath } from '../carrier/ike-path.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
+import { Timers } from '../ike/timers.ts';
+import { NO_TRAITS, type PeerTraits } from '../ike/vendor-ids.ts';
+import type { Phase1Keys } from '../protection/ikev1-keys.ts';
+import { encodeMessage, encodePayloads, firstPayload, IKEV1_VERSION, type Payload } from '../wire/isakmp.ts';
+import { splitMessage } from './fragments.ts';
+import type {
+  DropReason,
+  EndReason,
+  Ikev1Environment,
+  Ikev1Event,
+  Phase1Established,
+  Role,
+  Transmit,
+} from './types.ts';
+
+/** Our own limit; the owner empties both queues after every call. */
+const MAX_QUEUED = 256;
+
+/** What phase 1 left: never there before the peer proved itself. */
+export interface Established extends Phase1Established {
+  readonly keys: Phase1Keys;
+  /** Last ciphertext block of phase 1, from which each later exchange's IV comes. */
+  readonly phase1Iv: Bytes;
+}
+
+/** `phase1` waits for the next message of it, `exchange:N` for an answer under message ID N. */
+export type TimerName = 'phase1' | 'expire' | 'rekey' | 'dpd' | `exchange:${number}`;
+
+export class SaContext {
+  readonly id: number;
+  readonly environment: Ikev1Environment;
+  readonly role: Role;
+  readonly initiatorCookie: Bytes;
+  responderCookie: Bytes;
+  /** Where the peer is: proven once phase 1 is established, and moved only by what is authentic and fresh. */
+  path: IkePath;
+  traits: PeerTraits = NO_TRAITS;
+  established: Established | undefined;
+  /** Set once, by {@link end}. */
+  ended = false;
+  readonly timers = new Timers<TimerName>();
+  readonly transmits: Transmit[] = [];
+  readonly events: Ikev1Event[] = [];
+
+  constructor(
+    id: number,
+    environment: Ikev1Environment,
+    role: Role,
+    cookies: { readonly initiator: Bytes; readonly responder: Bytes },
+    path: IkePath,
+  ) {
+    this.id = id;
+    this.environment = environment;
+    this.role = role;
+    this.initiatorCookie = cookies.initiator;
+    this.responderCookie = cookies.responder;
+    this.path = path;
+  }
+
+  get crypto(): CryptoProvider {
+    return this.environment.crypto;
+  }
+
+  emit(event: Ikev1Event): void {
+    if (this.events.length < MAX_QUEUED) this.events.push(event);
+  }
+
+  drop(reason: DropReason): void {
+    this.emit({ type: 'dropped', reason });
+  }
+
+  fail(step: string, reason: string): void {
+    this.emit({ type: 'failed', step, reason });
+  }
+
+  end(reason: EndReason, detail: string): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.timers.clearAll();
+    this.emit({ type: 'ended', reason, detail });
+  }
+
+  /** Sends a finished message, in fragments when it is long and the peer takes them. */
+  transmit(path: IkePath, message: Bytes): void {
+    const pieces = this.traits.fragmentation ? splitMessage(message) : [message];
+    for (const piece of pieces) if (this.transmits.length < MAX_QUEUED) this.transmits.push({ path, message: piece });
+  }
+
+  encode(exchangeType: number, messageId: number, flags: number, nextPayload: number, body: Bytes): Bytes {
+    const { initiatorCookie, responderCookie } = this;
+    const header = {
+      initiatorCookie,
+      responderCookie,
+      nextPayload,
+      version: IKEV1_VERSION,
+      exchangeType,
+      flags,
+      messageId,
+    };
+    return encodeMessage(header, body);
+  }
+
+  encodeClear(exchangeType: number, messageId: number, payloads: readonly Payload[]): Bytes {
+    return this.encode(exchangeType, messageId, 0, firstPayload(payloads), encodePayloads(payloads));
+  }
+
+  /** A message ID for an exchange that we begin: random, never 0. */
+  newMessageId(taken: (messageId: number) => boolean): number {
+    for (;;) {
+      const [a, b, c, d] = this.crypto.random(4);
+      const messageId = ((a! << 24) | (b! << 16) | (c! << 8) | d!) >>> 0;
+      if (messageId !== 0 && !taken(messageId)) return messageId;
+    }
+  }
+}

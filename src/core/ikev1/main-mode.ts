@@ -1,0 +1,247 @@
+/**
+ * Main mode with pre-shared keys, RFC 2409 sections 5.4 and 5:
+ *
+ *     1  HDR, SA, VID...            ->
+ *     2                             <-  HDR, SA, VID...
+ *     3  HDR, KE, Ni, NAT-D...      ->
+ *     4                             <-  HDR, KE, Nr, NAT-D...
+ *     5  HDR*, IDii, HASH_I         ->
+ *     6                             <-  HDR*, IDir, HASH_R
+ */
+import type { Bytes } from '../bytes/bytes.ts';
+import { MalformedError } from '../bytes/reader.ts';
+import type { IkePath } from '../carrier/ike-path.ts';
+import { DH_GROUPS } from '../crypto/algorithms.ts';
+import type { Instant } from '../net/time.ts';
+import { decryptBody, encryptBody } from '../protection/ikev1-cipher.ts';
+import { hashI, hashR } from '../protection/ikev1-hashes.ts';
+import type { Phase1Keys } from '../protection/ikev1-keys.ts';
+import { encodeId, encodeSa, type Identification, NotifyType, parseId, parseSa } from '../wire/ikev1.ts';
+import {
+  ExchangeType,
+  encodePayloads,
+  Flag,
+  firstPayload,
+  type IsakmpMessage,
+  type Payload,
+  PayloadType,
+  parsePayloads,
+  parseWholeChain,
+} from '../wire/isakmp.ts';
+import type { SaContext } from './context.ts';
+import { addressIdentity, identityText } from './identity.ts';
+import { detectNat, natDetectionPayloads } from './nat-detection.ts';
+import { PayloadSet } from './payload-set.ts';
+import {
+  establish,
+  hashMatches,
+  hasInitialContact,
+  type InitiatorIntent,
+  keysFromPsk,
+  learnTraits,
+  NONCE_LENGTH,
+  type Phase1State,
+  type Phase1Step,
+  vendorIdPayloads,
+} from './phase1.ts';
+import { acceptPhase1Choice, choosePhase1, phase1Offer } from './phase1-proposal.ts';
+
+type State<Awaits extends Phase1State['awaits']> = Extract<Phase1State, { awaits: Awaits }>;
+
+/** The first message, to be sent and repeated until an answer comes. */
+export function beginMainMode(context: SaContext, intent: InitiatorIntent): { message: Bytes; state: Phase1State } {
+  const sa = encodeSa(phase1Offer(intent.suites, intent.lifetime));
+  const message = encode(context, [sa, ...vendorIdPayloads(context)]);
+  return { message, state: { awaits: 'main 2', intent, initiatorSa: sa.body } };
+}
+
+export function handleMain1(context: SaContext, message: IsakmpMessage): Phase1Step {
+  const payloads = clearPayloads(message);
+  learnTraits(context, payloads);
+  const initiatorSa = payloads.one(PayloadType.SA);
+  const choice = choosePhase1(parseSa(initiatorSa), context.environment.policy);
+  if ('refused' in choice) return { refused: choice.refused, notify: NotifyType.NO_PROPOSAL_CHOSEN };
+  const reply = encode(context, [encodeSa([choice.answer]), ...vendorIdPayloads(context)]);
+  return { next: { awaits: 'main 3', choice, initiatorSa: initiatorSa.slice() }, reply };
+}
+
+export function handleMain2(
+  context: SaContext,
+  state: State<'main 2'>,
+  message: IsakmpMessage,
+  path: IkePath,
+): Phase1Step {
+  const payloads = clearPayloads(message);
+  const choice = acceptPhase1Choice(parseSa(payloads.one(PayloadType.SA)), state.intent.suites);
+  if (!choice) return { refused: 'the peer chose a proposal that was not offered' };
+  learnTraits(context, payloads);
+  context.responderCookie = message.header.responderCookie.slice();
+  const own = { dh: context.crypto.generateDh(choice.suite.group), nonce: context.crypto.random(NONCE_LENGTH) };
+  const reply = encode(context, [
+    { type: PayloadType.KE, body: own.dh.publicValue },
+    { type: PayloadType.NONCE, body: own.nonce },
+    ...natDetectionPayloads(context, choice.suite.hash, path),
+  ]);
+  const { intent, initiatorSa } = state;
+  return { next: { awaits: 'main 4', intent, choice, initiatorSa, own }, reply };
+}
+
+export function handleMain3(
+  context: SaContext,
+  state: State<'main 3'>,
+  message: IsakmpMessage,
+  path: IkePath,
+): Phase1Step {
+  const payloads = clearPayloads(message);
+  const { choice, initiatorSa } = state;
+  const { group, hash } = choice.suite;
+  const initiatorPublic = payloads.one(PayloadType.KE).slice();
+  if (initiatorPublic.length !== DH_GROUPS[group].length) throw new MalformedError('KE payload of another group');
+  const dh = context.crypto.generateDh(group);
+  const responderNonce = context.crypto.random(NONCE_LENGTH);
+  const reply = encode(context, [
+    { type: PayloadType.KE, body: dh.publicValue },
+    { type: PayloadType.NONCE, body: responderNonce },
+    ...natDetectionPayloads(context, hash, path),
+  ]);
+  const { initiatorCookie, responderCookie } = context;
+  const exchange = {
+    initiatorCookie,
+    responderCookie,
+    initiatorPublic,
+    responderPublic: dh.publicValue,
+    initiatorNonce: payloads.nonce().slice(),
+    responderNonce,
+    initiatorSa,
+  };
+  // g^xy is worked out with message 5: whoever only floods messages 3 costs half as much
+  const sharedSecret = () => dh.sharedSecret(initiatorPublic);
+  const nat = detectNat(context, hash, path, payloads);
+  return { next: { awaits: 'main 5', choice, exchange, sharedSecret, nat }, reply };
+}
+
+export function handleMain4(
+  context: SaContext,
+  state: State<'main 4'>,
+  message: IsakmpMessage,
+  path: IkePath,
+): Phase1Step {
+  const payloads = clearPayloads(message);
+  const { intent, choice, initiatorSa, own } = state;
+  const responderPublic = payloads.one(PayloadType.KE).slice();
+  const sharedSecret = own.dh.sharedSecret(responderPublic);
+  if (!sharedSecret) throw new MalformedError('KE payload is no public value of the group');
+  const { initiatorCookie, responderCookie } = context;
+  const exchange = {
+    initiatorCookie,
+    responderCookie,
+    initiatorPublic: own.dh.publicValue,
+    responderPublic,
+    initiatorNonce: own.nonce,
+    responderNonce: payloads.nonce().slice(),
+    initiatorSa,
+  };
+  const nat = detectNat(context, choice.suite.hash, path, payloads);
+  const keys = keysFromPsk(context, choice, intent.credential.psk, sharedSecret, exchange);
+  const idii = encodeId(intent.identity);
+  const hash = { type: PayloadType.HASH, body: hashI(context.crypto, keys, exchange, idii.body) };
+  const sealed = seal(context, keys, keys.initialIv, [idii, hash]);
+  const next = { awaits: 'main 6', intent, choice, exchange, keys, iv: sealed.nextIv, nat } as const;
+  return { next, reply: sealed.message, path: nat.local || nat.remote ? floated(path) : path };
+}
+
+export function handleMain5(
+  context: SaContext,
+  state: State<'main 5'>,
+  message: IsakmpMessage,
+  path: IkePath,
+  now: Instant,
+): Phase1Step {
+  const { choice, exchange, nat } = state;
+  const secret = state.sharedSecret();
+  if (!secret) return { drop: 'ike_malformed' };
+  let stranger: string | undefined;
+  for (const credential of context.environment.policy.credentials(undefined, path.remote)) {
+    const keys = keysFromPsk(context, choice, credential.psk, secret, exchange);
+    const opened = openIdentity(context, keys, keys.initialIv, message, (idii) =>
+      hashI(context.crypto, keys, exchange, idii),
+    );
+    if (!opened) continue;
+    const { payloads, peerIdentity } = opened;
+    if (!credential.accepts(peerIdentity)) {
+      stranger = `the identity ${identityText(peerIdentity)} isn't served with this secret; see 'peers' and 'psk'`;
+      continue;
+    }
+    const idir = encodeId(addressIdentity(path.local.address));
+    const hash = { type: PayloadType.HASH, body: hashR(context.crypto, keys, exchange, idir.body) };
+    const sealed = seal(context, keys, opened.nextIv, [idir, hash]);
+    const initialContact = hasInitialContact(payloads);
+    const phase1Iv = sealed.nextIv;
+    const result = { choice, keys, phase1Iv, peerIdentity, credential, nat, path, initialContact };
+    return { next: establish(context, { ...result, exchange: 'main mode' }, now), reply: sealed.message };
+  }
+  const wrong = "message 5 opens with no secret here: the client's pre-shared key is wrong, or 'psk' is not set";
+  return { refused: stranger ?? wrong };
+}
+
+export function handleMain6(
+  context: SaContext,
+  state: State<'main 6'>,
+  message: IsakmpMessage,
+  path: IkePath,
+  now: Instant,
+): Phase1Step {
+  const { intent, choice, exchange, keys, iv, nat } = state;
+  const { credential } = intent;
+  const opened = openIdentity(context, keys, iv, message, (idir) => hashR(context.crypto, keys, exchange, idir));
+  if (!opened) return { drop: 'ike_not_authentic' };
+  const { peerIdentity, nextIv: phase1Iv } = opened;
+  if (!credential.accepts(peerIdentity)) return { refused: `the peer calls itself ${identityText(peerIdentity)}` };
+  const initialContact = hasInitialContact(opened.payloads);
+  const result = { choice, keys, phase1Iv, peerIdentity, credential, nat, path, initialContact };
+  return { next: establish(context, { ...result, exchange: 'main mode' }, now) };
+}
+
+/** From message 5 on the initiator that found a NAT speaks on the NAT-T port, RFC 3947 section 4. */
+export function floated(path: IkePath): IkePath {
+  if (path.carrier === 'nat-t') return path;
+  const port = 4500;
+  return { carrier: 'nat-t', local: { ...path.local, port }, remote: { ...path.remote, port } };
+}
+
+/** An encrypted ID and HASH payload; undefined when the key is wrong or the hash doesn't match. */
+function openIdentity(
+  context: SaContext,
+  keys: Phase1Keys,
+  iv: Bytes,
+  message: IsakmpMessage,
+  expectedHash: (id: Bytes) => Bytes,
+): { payloads: PayloadSet; peerIdentity: Identification; nextIv: Bytes } | undefined {
+  if ((message.header.flags & Flag.ENCRYPTION) === 0) return undefined;
+  const opened = decryptBody(context.crypto, keys, iv, message.body);
+  if (!opened) return undefined;
+  try {
+    const payloads = new PayloadSet(parsePayloads(message.header.nextPayload, opened.payloads).payloads);
+    const id = payloads.one(PayloadType.ID);
+    if (!hashMatches(expectedHash(id), payloads)) return undefined;
+    return { payloads, peerIdentity: parseId(id.slice()), nextIv: opened.nextIv };
+  } catch (error) {
+    if (error instanceof MalformedError) return undefined;
+    throw error;
+  }
+}
+
+function clearPayloads(message: IsakmpMessage): PayloadSet {
+  if (message.header.flags & Flag.ENCRYPTION) throw new MalformedError('encrypted before there are keys');
+  return new PayloadSet(parseWholeChain(message.header.nextPayload, message.body));
+}
+
+function encode(context: SaContext, payloads: readonly Payload[]): Bytes {
+  return context.encodeClear(ExchangeType.IDENTITY_PROTECTION, 0, payloads);
+}
+
+function seal(context: SaContext, keys: Phase1Keys, iv: Bytes, payloads: readonly Payload[]) {
+  const { body, nextIv } = encryptBody(context.crypto, keys, iv, encodePayloads(payloads));
+  const message = context.encode(ExchangeType.IDENTITY_PROTECTION, 0, Flag.ENCRYPTION, firstPayload(payloads), body);
+  return { message, nextIv };
+}

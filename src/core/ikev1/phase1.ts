@@ -1,0 +1,184 @@
+/**
+ * What main and aggressive mode share: the states of phase 1, each named for the message it awaits, and the step from one
+ * to the next. A step that fails leaves the state as it was: an attacker's message ends nobody's negotiation.
+ */
+import { type Bytes, constantTimeEqual } from '../bytes/bytes.ts';
+import type { IkePath } from '../carrier/ike-path.ts';
+import type { DhGroup } from '../crypto/algorithms.ts';
+import type { DhKeyPair } from '../crypto/provider.ts';
+import { NAT_T_PREFERENCE, ownVendorIds, readVendorIds } from '../ike/vendor-ids.ts';
+import { HOUR, type Instant, SECOND } from '../net/time.ts';
+import { type Phase1Exchange, type Phase1Keys, phase1Keys, skeyidFromPsk } from '../protection/ikev1-keys.ts';
+import { type Identification, NotifyType, parseNotification } from '../wire/ikev1.ts';
+import { type Payload, PayloadType } from '../wire/isakmp.ts';
+import type { SaContext } from './context.ts';
+import type { PayloadSet } from './payload-set.ts';
+import { legacyParts, type Phase1Choice, type Phase1Suite, phase1SuiteName } from './phase1-proposal.ts';
+import type { Credential, DropReason, NatDetected } from './types.ts';
+
+export const NONCE_LENGTH = 32;
+
+/** What an initiator brings along. */
+export interface InitiatorIntent {
+  readonly suites: readonly Phase1Suite[];
+  readonly credential: Credential;
+  readonly identity: Identification;
+  /** Seconds. */
+  readonly lifetime: number;
+}
+
+/** Agreed on, and both cookies known: what is needed for the keys but the peer's public value and nonce. */
+export interface OwnShare {
+  readonly dh: DhKeyPair;
+  readonly nonce: Bytes;
+}
+
+export type Phase1State =
+  | { readonly awaits: 'main 1' }
+  | { readonly awaits: 'main 3'; readonly choice: Phase1Choice; readonly initiatorSa: Bytes }
+  | {
+      readonly awaits: 'main 5';
+      readonly choice: Phase1Choice;
+      readonly exchange: Phase1Exchange;
+      readonly sharedSecret: () => Bytes | undefined;
+      readonly nat: NatDetected;
+    }
+  | { readonly awaits: 'aggressive 1' }
+  | {
+      readonly awaits: 'aggressive 3';
+      readonly choice: Phase1Choice;
+      readonly exchange: Phase1Exchange;
+      readonly keys: Phase1Keys;
+      readonly credential: Credential;
+      readonly peerIdentity: Identification;
+    }
+  | { readonly awaits: 'main 2'; readonly intent: InitiatorIntent; readonly initiatorSa: Bytes }
+  | {
+      readonly awaits: 'main 4';
+      readonly intent: InitiatorIntent;
+      readonly choice: Phase1Choice;
+      readonly initiatorSa: Bytes;
+      readonly own: OwnShare;
+    }
+  | {
+      readonly awaits: 'main 6';
+      readonly intent: InitiatorIntent;
+      readonly choice: Phase1Choice;
+      readonly exchange: Phase1Exchange;
+      readonly keys: Phase1Keys;
+      readonly iv: Bytes;
+      readonly nat: NatDetected;
+    }
+  | {
+      readonly awaits: 'aggressive 2';
+      readonly intent: InitiatorIntent;
+      readonly initiatorSa: Bytes;
+      readonly own: OwnShare;
+      readonly group: DhGroup;
+    }
+  /** Established. */
+  | { readonly awaits: 'nothing' };
+
+export type Phase1Step =
+  | {
+      readonly next: Phase1State;
+      readonly reply?: Bytes;
+      /** Where the reply goes and the peer is from now on, when not where the message came from. */
+      readonly path?: IkePath;
+    }
+  | { readonly drop: DropReason }
+  /** Told to a person; `notify` goes to the peer in clear when set. */
+  | { readonly refused: string; readonly notify?: number };
+
+/** A person types no password here: what takes longer is blocked or malicious. */
+export const HALF_OPEN_LIFETIME = 30 * SECOND;
+/** Before the end of phase 1, when a rekey is due: 5 % of the lifetime, a minute at least where there is one. */
+const REKEY_SHARE = 0.05;
+const MAX_LIFETIME = 24 * HOUR;
+
+export function learnTraits(context: SaContext, payloads: PayloadSet): void {
+  context.traits = readVendorIds(payloads.all(PayloadType.VID));
+}
+
+/** The responder repeats the peer's best NAT-T vendor ID; the initiator offers all. */
+export function vendorIdPayloads(context: SaContext): Payload[] {
+  const { natTraversalVendorId } = context.traits;
+  const answered = natTraversalVendorId ? [natTraversalVendorId] : [];
+  const natTraversal = context.role === 'initiator' ? NAT_T_PREFERENCE : answered;
+  const ids = ownVendorIds(context.environment.policy.natTraversal ? natTraversal : []);
+  return ids.map((body) => ({ type: PayloadType.VID, body }));
+}
+
+export function reportLegacy(context: SaContext, suite: Phase1Suite): void {
+  for (const what of legacyParts(suite)) context.emit({ type: 'legacy-used', what: `${what} in phase 1` });
+}
+
+export function keysFromPsk(
+  context: SaContext,
+  choice: Phase1Choice,
+  psk: Bytes,
+  sharedSecret: Bytes,
+  exchange: Phase1Exchange,
+): Phase1Keys {
+  const skeyid = skeyidFromPsk(context.crypto, choice.suite.hash, psk, exchange);
+  return phase1Keys(context.crypto, choice.suite, skeyid, sharedSecret, exchange);
+}
+
+export function hasInitialContact(payloads: PayloadSet): boolean {
+  return payloads.all(PayloadType.N).some((body) => parseNotification(body).type === NotifyType.INITIAL_CONTACT);
+}
+
+export function hashMatches(expected: Bytes, payloads: PayloadSet): boolean {
+  return constantTimeEqual(expected, payloads.one(PayloadType.HASH));
+}
+
+/** Marks phase 1 as established: from here on the peer is who it says and where it is. */
+export function establish(
+  context: SaContext,
+  result: {
+    readonly choice: Phase1Choice;
+    readonly keys: Phase1Keys;
+    readonly phase1Iv: Bytes;
+    readonly exchange: 'main mode' | 'aggressive mode';
+    readonly peerIdentity: Identification;
+    readonly credential: Credential;
+    readonly nat: NatDetected;
+    readonly path: IkePath;
+    readonly initialContact: boolean;
+  },
+  now: Instant,
+): Phase1State {
+  const { choice, path, initialContact, ...rest } = result;
+  const established = { ...rest, suite: choice.suite, traits: context.traits };
+  context.established = established;
+  context.path = path;
+  context.timers.clear('phase1');
+  const agreed = (choice.lifetime ?? context.environment.policy.phase1Lifetime) * SECOND;
+  const lifetime = Math.min(agreed, context.environment.policy.phase1Lifetime * SECOND, MAX_LIFETIME);
+  context.timers.set('expire', now + lifetime);
+  context.timers.set('rekey', now + lifetime * (1 - REKEY_SHARE));
+  reportLegacy(context, choice.suite);
+  context.emit({ type: 'established', ...established });
+  if (initialContact) context.emit({ type: 'initial-contact' });
+  return { awaits: 'nothing' };
+}
+
+/** Why a negotiation that went silent may have done so. */
+export function silenceExplained(state: Phase1State): string {
+  switch (state.awaits) {
+    case 'main 5':
+      return 'no fifth message came: the client gave up, or its port 4500 is blocked on the way';
+    case 'aggressive 3':
+      return (
+        `no third message came (${phase1SuiteName(state.choice.suite)}): the group secrets differ and the client saw it ` +
+        'in our answer, or the answer is blocked on the way'
+      );
+    case 'main 2':
+    case 'aggressive 2':
+      return 'no answer: the peer is down, or UDP 500 is blocked on the way';
+    case 'main 6':
+      return 'no sixth message came: the pre-shared keys differ, or UDP 4500 is blocked on the way';
+    default:
+      return `the negotiation stopped before message ${state.awaits.split(' ')[1]}`;
+  }
+}

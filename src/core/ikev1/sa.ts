@@ -1,0 +1,442 @@
+/**
+ * One IKEv1 ISAKMP SA, initiator or responder, from its first message to its end: phase 1, and all exchanges under it.
+ *
+ * The owner calls `handleInput` and `handleTimeout`, and after every call of any method drains `pollTransmit` and
+ * `pollEvent` until they give undefined, then arms one timer for `pollTimeout`.
+ */
+import { type Bytes, isZero } from '../bytes/bytes.ts';
+import { MalformedError } from '../bytes/reader.ts';
+import type { IkePath } from '../carrier/ike-path.ts';
+import { nextAttempt } from '../ike/retransmission.ts';
+import { type Instant, MINUTE } from '../net/time.ts';
+import { type Attribute, encodeNotification, Protocol } from '../wire/ikev1.ts';
+import { COOKIE_LENGTH, ExchangeType, type IsakmpMessage, PayloadType, parseMessage } from '../wire/isakmp.ts';
+import { beginAggressiveMode, handleAggressive1, handleAggressive2, handleAggressive3 } from './aggressive-mode.ts';
+import { SaContext } from './context.ts';
+import { DeadPeerDetection } from './dpd.ts';
+import { type Exchange, Exchanges } from './exchange.ts';
+import { FragmentBuffer } from './fragments.ts';
+import { deleteEsp, deletePhase1, handleInformational } from './informational.ts';
+import {
+  beginMainMode,
+  handleMain1,
+  handleMain2,
+  handleMain3,
+  handleMain4,
+  handleMain5,
+  handleMain6,
+} from './main-mode.ts';
+import { QuickModeIds } from './message-ids.ts';
+import {
+  HALF_OPEN_LIFETIME,
+  type InitiatorIntent,
+  type Phase1State,
+  type Phase1Step,
+  silenceExplained,
+} from './phase1.ts';
+import {
+  beginQuickMode,
+  handleQuick1,
+  handleQuick2,
+  handleQuick3,
+  type QuickModeIntent,
+  quickModeTimedOut,
+} from './quick-mode.ts';
+import {
+  answerRequest,
+  finishXauth,
+  handleTransaction,
+  pushConfiguration,
+  requestConfiguration,
+  requestXauth,
+} from './transaction.ts';
+import type { DropReason, Ikev1Environment, Ikev1Event, Phase1Established, Role, Transmit } from './types.ts';
+
+/** A person may be typing a password. */
+const LOGIN_PATIENCE = 2 * MINUTE;
+/** How often one phase 1 message is answered again from cache. */
+const MAX_REPEATS = 8;
+
+export class Ikev1Sa {
+  readonly #context: SaContext;
+  readonly #exchanges: Exchanges;
+  readonly #dpd: DeadPeerDetection;
+  readonly #fragments = new FragmentBuffer();
+  #quickModeIds = new QuickModeIds(false);
+  #phase1: Phase1State;
+  /** Digest of the phase 1 message handled last, our answer to it, and how often it was given. */
+  #lastReceived: Bytes | undefined;
+  #lastSent: Bytes | undefined;
+  #repeats = 0;
+  #attempt = 1;
+
+  private constructor(context: SaContext, phase1: Phase1State) {
+    this.#context = context;
+    this.#exchanges = new Exchanges(context);
+    this.#dpd = new DeadPeerDetection(context);
+    this.#phase1 = phase1;
+  }
+
+  /** A responder for a first message from `path`. Give that message to `handleInput` next. */
+  static respond(
+    id: number,
+    environment: Ikev1Environment,
+    message: IsakmpMessage,
+    path: IkePath,
+    now: Instant,
+  ): Ikev1Sa {
+    const cookies = { initiator: message.header.initiatorCookie.slice(), responder: newCookie(environment) };
+    const context = new SaContext(id, environment, 'responder', cookies, path);
+    const aggressive = message.header.exchangeType === ExchangeType.AGGRESSIVE;
+    context.timers.set('phase1', now + HALF_OPEN_LIFETIME);
+    return new Ikev1Sa(context, { awaits: aggressive ? 'aggressive 1' : 'main 1' });
+  }
+
+  /** An initiator that has sent its first message to `path`. */
+  static initiate(
+    id: number,
+    environment: Ikev1Environment,
+    mode: 'main' | 'aggressive',
+    intent: InitiatorIntent,
+    path: IkePath,
+    now: Instant,
+  ): Ikev1Sa {
+    const cookies = { initiator: newCookie(environment), responder: new Uint8Array(COOKIE_LENGTH) };
+    const context = new SaContext(id, environment, 'initiator', cookies, path);
+    const begin = mode === 'main' ? beginMainMode : beginAggressiveMode;
+    const { message, state } = begin(context, intent);
+    const sa = new Ikev1Sa(context, state);
+    sa.#sendPhase1(path, message, now);
+    return sa;
+  }
+
+  get id(): number {
+    return this.#context.id;
+  }
+
+  get role(): Role {
+    return this.#context.role;
+  }
+
+  get initiatorCookie(): Bytes {
+    return this.#context.initiatorCookie;
+  }
+
+  get responderCookie(): Bytes {
+    return this.#context.responderCookie;
+  }
+
+  get path(): IkePath {
+    return this.#context.path;
+  }
+
+  /** Undefined while phase 1 is under way. */
+  get established(): Phase1Established | undefined {
+    return this.#context.established;
+  }
+
+  get ended(): boolean {
+    return this.#context.ended;
+  }
+
+  /** The key of Wireshark's IKEv1 table, once there is one. Only for a key log that the administrator asked for. */
+  get cipherKey(): Bytes | undefined {
+    return this.#context.established?.keys.cipherKey;
+  }
+
+  /** Takes one datagram that names this SA's cookies. Nothing that a peer can send makes it throw. */
+  handleInput(datagram: Bytes, path: IkePath, now: Instant): void {
+    if (this.#context.ended) return this.#context.drop('ike_late');
+    try {
+      const drop = this.#handleMessage(datagram, path, now);
+      if (drop) this.#context.drop(drop);
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      this.#context.drop('ike_malformed');
+    }
+  }
+
+  handleTimeout(now: Instant): void {
+    for (let due = this.#context.timers.takeDue(now); due; due = this.#context.timers.takeDue(now)) {
+      if (due === 'phase1') this.#phase1Silent(now);
+      else if (due === 'expire') this.#expire();
+      else if (due === 'rekey') this.#context.emit({ type: 'rekey-due' });
+      else if (due === 'dpd') this.#dpd.handleTimeout(now);
+      else this.#exchangeSilent(Number(due.slice('exchange:'.length)), now);
+    }
+  }
+
+  /** When to call `handleTimeout`; changes with every call. */
+  pollTimeout(): Instant | undefined {
+    return this.#context.timers.next();
+  }
+
+  pollTransmit(): Transmit | undefined {
+    return this.#context.transmits.shift();
+  }
+
+  pollEvent(): Ikev1Event | undefined {
+    return this.#context.events.shift();
+  }
+
+  /** The dataplane saw the peer elsewhere: NAT-T's IKE follows its ESP. */
+  followPath(path: IkePath): void {
+    this.#context.path = path;
+  }
+
+  requestXauth(message: Bytes | undefined, now: Instant): void {
+    requestXauth(this.#context, this.#exchanges, message, now);
+  }
+
+  finishXauth(succeeded: boolean, now: Instant): void {
+    finishXauth(this.#context, this.#exchanges, succeeded, now);
+  }
+
+  requestConfiguration(attributes: readonly Attribute[], now: Instant): void {
+    requestConfiguration(this.#context, this.#exchanges, attributes, now);
+  }
+
+  pushConfiguration(attributes: readonly Attribute[], now: Instant): void {
+    pushConfiguration(this.#context, this.#exchanges, attributes, now);
+  }
+
+  /** Answers a `configuration-requested` or `xauth-requested` event. */
+  answerRequest(messageId: number, attributes: readonly Attribute[], now: Instant): void {
+    answerRequest(this.#context, this.#exchanges, messageId, attributes, now);
+  }
+
+  /** False when too many exchanges are open. Ends in `esp-established` or `esp-abandoned`. */
+  beginQuickMode(intent: QuickModeIntent, now: Instant): boolean {
+    return beginQuickMode(this.#context, this.#exchanges, intent, now);
+  }
+
+  deleteEsp(inboundSpis: readonly number[]): void {
+    if (this.#context.established && !this.#context.ended) deleteEsp(this.#context, inboundSpis);
+  }
+
+  /** Tells the peer, and ends. */
+  close(detail: string): void {
+    if (this.#context.ended) return;
+    if (this.#context.established) deletePhase1(this.#context);
+    this.#context.end('closed', detail);
+  }
+
+  #handleMessage(datagram: Bytes, path: IkePath, now: Instant): DropReason | undefined {
+    const message = parseMessage(datagram);
+    if (message.header.version >> 4 !== 1) return 'ike_version';
+    if (message.header.nextPayload === PayloadType.FRAGMENT) return this.#handleFragment(message, path, now);
+    switch (message.header.exchangeType) {
+      case ExchangeType.IDENTITY_PROTECTION:
+      case ExchangeType.AGGRESSIVE:
+        return this.#handlePhase1(datagram, message, path, now);
+      case ExchangeType.INFORMATIONAL:
+        if (!this.#context.established) return 'ike_unauthenticated_notify';
+        return this.#authentic(handleInformational(this.#context, this.#exchanges, this.#dpd, message, path, now), now);
+      case ExchangeType.TRANSACTION:
+      case ExchangeType.QUICK_MODE:
+        return this.#handleExchange(datagram, message, path, now);
+      default:
+        return 'ike_unexpected_exchange';
+    }
+  }
+
+  #handleFragment(message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
+    const whole = this.#fragments.add(message);
+    if (!whole) return undefined;
+    const { header } = parseMessage(whole);
+    return header.nextPayload === PayloadType.FRAGMENT ? 'ike_fragment' : this.#handleMessage(whole, path, now);
+  }
+
+  #handlePhase1(datagram: Bytes, message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
+    const digest = this.#digest(datagram);
+    if (this.#lastReceived && digest.every((byte, i) => byte === this.#lastReceived![i])) {
+      if (this.#lastSent && this.#repeats++ < MAX_REPEATS) this.#context.transmit(path, this.#lastSent);
+      return undefined;
+    }
+    const step = this.#stepPhase1(message, path, now);
+    if (!step) return 'ike_unexpected_exchange';
+    if ('drop' in step) return step.drop;
+    if ('refused' in step) return this.#refuse(step, path);
+    this.#phase1 = step.next;
+    this.#lastReceived = digest;
+    this.#repeats = 0;
+    const onward = step.path ?? path;
+    if (this.#context.role === 'initiator') this.#context.path = onward;
+    if (step.reply) this.#sendPhase1(onward, step.reply, now);
+    if (this.#context.established) this.#start(now);
+    return undefined;
+  }
+
+  #stepPhase1(message: IsakmpMessage, path: IkePath, now: Instant): Phase1Step | undefined {
+    const state = this.#phase1;
+    const aggressive = message.header.exchangeType === ExchangeType.AGGRESSIVE;
+    if (aggressive !== state.awaits.startsWith('aggressive')) return undefined;
+    switch (state.awaits) {
+      case 'main 1':
+        return handleMain1(this.#context, message);
+      case 'main 2':
+        return handleMain2(this.#context, state, message, path);
+      case 'main 3':
+        return handleMain3(this.#context, state, message, path);
+      case 'main 4':
+        return handleMain4(this.#context, state, message, path);
+      case 'main 5':
+        return handleMain5(this.#context, state, message, path, now);
+      case 'main 6':
+        return handleMain6(this.#context, state, message, path, now);
+      case 'aggressive 1':
+        return handleAggressive1(this.#context, message, path);
+      case 'aggressive 2':
+        return handleAggressive2(this.#context, state, message, path, now);
+      case 'aggressive 3':
+        return handleAggressive3(this.#context, state, message, path, now);
+      case 'nothing':
+        return undefined;
+    }
+  }
+
+  /** A refused first message ends the SA; a refused later one may be an attacker's, so the true peer gets its chance. */
+  #refuse(step: Extract<Phase1Step, { refused: string }>, path: IkePath): undefined {
+    const { awaits } = this.#phase1;
+    if (step.notify !== undefined) {
+      const notification = {
+        protocol: Protocol.ISAKMP,
+        spi: new Uint8Array(0),
+        type: step.notify,
+        data: new Uint8Array(0),
+      };
+      const payloads = [encodeNotification(notification)];
+      this.#context.transmit(path, this.#context.encodeClear(ExchangeType.INFORMATIONAL, this.#messageId(), payloads));
+    }
+    if (awaits.endsWith('1')) this.#context.end('refused', step.refused);
+    else this.#context.fail(awaits.replace(' ', ' mode, message '), step.refused);
+    return undefined;
+  }
+
+  #start(now: Instant): void {
+    this.#quickModeIds = new QuickModeIds(this.#context.traits.countingMessageIds);
+    this.#dpd.start(now);
+  }
+
+  #sendPhase1(path: IkePath, message: Bytes, now: Instant): void {
+    this.#lastSent = message;
+    this.#context.transmit(path, message);
+    if (this.#context.role === 'responder' || this.#context.established) return;
+    this.#attempt = 1;
+    this.#context.timers.set('phase1', nextAttempt(1, now)!);
+  }
+
+  #phase1Silent(now: Instant): void {
+    const next = this.#context.role === 'initiator' ? nextAttempt(++this.#attempt, now) : undefined;
+    if (next === undefined || !this.#lastSent) {
+      this.#context.end('timeout', silenceExplained(this.#phase1));
+      return;
+    }
+    this.#context.transmit(this.#context.path, this.#lastSent);
+    this.#context.timers.set('phase1', next);
+  }
+
+  #handleExchange(datagram: Bytes, message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
+    if (!this.#context.established) return 'ike_unexpected_exchange';
+    const { messageId, exchangeType } = message.header;
+    if (messageId === 0) return 'ike_unexpected_exchange';
+    const digest = this.#digest(datagram);
+    const known = this.#exchanges.find(messageId);
+    if (known && this.#exchanges.answersRepeat(known, digest, path)) return undefined;
+    if (known && known.exchangeType !== exchangeType) return 'ike_unexpected_exchange';
+    if (!known || known.state.awaits === 'nothing') {
+      const refusal = this.#mayBegin(exchangeType, messageId, known);
+      if (refusal) return refusal;
+    }
+    const exchange = known ?? this.#exchanges.open(messageId, exchangeType, now);
+    if (!exchange) return 'ike_too_many_exchanges';
+    const drop = this.#stepExchange(exchange, message, path, now);
+    // what was not authentic leaves no trace: neither in the table nor as "the message answered last"
+    if (drop && !known) this.#exchanges.close(exchange);
+    if (!drop) {
+      exchange.lastReceived = digest;
+      exchange.repeats = 0;
+    }
+    return this.#authentic(drop, now);
+  }
+
+  /** Transaction exchanges with vpnc go on under a known ID; a quick mode's ID is never served twice. */
+  #mayBegin(exchangeType: number, messageId: number, known: Exchange | undefined): DropReason | undefined {
+    if (exchangeType !== ExchangeType.QUICK_MODE) return undefined;
+    const verdict = this.#quickModeIds.check(messageId);
+    if (verdict !== 'fresh') return verdict;
+    return known ? 'ike_message_id_reused' : undefined;
+  }
+
+  #stepExchange(exchange: Exchange, message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
+    const [context, exchanges, { state }] = [this.#context, this.#exchanges, exchange];
+    if (exchange.exchangeType === ExchangeType.TRANSACTION) {
+      return handleTransaction(context, exchanges, exchange, message, path, now);
+    }
+    switch (state.awaits) {
+      case 'nothing':
+        return handleQuick1(context, exchanges, exchange, message, path, now);
+      case 'quick 2':
+        return handleQuick2(context, exchanges, exchange, state, message, now);
+      case 'quick 3':
+        return handleQuick3(context, exchanges, exchange, this.#quickModeIds, state, message, path, now);
+      default:
+        return 'ike_unexpected_exchange';
+    }
+  }
+
+  #exchangeSilent(messageId: number, now: Instant): void {
+    const exchange = this.#exchanges.find(messageId);
+    if (!exchange || this.#exchanges.sendAgain(exchange, now)) return;
+    const { state, since } = exchange;
+    switch (state.awaits) {
+      case 'quick 2':
+      case 'quick 3':
+        return quickModeTimedOut(this.#context, this.#exchanges, exchange, state);
+      case 'xauth reply':
+        if (now < since + LOGIN_PATIENCE) {
+          this.#context.timers.set(`exchange:${messageId}`, since + LOGIN_PATIENCE);
+          return;
+        }
+        return this.#context.end(
+          'timeout',
+          'no name and password came: the client never asked its user, or does no XAUTH',
+        );
+      case 'xauth ack':
+        // the client may be content without a word; a failed one has been told
+        this.#exchanges.finish(exchange, now);
+        if (state.succeeded) this.#context.emit({ type: 'xauth-finished' });
+        return;
+      case 'configuration reply':
+      case 'configuration ack':
+        return this.#context.end('timeout', 'the peer left Mode-Config unanswered');
+      default:
+        return this.#exchanges.close(exchange);
+    }
+  }
+
+  #expire(): void {
+    if (this.#context.established) deletePhase1(this.#context);
+    this.#context.end('lifetime', 'phase 1 ended without a rekey');
+  }
+
+  #authentic(drop: DropReason | undefined, now: Instant): DropReason | undefined {
+    if (!drop) this.#dpd.heard(now);
+    return drop;
+  }
+
+  #digest(datagram: Bytes): Bytes {
+    return this.#context.crypto.hash('sha1', datagram);
+  }
+
+  #messageId(): number {
+    return this.#context.newMessageId(() => false);
+  }
+}
+
+function newCookie(environment: Ikev1Environment): Bytes {
+  for (;;) {
+    const cookie = environment.crypto.random(COOKIE_LENGTH);
+    if (!isZero(cookie)) return cookie;
+  }
+}
