@@ -2,6 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { SessionRow } from '../../src/control/types.ts';
 import type { Netns } from './netns.ts';
 import { until } from './poll.ts';
 import { type Finished, must, type Program, type RunOptions } from './run.ts';
@@ -29,15 +30,6 @@ export interface GatewayOptions {
   readonly config?: Config;
   /** Names and passwords; default the lab's one user. */
   readonly users?: Readonly<Record<string, string>>;
-}
-
-/** A line of `sessions --json`. */
-export interface SessionRow {
-  readonly id: number | string;
-  readonly user?: string | null;
-  readonly group?: string | null;
-  readonly address?: string;
-  readonly [key: string]: unknown;
 }
 
 function labConfig(state: string): Config {
@@ -73,7 +65,7 @@ export class Gateway {
     this.configure(options.config);
   }
 
-  /** Starts a gateway in `netns`; comes back when it answers on its control socket. */
+  /** Starts a gateway in `netns`; comes back when it is up. */
   static async start(netns: Netns, options: GatewayOptions = {}): Promise<Gateway> {
     const gateway = new Gateway(netns, options);
     for (const [name, secret] of Object.entries(options.users ?? { [user]: password })) {
@@ -86,43 +78,32 @@ export class Gateway {
   /** Writes the configuration anew: for the next start. */
   configure(config: Config = {}): void {
     const whole = Object.entries({ ...labConfig(this.state), ...config }).filter(([, value]) => value !== undefined);
-    writeFileSync(this.configFile, stringify(Object.fromEntries(whole)));
+    writeFileSync(this.configFile, stringify(Object.fromEntries(whole)), { mode: 0o600 });
   }
 
   async serve(): Promise<void> {
     const program = this.netns.start([sallyport, 'serve', '--config', this.configFile]);
     this.#past += this.#program?.output ?? '';
     this.#program = program;
-    await until(
-      async () => {
-        if (!program.running) throw new Error(`the gateway ended at once:\n${program.output}`);
-        return (await this.command('sessions', '--json')).status === 0;
-      },
-      60_000,
-      () => `the gateway's answer on its control socket; it said:\n${program.output}`,
-    );
+    await program.prints(/gateway is up/, 60_000);
   }
 
   get log(): string {
     return this.#past + (this.#program?.output ?? '');
   }
 
-  get pid(): number {
-    return this.#program?.pid ?? 0;
-  }
-
-  get running(): boolean {
-    return this.#program?.running ?? false;
+  /** What it has said since the log was `after` long. */
+  said(after: number): string {
+    return this.log.slice(after);
   }
 
   /** Waits for a log line; `after`: the length of the log before what is tested. */
   async logs(pattern: RegExp, after = 0, timeout = 20_000): Promise<string> {
     const line = () =>
-      this.log
-        .slice(after)
+      this.said(after)
         .split('\n')
         .find((text) => pattern.test(text));
-    return until(line, timeout, () => `a log line ${pattern} in\n${this.log.slice(after)}`);
+    return until(line, timeout, () => `a log line ${pattern} in\n${this.said(after)}`);
   }
 
   /** Any command of `bin/sallyport` with this gateway's configuration. */
@@ -134,9 +115,17 @@ export class Gateway {
     return this.netns.run([sallyport, ...args, '--config', this.configFile], options);
   }
 
-  async addUser(name: string, secret: string, ...more: readonly string[]): Promise<void> {
-    const { status, stdout, stderr } = await this.#command(['user', 'add', name, ...more], { input: `${secret}\n` });
-    if (status !== 0) throw new Error(`user add ${name}: ${status}\n${stdout}${stderr}`);
+  addUser(name: string, secret: string, ...more: readonly string[]): Promise<void> {
+    return this.#setPassword(['user', 'add', name, ...more], secret);
+  }
+
+  changePassword(name: string, secret: string): Promise<void> {
+    return this.#setPassword(['user', 'passwd', name], secret);
+  }
+
+  async #setPassword(args: readonly string[], secret: string): Promise<void> {
+    const { status, stdout, stderr } = await this.#command(args, { input: `${secret}\n` });
+    if (status !== 0) throw new Error(`${args.join(' ')}: ${status}\n${stdout}${stderr}`);
   }
 
   async sessions(): Promise<SessionRow[]> {
@@ -169,6 +158,11 @@ export class Gateway {
     const sockets = existsSync(this.state) ? await must(['find', this.state, '-type', 's']) : '';
     if (sockets !== '') unclean.push(`a socket is still there: ${sockets}`);
     return unclean;
+  }
+
+  /** Ends it as a power cut does. */
+  async crash(): Promise<void> {
+    await this.#program?.stop('SIGKILL');
   }
 
   /** Stops it and removes its directory. */

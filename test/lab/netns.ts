@@ -64,6 +64,11 @@ export class Netns {
     return (await run(['ip', '-n', this.name, 'link', 'show', 'dev', name])).status === 0;
   }
 
+  /** Ends what still runs in here. */
+  killAll(): void {
+    killIn(this.name);
+  }
+
   /** Ends what still runs in here, then the namespace with its devices. */
   remove(): void {
     removeNamespace(this.name);
@@ -100,11 +105,14 @@ function namespaces(): string[] {
 
 /** Synchronous, because it must also serve when the process ends. */
 function removeNamespace(name: string): void {
-  const pids = () =>
-    spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' }).stdout.split('\n').filter(Boolean).map(Number);
-  for (const pid of pids()) kill(pid);
+  killIn(name);
   spawnSync('ip', ['netns', 'del', name]);
   rmSync(`/etc/netns/${name}`, { recursive: true, force: true });
+}
+
+function killIn(name: string): void {
+  const { stdout } = spawnSync('ip', ['netns', 'pids', name], { encoding: 'utf8' });
+  for (const pid of stdout.split('\n').filter(Boolean)) kill(Number(pid));
 }
 
 function kill(pid: number): void {

@@ -30,20 +30,20 @@ export class StrongSwan {
   readonly #directory: string;
   readonly #program: Program;
 
-  private constructor(netns: Netns, configuration: Section) {
+  private constructor(netns: Netns, configuration: Section, daemon: Section) {
     this.netns = netns;
     this.#directory = scratch('strongswan');
     for (const folder of [...swanctlFolders, ...moreFolders]) {
       mkdirSync(join(this.#directory, 'swanctl', folder), { recursive: true });
     }
-    writeFileSync(join(this.#directory, 'strongswan.conf'), formatSection(this.#daemonConfiguration()));
+    writeFileSync(join(this.#directory, 'strongswan.conf'), formatSection(this.#daemonConfiguration(daemon)));
     this.#write(configuration);
     this.#program = netns.start(['/usr/sbin/charon-systemd'], { env: this.#env });
   }
 
-  /** Starts a daemon with `configuration` loaded. */
-  static async start(netns: Netns, configuration: Section): Promise<StrongSwan> {
-    const daemon = new StrongSwan(netns, configuration);
+  /** Starts a daemon with `configuration` loaded; `settings`: more keys of the daemon itself. */
+  static async start(netns: Netns, configuration: Section, settings: Section = {}): Promise<StrongSwan> {
+    const daemon = new StrongSwan(netns, configuration, settings);
     await until(
       () => {
         if (!daemon.#program.running) throw new Error(`charon ended:\n${daemon.#program.output}${daemon.log}`);
@@ -79,7 +79,8 @@ export class StrongSwan {
   /** As `initiate`, for what has to succeed. */
   async connect(): Promise<void> {
     const { status, stdout, stderr } = await this.initiate();
-    if (status !== 0) throw new Error(`strongSwan did not get in: ${stdout}${stderr}\n${this.log.split('\n').slice(-60).join('\n')}`);
+    if (status !== 0)
+      throw new Error(`strongSwan did not get in: ${stdout}${stderr}\n${this.log.split('\n').slice(-60).join('\n')}`);
   }
 
   terminate(): Promise<Finished> {
@@ -151,13 +152,14 @@ export class StrongSwan {
     writeFileSync(join(this.#directory, 'swanctl', 'swanctl.conf'), formatSection(configuration), { mode: 0o600 });
   }
 
-  #daemonConfiguration(): Section {
+  #daemonConfiguration(settings: Section): Section {
     const vici = { socket: `unix://${this.#socket}` };
     return {
       'charon-systemd': {
         load_modular: 'no',
         load: plugins.replace(/\s+/g, ' '),
         dos_protection: 'no',
+        ...settings,
         install_routes: 'yes',
         i_dont_care_about_security_and_use_aggressive_mode_psk: 'yes',
         filelog: {

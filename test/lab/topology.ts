@@ -15,8 +15,13 @@ export const clientAddress6 = '2001:db8::2';
 /** The gateway as those behind the NAT see it. */
 export const gatewayPublicAddress = '198.51.100.1';
 export const natPublicAddress = '198.51.100.2';
+/** The gateway as VMs see it that are wired to it directly. */
+export const gatewayVmAddress = '203.0.113.1';
 export const lanAddress = '10.1.0.1';
 export const lanPrefix = '10.1.0.0/24';
+
+/** Addresses inside the tunnels: the pool's, and that of the peer without a user. */
+const tunnelNetworks = '10.64.0.0/10';
 
 export class Topology {
   readonly gw: Netns;
@@ -49,6 +54,24 @@ export class Topology {
 
   remove(): void {
     for (const netns of [this.c1, this.c2, this.nat, this.cl, this.gw]) netns.remove();
+  }
+
+  /** Ends what is left of clients that a failed test did not stop, and undoes what one that crashed had set. */
+  async clearClients(): Promise<void> {
+    for (const netns of [this.cl, this.c1, this.c2]) {
+      netns.killAll();
+      await netns.run(['ip', 'address', 'flush', 'to', tunnelNetworks, 'scope', 'global']);
+      await netns.run(['ip', 'route', 'flush', 'table', '220']);
+    }
+  }
+
+  /** A bridge in the gateway's namespace for guests that are VMs, 203.0.113.1/24. */
+  async bridgeForVms(): Promise<string> {
+    const name = 'vms';
+    await this.gw.ip('link', 'add', name, 'type', 'bridge');
+    await this.gw.ip('address', 'add', `${gatewayVmAddress}/24`, 'dev', name);
+    await this.gw.ip('link', 'set', name, 'up');
+    return name;
   }
 
   async #connect(): Promise<void> {
@@ -86,7 +109,7 @@ export class Topology {
       table inet lab {
         chain in {
           type filter hook input priority 0;
-          iifname { "direct", "public" } ip daddr ${lanPrefix} drop
+          iifname { "direct", "public", "vms" } ip daddr ${lanPrefix} drop
         }
       }`);
   }

@@ -1,0 +1,38 @@
+/** What every client must show once it is in. */
+import assert from 'node:assert/strict';
+import type { SessionRow } from '../../src/control/types.ts';
+import { banner, dns, domain, type Gateway, poolPattern, user } from '../lab/gateway.ts';
+import type { Netns } from '../lab/netns.ts';
+import { type PingOptions, ping, reaches, transfer } from '../lab/traffic.ts';
+import type { Vpnc } from '../lab/vpnc.ts';
+
+/** Pings all answered, then TCP both ways. */
+export async function carriesTraffic(client: Netns, gateway: Gateway, options: PingOptions = {}): Promise<void> {
+  assert.ok(await reaches(client, options), `nothing comes through the tunnel\n${gateway.log}`);
+  assert.deepEqual(await ping(client, { ...options, count: 10, interval: 0.05 }), { sent: 10, received: 10 });
+  assert.equal((await ping(client, { ...options, size: 4000 })).received, 3, 'inner packets larger than the path');
+  for (const reverse of [false, true]) {
+    const { bytes } = await transfer(client, gateway.netns, { seconds: 1, reverse });
+    assert.ok(bytes > 100_000, `${bytes} bytes in a second, ${reverse ? 'down' : 'up'}`);
+  }
+}
+
+/** What Mode-Config gives reached vpnc. */
+export function wasGivenAll(vpnc: Vpnc): void {
+  assert.match(vpnc.address, poolPattern);
+  assert.equal(vpnc.given('INTERNAL_IP4_DNS'), dns);
+  assert.equal(vpnc.given('CISCO_DEF_DOMAIN'), domain);
+  assert.equal(vpnc.given('CISCO_BANNER'), banner);
+  assert.equal(vpnc.given('CISCO_SPLIT_INC'), '1');
+  assert.equal(vpnc.given('CISCO_SPLIT_INC_0_ADDR'), '10.1.0.0');
+  assert.equal(vpnc.given('CISCO_SPLIT_INC_0_MASKLEN'), '24');
+}
+
+/** The session list tells of the one user who is on. */
+export async function isListed(gateway: Gateway, expected: Partial<SessionRow>): Promise<SessionRow> {
+  const rows = await gateway.sessions();
+  const row = rows.find(({ address }) => address === (expected.address ?? address));
+  assert.ok(row, `no such session in ${JSON.stringify(rows)}`);
+  assert.partialDeepStrictEqual(row, { user, ...expected });
+  return row;
+}
