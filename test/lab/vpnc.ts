@@ -79,6 +79,10 @@ export class Vpnc {
     return this.given('INTERNAL_IP4_ADDRESS') ?? 'none';
   }
 
+  get pid(): number {
+    return this.#program.pid;
+  }
+
   /** Its exit status, once it has ended by itself. */
   get ended(): Promise<number | undefined> {
     return this.#program.ended;

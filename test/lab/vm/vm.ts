@@ -3,8 +3,8 @@
  * kernel. `vm/build` makes it. A guest boots in two seconds, runs one script as root and ends.
  */
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Netns } from '../netns.ts';
 import { sleep, until } from '../poll.ts';
@@ -29,6 +29,8 @@ export interface VmOptions {
   readonly memory?: number;
 }
 
+const defaultMemory = 192;
+
 export class Vm {
   /** Seen by the guest as /share. */
   readonly share: string;
@@ -47,7 +49,7 @@ export class Vm {
     const controls = join(this.share, 'uml');
     mkdirSync(controls);
     this.#pidFile = join(controls, options.name, 'pid');
-    this.#program = netns.start(this.#commandLine(options, controls));
+    this.#program = netns.start(this.#commandLine(options, controls), { env: { TMPDIR: memoryDirectory(options) } });
   }
 
   static async start(netns: Netns, options: VmOptions): Promise<Vm> {
@@ -122,7 +124,7 @@ export class Vm {
       join(vmDirectory, 'uml/usr/bin/linux.uml'),
       `uml_dir=${controls}`,
       `umid=${options.name}`,
-      `mem=${options.memory ?? 192}M`,
+      `mem=${options.memory ?? defaultMemory}M`,
       'quiet',
       'loglevel=3',
       'con=null',
@@ -146,4 +148,10 @@ export class Vm {
 
 function tapName(name: string): string {
   return `t-${name}`;
+}
+
+/** Where the guest's memory is a file: in memory, unless a container gave it too little of that. */
+function memoryDirectory({ memory = defaultMemory }: VmOptions): string {
+  const { bavail, bsize } = statfsSync('/dev/shm');
+  return bavail * bsize > 2 * memory * 2 ** 20 ? '/dev/shm' : tmpdir();
 }
