@@ -28,6 +28,8 @@ export interface DataplaneOptions {
   };
   /** Whether one session's packets may be sent straight to another session. */
   readonly clientToClient: boolean;
+  /** Send RFC 3948's keepalive every 20 s on idle UDP paths: for whoever sits behind the NAT. Absent: no. */
+  readonly keepalive?: boolean;
 }
 
 /** Cumulative, since the session was opened. Read from shared memory: the worker is not disturbed. */

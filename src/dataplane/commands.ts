@@ -1,0 +1,147 @@
+/** What the main thread tells the worker about sessions and SAs. */
+import type { Bytes } from '../core/bytes/bytes.ts';
+import { type Prefix, parsePrefix } from '../core/net/address.ts';
+import type { Arena } from './arena.ts';
+import type { CipherFactory } from './cipher.ts';
+import { SessionCounter } from './counters.ts';
+import { MAX_SESSIONS } from './limits.ts';
+import type { Command } from './messages.ts';
+import { Net4 } from './net4.ts';
+import { flowOf, PATH_SIZE } from './path.ts';
+import { ReplayWindow } from './replay.ts';
+import type { InboundSa, OutboundSa } from './sa.ts';
+import { Session } from './session.ts';
+import type { SessionTable } from './session-table.ts';
+import type { WorkerSocket } from './worker-socket.ts';
+
+type SessionCommand = Exclude<Command, { type: 'stop' } | { type: 'send-ike' }>;
+type InstallSa = Extract<Command, { type: 'install-sa' }>;
+
+export class CommandHandler {
+  readonly #arena: Arena;
+  readonly #table: SessionTable;
+  readonly #ciphers: CipherFactory;
+  readonly #sockets: readonly WorkerSocket[];
+  readonly #counters: Float64Array;
+  readonly #keepalive: boolean;
+  readonly #paths: number;
+
+  constructor(
+    arena: Arena,
+    table: SessionTable,
+    ciphers: CipherFactory,
+    sockets: readonly WorkerSocket[],
+    counters: Float64Array,
+    keepalive: boolean,
+  ) {
+    this.#arena = arena;
+    this.#table = table;
+    this.#ciphers = ciphers;
+    this.#sockets = sockets;
+    this.#counters = counters;
+    this.#keepalive = keepalive;
+    this.#paths = arena.allocate(MAX_SESSIONS * PATH_SIZE, 64);
+  }
+
+  /** The main thread has checked the command: the session is open or not as it must be, and there is room. */
+  handle(command: SessionCommand, body: Bytes, now: number): void {
+    switch (command.type) {
+      case 'open-session':
+        return this.#open(command, now);
+      case 'move-path': {
+        const socket = this.#sockets[command.path.socket]!;
+        return this.#session(command.slot).moveTo(this.#arena, flowOf(command.path), socket);
+      }
+      case 'install-sa':
+        return this.#install(command, body);
+      case 'remove-sa':
+        if (command.direction === 'in') return this.#removeInbound(this.#session(command.slot), command.spi);
+        return this.#removeOutbound(this.#session(command.slot), command.spi);
+      case 'close-session':
+        return this.#close(this.#session(command.slot));
+    }
+  }
+
+  /** Wipes all keys, at the end. */
+  freeAll(): void {
+    for (const session of this.#table.all()) this.#close(session);
+  }
+
+  #session(slot: number): Session {
+    const session = this.#table.at(slot);
+    if (!session) throw new Error(`no session in slot ${slot}`);
+    return session;
+  }
+
+  #open(command: Extract<Command, { type: 'open-session' }>, now: number): void {
+    const { slot, generation, id, path } = command;
+    const socket = this.#sockets[path.socket]!;
+    const inner = new Net4(prefix(command.inner));
+    const session = new Session(this.#arena, this.#paths, id, slot, inner, flowOf(path), socket);
+    if (this.#keepalive && socket.role !== 'esp') session.scheduleKeepalive(now);
+    const base = slot * SessionCounter.count;
+    this.#counters.fill(0, base, base + SessionCounter.count);
+    this.#counters[base + SessionCounter.generation] = generation;
+    this.#table.add(session);
+  }
+
+  #install(command: InstallSa, body: Bytes): void {
+    const session = this.#session(command.slot);
+    const { spi, slot, suite } = command;
+    const [encryption, salt, integrity] = command.lengths;
+    const keys = {
+      encryption: body.subarray(0, encryption),
+      salt: body.subarray(encryption, encryption + salt),
+      integrity: body.subarray(encryption + salt, encryption + salt + integrity),
+    };
+    const localSelector = new Net4(prefix(command.localSelector));
+    const remoteSelector = new Net4(prefix(command.remoteSelector));
+    const common = { spi, slot, localSelector, remoteSelector };
+    if (command.direction === 'in') {
+      const sa: InboundSa = {
+        ...common,
+        opener: this.#ciphers.opener(suite, keys),
+        window: new ReplayWindow(),
+        used: false,
+      };
+      session.inbound.push(sa);
+      this.#table.addInbound(sa);
+    } else {
+      const sa: OutboundSa = {
+        ...common,
+        sealer: this.#ciphers.sealer(suite, keys),
+        sequence: 0,
+        bytes: 0,
+        softBytes: command.softBytes ?? Number.POSITIVE_INFINITY,
+        rekeyAsked: false,
+        maxInner: 0,
+      };
+      session.addOutbound(sa);
+    }
+  }
+
+  #removeInbound(session: Session, spi: number): void {
+    const i = session.inbound.findIndex((sa) => sa.spi === spi);
+    if (i < 0) return;
+    this.#table.removeInbound(spi);
+    session.inbound.splice(i, 1)[0]!.opener.free();
+  }
+
+  #removeOutbound(session: Session, spi: number): void {
+    const i = session.outbound.findIndex((sa) => sa.spi === spi);
+    if (i >= 0) session.outbound.splice(i, 1)[0]!.sealer.free();
+  }
+
+  #close(session: Session): void {
+    while (session.inbound.length > 0) this.#removeInbound(session, session.inbound[0]!.spi);
+    while (session.outbound.length > 0) this.#removeOutbound(session, session.outbound[0]!.spi);
+    this.#table.remove(session);
+  }
+}
+
+/** Written by the main thread, from a Prefix. */
+function prefix(text: string): Prefix {
+  const parsed = parsePrefix(text);
+  if (!parsed) throw new Error(`not a prefix: ${text}`);
+  return parsed;
+}

@@ -1,0 +1,68 @@
+/** All counters of the dataplane, in one table. They lie in shared memory, so that reading doesn't disturb the worker. */
+
+export const COUNTER_NAMES = [
+  'ike_in',
+  'ike_out',
+  'keepalive_in',
+  'keepalive_out',
+  'esp_in',
+  'esp_out',
+  'tun_frames_in',
+  'tun_frames_out',
+  'receive_calls',
+  'send_calls',
+  'path_changes',
+  'icmp_too_big_sent',
+  /** IKE datagrams that found the ring to the main thread full. */
+  'drop_ike_ring_full',
+  'drop_ike_send',
+  /** Larger than the receive buffer. */
+  'drop_truncated',
+  /** Too short for ESP, or not whole blocks. */
+  'drop_malformed',
+  'drop_unknown_spi',
+  'drop_replay',
+  'drop_authentication',
+  'drop_padding',
+  'drop_next_header',
+  /** Next header 59: traffic flow confidentiality's dummy packets. */
+  'drop_dummy',
+  'drop_inner_ipv6',
+  'drop_inner_header',
+  'drop_inner_source',
+  'drop_inner_destination',
+  'drop_client_to_client',
+  'drop_ttl',
+  'drop_tun_write',
+  /** A frame from the TUN that isn't IPv4, or whose lengths disagree. */
+  'drop_tun_frame',
+  'drop_no_session',
+  'drop_no_sa',
+  /** Cisco UDP: the peer has not shown its port yet. */
+  'drop_no_peer_port',
+  'drop_too_big',
+  'drop_sequence_end',
+  'drop_crypto',
+  'drop_send',
+] as const;
+
+export type CounterName = (typeof COUNTER_NAMES)[number];
+
+/** Index of each counter. 0 is none, so that a negated index can say why a packet was refused. */
+export const Counter = Object.fromEntries(COUNTER_NAMES.map((name, i) => [name, i + 1])) as Readonly<
+  Record<CounterName, number>
+>;
+
+export const COUNTER_COUNT = COUNTER_NAMES.length + 1;
+
+/** Per session, as doubles: exact to 2^53, and written whole by 64-bit machines. */
+export const SessionCounter = {
+  /** Which opening of the slot the numbers belong to. */
+  generation: 0,
+  packetsIn: 1,
+  bytesIn: 2,
+  packetsOut: 3,
+  bytesOut: 4,
+  lastInbound: 5,
+  count: 6,
+} as const;

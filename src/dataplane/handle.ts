@@ -1,0 +1,266 @@
+/** The dataplane as the main thread holds it: commands go down the ring, reports come up and become events. */
+import type { Worker } from 'node:worker_threads';
+import type { Bytes } from '../core/bytes/bytes.ts';
+import type { EspPath, EspSa } from '../core/esp/sa.ts';
+import { type Endpoint, formatPrefix, type IpAddress, type Prefix, parseIp } from '../core/net/address.ts';
+import { Block } from '../ffi/block.ts';
+import { write } from '../ffi/libc.ts';
+import { COUNTER_NAMES, Counter, SessionCounter } from './counters.ts';
+import type { Dataplane, DataplaneEvents, IkePath, SessionCounters } from './dataplane.ts';
+import { DataplaneError } from './errors.ts';
+import { DOWN_RING_PATIENCE, MAX_IKE_MESSAGE } from './limits.ts';
+import {
+  type Command,
+  type EndpointText,
+  messageAt,
+  putMessage,
+  type Report,
+  type RoomFinder,
+  type SocketPath,
+} from './messages.ts';
+import { Registry } from './registry.ts';
+import type { Shared } from './shared.ts';
+import type { SocketRole, WorkerSocket } from './worker-socket.ts';
+
+/** Reports handled before the event loop gets its turn. */
+const REPORTS_PER_TURN = 256;
+const NOTHING: SessionCounters = { packetsIn: 0, bytesIn: 0, packetsOut: 0, bytesOut: 0, lastInbound: 0 };
+
+const roomNow: RoomFinder = (ring, length) => ring.reserve(length);
+const roomSoon: RoomFinder = (ring, length) => ring.reserveWaiting(length, DOWN_RING_PATIENCE);
+
+export class DataplaneHandle implements Dataplane {
+  readonly #shared: Shared;
+  readonly #sockets: readonly WorkerSocket[];
+  readonly #events: DataplaneEvents;
+  readonly #doorbell: number;
+  readonly #ring = new Block(8);
+  readonly #registry = new Registry();
+  /** Closes the descriptors, when the worker has ended. */
+  readonly #release: () => void;
+  #state: 'running' | 'closing' | 'ended' = 'running';
+  readonly #ended: Promise<void>;
+
+  constructor(
+    shared: Shared,
+    worker: Worker,
+    sockets: readonly WorkerSocket[],
+    doorbell: number,
+    events: DataplaneEvents,
+    release: () => void,
+  ) {
+    this.#shared = shared;
+    this.#sockets = sockets;
+    this.#events = events;
+    this.#doorbell = doorbell;
+    this.#release = release;
+    this.#ring.view.setUint32(0, 1, true);
+    let failure: Error | undefined;
+    worker.on('error', (error) => {
+      failure = error as Error;
+    });
+    this.#ended = new Promise((resolve) => {
+      worker.once('exit', () => {
+        this.#handleExit(failure);
+        resolve();
+      });
+    });
+    process.once('exit', this.#stopAtExit);
+    void this.#readReports();
+  }
+
+  sendIke(path: IkePath, message: Uint8Array): void {
+    if (message.length > MAX_IKE_MESSAGE) throw new RangeError(`an IKE message of ${message.length} bytes`);
+    const role = path.carrier === 'udp' ? 'ike' : 'nat-t';
+    const down = this.#socketPath(role, path.local.address, path.remote);
+    // A full ring is a lost datagram: IKE sends again.
+    this.#put({ type: 'send-ike', path: down, nonEspMarker: path.carrier === 'nat-t' }, [message], roomNow);
+  }
+
+  openSession(id: number, inner: Prefix, path: EspPath): void {
+    requireIpv4(inner);
+    const socketPath = this.#espPath(path);
+    const { slot, generation } = this.#registry.open(id);
+    this.#command({ type: 'open-session', slot, generation, id, inner: formatPrefix(inner), path: socketPath });
+  }
+
+  movePath(id: number, path: EspPath): void {
+    const { slot } = this.#registry.require(id);
+    this.#command({ type: 'move-path', slot, path: this.#espPath(path) });
+  }
+
+  installSa(sa: EspSa): void {
+    requireIpv4(sa.localSelector);
+    requireIpv4(sa.remoteSelector);
+    const { encryption, salt, integrity } = sa.keys;
+    const { slot } = this.#registry.addSa(sa);
+    this.#command(
+      {
+        type: 'install-sa',
+        slot,
+        direction: sa.direction,
+        spi: sa.spi,
+        suite: sa.suite,
+        localSelector: formatPrefix(sa.localSelector),
+        remoteSelector: formatPrefix(sa.remoteSelector),
+        softBytes: sa.softBytes,
+        lengths: [encryption.length, salt.length, integrity.length],
+      },
+      [encryption, salt, integrity],
+    );
+  }
+
+  removeSa(sessionId: number, direction: 'in' | 'out', spi: number): void {
+    const session = this.#registry.find(sessionId);
+    if (!session || !this.#registry.removeSa(session, direction, spi)) return;
+    this.#command({ type: 'remove-sa', slot: session.slot, direction, spi });
+  }
+
+  closeSession(id: number): void {
+    const session = this.#registry.find(id);
+    if (!session) return;
+    this.#registry.close(session);
+    this.#command({ type: 'close-session', slot: session.slot });
+  }
+
+  sessionCounters(id: number): SessionCounters {
+    const { slot, generation } = this.#registry.require(id);
+    const { sessions } = this.#shared;
+    const base = slot * SessionCounter.count;
+    // Until the worker has opened the session, the slot still tells of its predecessor.
+    if (sessions[base + SessionCounter.generation] !== generation) return NOTHING;
+    return {
+      packetsIn: sessions[base + SessionCounter.packetsIn]!,
+      bytesIn: sessions[base + SessionCounter.bytesIn]!,
+      packetsOut: sessions[base + SessionCounter.packetsOut]!,
+      bytesOut: sessions[base + SessionCounter.bytesOut]!,
+      lastInbound: sessions[base + SessionCounter.lastInbound]!,
+    };
+  }
+
+  counters(): Readonly<Record<string, number>> {
+    const { counters, down, up } = this.#shared;
+    const all: Record<string, number> = {};
+    for (const name of COUNTER_NAMES) all[name] = counters[Counter[name]]!;
+    return { ...all, ring_down_full: down.dropped, ring_up_full: up.dropped };
+  }
+
+  async close(): Promise<void> {
+    if (this.#state === 'running') {
+      this.#state = 'closing';
+      this.#put({ type: 'stop' }, [], roomSoon);
+    }
+    await this.#ended;
+  }
+
+  /** A command that must not be lost: waits for the worker, which empties the ring on each turn of its loop. */
+  #command(command: Command, body: readonly Bytes[] = []): void {
+    if (this.#state !== 'running') throw new DataplaneError('closed', 'the dataplane is closed');
+    if (!this.#put(command, body, roomSoon))
+      throw new DataplaneError('worker-busy', `the dataplane's worker took no command for ${DOWN_RING_PATIENCE} ms`);
+  }
+
+  #put(command: Command, body: readonly Bytes[], room: RoomFinder): boolean {
+    const taken = putMessage(this.#shared.down, command, body, (ring, length) => {
+      const at = roomNow(ring, length);
+      if (at >= 0 || room === roomNow) return at;
+      this.#wake();
+      return room(ring, length);
+    });
+    this.#wake();
+    return taken;
+  }
+
+  #wake(): void {
+    if (this.#shared.takeSleeping()) write(this.#doorbell, this.#ring.address, 8);
+  }
+
+  #espPath(path: EspPath): SocketPath {
+    return this.#socketPath(path.carrier, path.local.address, path.remote);
+  }
+
+  #socketPath(role: SocketRole, local: IpAddress, remote: Endpoint): SocketPath {
+    const v4 = local.bytes.length === 4;
+    const index = this.#sockets.findIndex(
+      (socket) => socket.role === role && (socket.address === local.text || (socket.wildcard && isIpv4(socket) === v4)),
+    );
+    if (index < 0)
+      throw new DataplaneError(
+        'no-such-socket',
+        `no ${role} socket on ${local.text}: the carrier is off, or not there`,
+      );
+    return { socket: index, local: local.text, remote: { address: remote.address.text, port: remote.port } };
+  }
+
+  async #readReports(): Promise<void> {
+    const { up } = this.#shared;
+    while (this.#state !== 'ended') {
+      await up.waitForRecord();
+      for (let i = 0; i < REPORTS_PER_TURN; i++) {
+        const at = up.peek();
+        if (at < 0) break;
+        const { head, body } = messageAt<Report>(up, at);
+        const message = body.slice();
+        up.release(at);
+        this.#handleReport(head, message);
+      }
+      if (!up.isEmpty()) await new Promise(setImmediate);
+    }
+  }
+
+  /** Reports about a session that was closed meanwhile are about nothing. */
+  #handleReport(report: Report, body: Bytes): void {
+    if (this.#state !== 'running') return;
+    const events = this.#events;
+    switch (report.type) {
+      case 'ike':
+        events.onIke({ carrier: report.carrier, ...endpoints(report) }, Uint8Array.from(body));
+        break;
+      case 'unknown-spi':
+        events.onUnknownSpi({ carrier: report.carrier, ...endpoints(report) }, report.spi);
+        break;
+      case 'path-change':
+        if (this.#registry.find(report.id))
+          events.onPathChange(report.id, { carrier: report.carrier, ...endpoints(report) });
+        break;
+      case 'rekey-needed':
+        if (this.#registry.find(report.id)) events.onRekeyNeeded(report.id, report.spi);
+        break;
+      case 'first-packet':
+        if (this.#registry.find(report.id)) events.onFirstPacket(report.id, report.spi);
+    }
+  }
+
+  #handleExit(failure: Error | undefined): void {
+    const expected = this.#state === 'closing';
+    this.#state = 'ended';
+    process.off('exit', this.#stopAtExit);
+    this.#release();
+    if (expected && !failure) return;
+    const why = failure?.message ?? 'it ended by itself';
+    this.#events.onFailure(new DataplaneError('worker-failed', `the dataplane's worker failed: ${why}`, failure));
+  }
+
+  /** process.exit() waits for the worker, which may be blocked in poll. */
+  readonly #stopAtExit = (): void => {
+    if (this.#state === 'running') this.#put({ type: 'stop' }, [], roomNow);
+  };
+}
+
+function endpoints(report: { local: EndpointText; remote: EndpointText }): { local: Endpoint; remote: Endpoint } {
+  return { local: endpoint(report.local), remote: endpoint(report.remote) };
+}
+
+/** Written by the worker, from an address. */
+function endpoint({ address, port }: EndpointText): Endpoint {
+  return { address: parseIp(address)!, port };
+}
+
+function isIpv4(socket: WorkerSocket): boolean {
+  return !socket.address.includes(':');
+}
+
+function requireIpv4(prefix: Prefix): void {
+  if (prefix.address.bytes.length !== 4)
+    throw new DataplaneError('unsupported', `${formatPrefix(prefix)}: inside the tunnel there is IPv4 only`);
+}

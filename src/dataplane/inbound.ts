@@ -1,0 +1,127 @@
+/** The road in: an ESP packet from a socket to a packet for the TUN or for another session. */
+import type { Arena } from './arena.ts';
+import type { TunWriter } from './coalesce.ts';
+import { Counter, SessionCounter } from './counters.ts';
+import { Ip4, wholeIp4 } from './ip4.ts';
+import { clampMss, isSyn } from './mss.ts';
+import { openPacket, payloadAt, payloadLength } from './open.ts';
+import type { Outbound } from './outbound.ts';
+import type { Flow } from './path.ts';
+import type { Reports } from './reports.ts';
+import { ESP_HEADER, type InboundSa } from './sa.ts';
+import type { Session } from './session.ts';
+import type { SessionTable } from './session-table.ts';
+import type { WorkerSocket } from './worker-socket.ts';
+
+export class Inbound {
+  readonly #arena: Arena;
+  readonly #table: SessionTable;
+  readonly #tun: TunWriter;
+  readonly #outbound: Outbound;
+  readonly #reports: Reports;
+  readonly #counters: Float64Array;
+  readonly #sessions: Float64Array;
+  readonly #clientToClient: boolean;
+
+  constructor(
+    arena: Arena,
+    table: SessionTable,
+    tun: TunWriter,
+    outbound: Outbound,
+    reports: Reports,
+    counters: Float64Array,
+    sessions: Float64Array,
+    clientToClient: boolean,
+  ) {
+    this.#arena = arena;
+    this.#table = table;
+    this.#tun = tun;
+    this.#outbound = outbound;
+    this.#reports = reports;
+    this.#counters = counters;
+    this.#sessions = sessions;
+    this.#clientToClient = clientToClient;
+  }
+
+  /** An ESP packet, SPI to ICV, of `length` bytes at `at`, that came over `flow`. @param now the main thread's clock */
+  handleEsp(at: number, length: number, flow: Flow, socket: WorkerSocket, now: number): void {
+    const counters = this.#counters;
+    counters[Counter.esp_in]!++;
+    if (length < ESP_HEADER) {
+      counters[Counter.drop_malformed]!++;
+      return;
+    }
+    const { view } = this.#arena;
+    const spi = view.getUint32(at);
+    const sa = this.#table.inboundBySpi(spi);
+    if (sa === undefined) {
+      counters[Counter.drop_unknown_spi]!++;
+      this.#reports.unknownSpi(flow, socket, spi, now);
+      return;
+    }
+    const newest = sa.window.highest;
+    const refusal = openPacket(this.#arena, sa, at, length);
+    if (refusal !== 0) {
+      counters[refusal]!++;
+      return;
+    }
+    const session = this.#table.at(sa.slot)!;
+    this.#noteAuthentic(session, sa, view.getUint32(at + 4) > newest, flow, socket, now);
+    const payload = payloadLength(this.#arena, sa, at, length);
+    if (payload < 0) counters[-payload]!++;
+    else this.#deliver(session, sa, payloadAt(sa, at), payload);
+  }
+
+  /** What only an authentic packet may change. */
+  #noteAuthentic(
+    session: Session,
+    sa: InboundSa,
+    newest: boolean,
+    flow: Flow,
+    socket: WorkerSocket,
+    now: number,
+  ): void {
+    this.#sessions[session.slot * SessionCounter.count + SessionCounter.lastInbound] = now;
+    if (!sa.used) sa.used = this.#reports.firstPacket(session, sa.spi);
+    // Only a packet newer than all others tells where the peer is: an older one may have been held back.
+    if (newest && !session.flow.equals(flow)) this.#learn(session, flow, socket);
+    if (session.moveUnreported) session.moveUnreported = !this.#reports.pathChange(session);
+  }
+
+  /** The peer moved, or its NAT did (RFC 3948 section 4 obliges to follow). Never from one carrier to another. */
+  #learn(session: Session, flow: Flow, socket: WorkerSocket): void {
+    if (socket.role !== session.socket.role || socket.role === 'esp') return;
+    session.moveTo(this.#arena, flow, socket);
+    session.moveUnreported = true;
+    this.#counters[Counter.path_changes]!++;
+  }
+
+  #deliver(session: Session, sa: InboundSa, at: number, available: number): void {
+    const { u8, view } = this.#arena;
+    const length = wholeIp4(u8, at, available);
+    if (length === 0) return this.#drop(Counter.drop_inner_header);
+    const source = view.getUint32(at + Ip4.source);
+    if (!sa.remoteSelector.contains(source) || !session.inner.contains(source))
+      return this.#drop(Counter.drop_inner_source);
+    const destination = view.getUint32(at + Ip4.destination);
+    if (!sa.localSelector.contains(destination)) return this.#drop(Counter.drop_inner_destination);
+    this.#count(session, length);
+    const newestOut = session.outbound[0];
+    if (newestOut !== undefined && isSyn(u8, at, length)) clampMss(this.#arena, at, length, newestOut.maxInner, true);
+    const other = this.#table.towards(destination);
+    if (other === undefined || other === session) this.#tun.write(at, length);
+    else if (this.#clientToClient) this.#outbound.forward(at, length);
+    else this.#drop(Counter.drop_client_to_client);
+  }
+
+  #count(session: Session, length: number): void {
+    const counters = this.#sessions;
+    const base = session.slot * SessionCounter.count;
+    counters[base + SessionCounter.packetsIn]!++;
+    counters[base + SessionCounter.bytesIn]! += length;
+  }
+
+  #drop(counter: number): void {
+    this.#counters[counter]!++;
+  }
+}

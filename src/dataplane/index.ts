@@ -1,0 +1,71 @@
+/** Opening the dataplane: descriptors first, so that what is missing is an error at once; then the worker that owns them. */
+import { Worker } from 'node:worker_threads';
+import { succeed } from '../ffi/errno.ts';
+import { close, EFD_CLOEXEC, EFD_NONBLOCK, eventfd } from '../ffi/libc.ts';
+import type { Dataplane, DataplaneEvents, DataplaneOptions } from './dataplane.ts';
+import { DataplaneError } from './errors.ts';
+import { DataplaneHandle } from './handle.ts';
+import { Shared } from './shared.ts';
+import { openSockets } from './sockets.ts';
+import { openTun } from './tun.ts';
+import type { WorkerData } from './worker-data.ts';
+
+export { DataplaneError, type DataplaneErrorCode } from './errors.ts';
+export { DEFAULT_TUN_MTU, MAX_SESSIONS } from './limits.ts';
+
+/** Throws {@link DataplaneError}; then nothing is left open. */
+export function openDataplane(options: DataplaneOptions, events: DataplaneEvents): Promise<Dataplane> {
+  // Sources run as .ts, the published package as .js.
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return startDataplane(options, events, new URL(`./worker.${extension}`, import.meta.url));
+}
+
+/** As openDataplane, with another worker: for measuring. */
+export async function startDataplane(
+  options: DataplaneOptions,
+  events: DataplaneEvents,
+  workerUrl: URL,
+): Promise<Dataplane> {
+  const fds: number[] = [];
+  const release = (): void => {
+    for (const fd of fds.splice(0)) close(fd);
+  };
+  try {
+    const doorbell = succeed(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), 'eventfd');
+    fds.push(doorbell);
+    const sockets = openSockets(options);
+    fds.push(...sockets.map(({ fd }) => fd));
+    const tun = openTun(options.tun);
+    fds.push(tun.fd);
+    const shared = new Shared();
+    const data: WorkerData = {
+      shared: shared.memory,
+      doorbell,
+      tun,
+      sockets,
+      clientToClient: options.clientToClient,
+      keepalive: options.keepalive ?? false,
+      clockOrigin: Number(process.hrtime.bigint()) / 1e6 - performance.now(),
+    };
+    const worker = new Worker(workerUrl, { workerData: data });
+    await started(worker);
+    return new DataplaneHandle(shared, worker, sockets, doorbell, events, release);
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+function started(worker: Worker): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const fail = (cause?: unknown): void =>
+      reject(new DataplaneError('worker-failed', `the dataplane's worker didn't start: ${cause ?? 'it ended'}`, cause));
+    worker.once('error', fail);
+    worker.once('exit', fail);
+    worker.once('message', () => {
+      worker.off('error', fail);
+      worker.off('exit', fail);
+      resolve();
+    });
+  });
+}

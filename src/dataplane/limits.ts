@@ -1,0 +1,49 @@
+/** Every bound of the dataplane, by name. */
+
+export const MAX_SESSIONS = 16_384;
+/** Both directions together. */
+export const MAX_SAS = 131_072;
+/** SAs of one session and direction: rekeys overlap, and a peer may ask for several selectors. */
+export const MAX_SAS_PER_SESSION = 64;
+/** Sessions whose inner prefix is not a single address; they are searched one by one. */
+export const MAX_PREFIX_SESSIONS = 256;
+export const MAX_SOCKETS = 64;
+
+/** Bytes of each ring; a power of two. */
+export const DOWN_RING_BYTES = 1 << 20;
+export const UP_RING_BYTES = 1 << 21;
+/** IKE datagrams leave this much of the ring up to the events, which must not be lost. */
+export const UP_RING_RESERVE = 1 << 18;
+/** The largest IKE message that goes through a ring. */
+export const MAX_IKE_MESSAGE = 65_507;
+/** How long the main thread waits for room in the ring down before it gives the worker up, milliseconds. */
+export const DOWN_RING_PATIENCE = 2000;
+
+/** UDP GSO: the kernel's limit of segments, and of bytes with some air for headers. */
+export const MAX_GSO_SEGMENTS = 64;
+export const MAX_GSO_BYTES = 65_000;
+
+/** Packets that one inner TSO frame may be made of: an iovec each. */
+export const MAX_COALESCED = 64;
+
+export const MAX_UNKNOWN_SPI_EVENTS_PER_SECOND = 10;
+
+/** Ask for a rekey here, and send nothing more when the numbers are used up (RFC 4303 section 3.3.3). */
+export const SEQUENCE_REKEY = 2 ** 31;
+export const SEQUENCE_END = 2 ** 32 - 1;
+
+export const DEFAULT_PATH_MTU = 1500;
+/** Below these a report of the path's MTU isn't believed: RFC 791, RFC 8200. */
+export const MIN_PATH_MTU_V4 = 576;
+export const MIN_PATH_MTU_V6 = 1280;
+
+/**
+ * Fits a path of 1500 under any carrier and suite: 1500 - 40 (IPv6) - 8 (UDP) - 8 (ESP) - 16 (IV) - 32 (SHA2-512 ICV)
+ * leaves 1396; whole blocks of 16 and the trailer's two bytes leave 1390.
+ */
+export const DEFAULT_TUN_MTU = 1390;
+
+/** The loop wakes at least this often, milliseconds: for its timers, and so that a process that exits isn't held up. */
+export const TICK = 1000;
+/** RFC 3948 section 4. */
+export const KEEPALIVE_INTERVAL = 20_000;

@@ -1,0 +1,187 @@
+/** The road out: a frame from the TUN, or a packet from another session, to ESP packets in the transmit queue. */
+
+import { VNET_GSO_ECN, VNET_GSO_NONE, VNET_GSO_TCPV4, VNET_NEEDS_CSUM, VnetHdr } from '../ffi/structs.ts';
+import type { Arena } from './arena.ts';
+import { adjustChecksum, type Sum, storeChecksum } from './checksum.ts';
+import type { TunWriter } from './coalesce.ts';
+import { Counter, SessionCounter } from './counters.ts';
+import { Fragmenter } from './fragment.ts';
+import { MAX_ICMP_ERROR, writeTooBig } from './icmp.ts';
+import { DONT_FRAGMENT, Ip4, u16, wholeIp4 } from './ip4.ts';
+import { MAX_GSO_BYTES, SEQUENCE_END, SEQUENCE_REKEY } from './limits.ts';
+import { clampMss, isSyn } from './mss.ts';
+import type { Reports } from './reports.ts';
+import { type OutboundSa, sealedLength } from './sa.ts';
+import { sealPacket } from './seal.ts';
+import { type PacketSink, TcpSegmenter } from './segment.ts';
+import type { Session } from './session.ts';
+import type { SessionTable } from './session-table.ts';
+import type { Transmit } from './transmit.ts';
+
+export class Outbound implements PacketSink {
+  readonly #arena: Arena;
+  readonly #sum: Sum;
+  readonly #table: SessionTable;
+  readonly #transmit: Transmit;
+  readonly #tun: TunWriter;
+  readonly #reports: Reports;
+  readonly #counters: Float64Array;
+  readonly #sessions: Float64Array;
+  readonly #segmenter: TcpSegmenter;
+  readonly #fragmenter: Fragmenter;
+  readonly #icmp: number;
+  // What the packets of the frame at hand are sealed for.
+  #session!: Session;
+  #sa!: OutboundSa;
+
+  constructor(
+    arena: Arena,
+    sum: Sum,
+    table: SessionTable,
+    transmit: Transmit,
+    tun: TunWriter,
+    reports: Reports,
+    counters: Float64Array,
+    sessions: Float64Array,
+  ) {
+    this.#arena = arena;
+    this.#sum = sum;
+    this.#table = table;
+    this.#transmit = transmit;
+    this.#tun = tun;
+    this.#reports = reports;
+    this.#counters = counters;
+    this.#sessions = sessions;
+    this.#segmenter = new TcpSegmenter(arena, sum);
+    this.#fragmenter = new Fragmenter(arena, sum);
+    this.#icmp = arena.allocate(MAX_ICMP_ERROR);
+  }
+
+  /** A frame as read from the TUN: virtio_net_hdr at `frame`, `length` bytes in all. */
+  handleFrame(frame: number, length: number): void {
+    const { u8, view } = this.#arena;
+    const at = frame + VnetHdr.size;
+    const flags = u8[frame + VnetHdr.flags]!;
+    const gsoType = u8[frame + VnetHdr.gsoType]! & ~VNET_GSO_ECN;
+    const gsoSize = view.getUint16(frame + VnetHdr.gsoSize, true);
+    const checksumStart = view.getUint16(frame + VnetHdr.checksumStart, true);
+    const checksumOffset = view.getUint16(frame + VnetHdr.checksumOffset, true);
+    const total = wholeIp4(u8, at, length - VnetHdr.size);
+    if (total === 0) {
+      this.#drop(Counter.drop_tun_frame);
+      return;
+    }
+    const partial = (flags & VNET_NEEDS_CSUM) !== 0;
+    if (!this.#choose(at)) return;
+    if (isSyn(u8, at, total)) clampMss(this.#arena, at, total, this.#sa.maxInner, !partial);
+    if (gsoType === VNET_GSO_TCPV4) {
+      this.#segment(at, total, gsoSize, checksumStart);
+      return;
+    }
+    if (gsoType !== VNET_GSO_NONE || (partial && checksumStart + checksumOffset + 2 > total)) {
+      this.#drop(Counter.drop_tun_frame);
+      return;
+    }
+    if (partial) {
+      const sum = this.#sum(at + checksumStart, total - checksumStart, 0);
+      // UDP: a checksum of zero would mean none.
+      storeChecksum(u8, at + checksumStart + checksumOffset, sum === 0xffff ? 0 : sum);
+    }
+    this.#send(at, total);
+  }
+
+  /** A whole IPv4 packet from one session to another. Needs 16 bytes to spare before it and 20 behind. */
+  forward(at: number, length: number): void {
+    const { u8 } = this.#arena;
+    const ttl = u8[at + Ip4.ttl]!;
+    if (ttl <= 1) {
+      this.#drop(Counter.drop_ttl);
+      return;
+    }
+    if (!this.#choose(at)) return;
+    const word = u16(u8, at + Ip4.ttl);
+    u8[at + Ip4.ttl] = ttl - 1;
+    adjustChecksum(u8, at + Ip4.checksum, word, word - 256);
+    this.#send(at, length);
+  }
+
+  /** Finds the session and the SA for the packet at `at`; false when it was dropped for want of one. */
+  #choose(at: number): boolean {
+    const { view } = this.#arena;
+    const destination = view.getUint32(at + Ip4.destination);
+    const session = this.#table.towards(destination);
+    if (session === undefined) return this.#drop(Counter.drop_no_session);
+    const sa = session.outboundFor(view.getUint32(at + Ip4.source), destination);
+    if (sa === undefined) return this.#drop(Counter.drop_no_sa);
+    if (!session.reachable) return this.#drop(Counter.drop_no_peer_port);
+    session.active = true;
+    this.#session = session;
+    this.#sa = sa;
+    return true;
+  }
+
+  #segment(at: number, length: number, mss: number, tcpOffset: number): void {
+    const { u8 } = this.#arena;
+    const headers = tcpOffset + ((u8[at + tcpOffset + 12]! >>> 4) << 2);
+    if (headers + Math.min(mss, length - headers) > this.#sa.maxInner && (u8[at + Ip4.flags]! & DONT_FRAGMENT) !== 0) {
+      this.#tooBig(at);
+      return;
+    }
+    if (!this.#segmenter.split(at, length, mss, this)) this.#drop(Counter.drop_tun_frame);
+  }
+
+  /** A packet of a segmented frame. */
+  packet(at: number, length: number): void {
+    if (length <= this.#sa.maxInner) this.#seal(at, length);
+    else this.#fragment(at, length);
+  }
+
+  #send(at: number, length: number): void {
+    if (length <= this.#sa.maxInner) this.#seal(at, length);
+    else if ((this.#arena.u8[at + Ip4.flags]! & DONT_FRAGMENT) !== 0) this.#tooBig(at);
+    else this.#fragment(at, length);
+  }
+
+  readonly #sealFragment: PacketSink = { packet: (at, length) => this.#seal(at, length) };
+
+  #fragment(at: number, length: number): void {
+    if (!this.#fragmenter.split(at, length, this.#sa.maxInner, this.#sealFragment)) this.#drop(Counter.drop_too_big);
+  }
+
+  #tooBig(at: number): void {
+    this.#drop(Counter.drop_too_big);
+    const length = writeTooBig(this.#arena, this.#sum, at, this.#sa.maxInner, this.#icmp);
+    if (length === 0) return;
+    this.#counters[Counter.icmp_too_big_sent]!++;
+    this.#tun.writeAlone(this.#icmp, length);
+  }
+
+  #seal(at: number, length: number): void {
+    const sa = this.#sa;
+    const session = this.#session;
+    const sealed = sealedLength(sa.sealer, length);
+    if (sealed > MAX_GSO_BYTES) {
+      this.#drop(Counter.drop_too_big);
+      return;
+    }
+    const to = this.#transmit.reserve(session, sealed);
+    if (sealPacket(this.#arena, sa, at, length, to) === 0) {
+      this.#drop(sa.sequence >= SEQUENCE_END ? Counter.drop_sequence_end : Counter.drop_crypto);
+      return;
+    }
+    this.#transmit.commit(sealed);
+    sa.bytes += length;
+    if (!sa.rekeyAsked && (sa.bytes >= sa.softBytes || sa.sequence >= SEQUENCE_REKEY))
+      sa.rekeyAsked = this.#reports.rekeyNeeded(session, sa.spi);
+    const counters = this.#sessions;
+    const base = session.slot * SessionCounter.count;
+    counters[base + SessionCounter.packetsOut]!++;
+    counters[base + SessionCounter.bytesOut]! += length;
+    this.#counters[Counter.esp_out]!++;
+  }
+
+  #drop(counter: number): false {
+    this.#counters[counter]!++;
+    return false;
+  }
+}

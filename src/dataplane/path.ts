@@ -1,0 +1,120 @@
+/**
+ * Where a session's packets go, in the form that sendmmsg wants, kept in the arena:
+ *
+ *     | sockaddr 28, padded to 32 | cmsg with the address to leave from: 28 (IPv4) or 36, padded to 32 or 40 |
+ *
+ * and as numbers, to compare each packet's source with.
+ */
+import { type IpAddress, parseIp } from '../core/net/address.ts';
+import { AF_INET, AF_INET6, IP_PKTINFO, IPV6_PKTINFO, SOL_IP, SOL_IPV6 } from '../ffi/libc.ts';
+import { Cmsghdr, In6Pktinfo, InPktinfo, Sockaddr } from '../ffi/structs.ts';
+import type { Arena } from './arena.ts';
+import type { EndpointText, SocketPath } from './messages.ts';
+import type { WorkerSocket } from './worker-socket.ts';
+
+export const PATH_CONTROL = 32;
+export const PATH_SIZE = 72;
+
+/** An endpoint pair as numbers: an IPv4 address is its first word, the others zero. */
+export class Flow {
+  socket = -1;
+  remotePort = 0;
+  readonly remote = new Uint32Array(4);
+  readonly local = new Uint32Array(4);
+
+  assign(other: Flow): void {
+    this.socket = other.socket;
+    this.remotePort = other.remotePort;
+    this.remote.set(other.remote);
+    this.local.set(other.local);
+  }
+
+  equals(other: Flow): boolean {
+    const { remote: r, local: l } = this;
+    const { remote, local } = other;
+    return (
+      this.remotePort === other.remotePort &&
+      r[0] === remote[0] &&
+      this.socket === other.socket &&
+      l[0] === local[0] &&
+      r[1] === remote[1] &&
+      r[2] === remote[2] &&
+      r[3] === remote[3] &&
+      l[1] === local[1] &&
+      l[2] === local[2] &&
+      l[3] === local[3]
+    );
+  }
+}
+
+export function flowOf(path: SocketPath): Flow {
+  const flow = new Flow();
+  flow.socket = path.socket;
+  flow.remotePort = path.remote.port;
+  setAddress(flow.remote, addressOfText(path.remote.address));
+  setAddress(flow.local, addressOfText(path.local));
+  return flow;
+}
+
+/** The flow's endpoints for the main thread. */
+export function endpointsOf(flow: Flow, socket: WorkerSocket): { local: EndpointText; remote: EndpointText } {
+  return {
+    local: { address: addressText(flow.local, socket.family), port: socket.port },
+    remote: { address: addressText(flow.remote, socket.family), port: flow.remotePort },
+  };
+}
+
+/** Writes the sockaddr and, for a socket bound to any address, the control message; returns the latter's length. */
+export function writePath(arena: Arena, at: number, flow: Flow, socket: WorkerSocket): number {
+  const { u8, view } = arena;
+  u8.fill(0, at, at + PATH_SIZE);
+  const v4 = socket.family === AF_INET;
+  view.setUint16(at + Sockaddr.family, socket.family, true);
+  // A raw socket has no ports and Linux wants none in an IPv6 one's address.
+  view.setUint16(at + Sockaddr.port, socket.role === 'esp' ? 0 : flow.remotePort);
+  writeWords(view, at + (v4 ? Sockaddr.v4Address : Sockaddr.v6Address), flow.remote, v4 ? 1 : 4);
+  if (!socket.wildcard) return 0;
+  const control = at + PATH_CONTROL;
+  const data = control + Cmsghdr.data;
+  view.setUint32(control + Cmsghdr.length, Cmsghdr.data + (v4 ? InPktinfo.size : In6Pktinfo.size), true);
+  view.setInt32(control + Cmsghdr.level, v4 ? SOL_IP : SOL_IPV6, true);
+  view.setInt32(control + Cmsghdr.type, v4 ? IP_PKTINFO : IPV6_PKTINFO, true);
+  writeWords(view, data + (v4 ? InPktinfo.local : In6Pktinfo.address), flow.local, v4 ? 1 : 4);
+  return v4 ? 32 : 40;
+}
+
+export function sockaddrLength(socket: WorkerSocket): number {
+  return socket.family === AF_INET6 ? Sockaddr.v6Size : Sockaddr.v4Size;
+}
+
+function writeWords(view: DataView, at: number, words: Uint32Array, count: number): void {
+  for (let i = 0; i < count; i++) view.setUint32(at + 4 * i, words[i]!);
+}
+
+/** Address bytes at `at` as the words of a flow. */
+export function readWords(view: DataView, at: number, words: Uint32Array, count: number): void {
+  words[0] = view.getUint32(at);
+  for (let i = 1; i < 4; i++) words[i] = i < count ? view.getUint32(at + 4 * i) : 0;
+}
+
+function setAddress(words: Uint32Array, address: IpAddress): void {
+  const { bytes } = address;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  readWords(view, 0, words, bytes.length / 4);
+}
+
+function addressText(words: Uint32Array, family: number): string {
+  const parts: string[] = [];
+  for (const word of family === AF_INET ? words.subarray(0, 1) : words) {
+    if (family === AF_INET) parts.push(String(word >>> 24), String((word >>> 16) & 255), String((word >>> 8) & 255));
+    if (family === AF_INET) parts.push(String(word & 255));
+    else parts.push((word >>> 16).toString(16), (word & 0xffff).toString(16));
+  }
+  return parts.join(family === AF_INET ? '.' : ':');
+}
+
+function addressOfText(text: string): IpAddress {
+  const address = parseIp(text);
+  if (!address) throw new Error(`not an address: ${text}`);
+  return address;
+}

@@ -1,0 +1,80 @@
+/**
+ * The main thread's list of sessions and SAs: it hands out the worker's slots and refuses what the worker couldn't take, so
+ * that a mistake or a full table is an error where it was made.
+ */
+import type { EspSa } from '../core/esp/sa.ts';
+import { DataplaneError } from './errors.ts';
+import { MAX_SAS, MAX_SAS_PER_SESSION, MAX_SESSIONS } from './limits.ts';
+
+export interface OpenSession {
+  readonly id: number;
+  readonly slot: number;
+  /** Which opening of the slot this is. */
+  readonly generation: number;
+  readonly inbound: Set<number>;
+  readonly outbound: Set<number>;
+}
+
+export class Registry {
+  readonly #sessions = new Map<number, OpenSession>();
+  readonly #inboundSpis = new Set<number>();
+  readonly #freeSlots: number[] = [];
+  #slots = 0;
+  #generations = 0;
+  #sas = 0;
+
+  open(id: number): OpenSession {
+    if (this.#sessions.has(id)) throw new DataplaneError('session-open', `session ${id} is open already`);
+    if (this.#sessions.size === MAX_SESSIONS)
+      throw new DataplaneError('too-many-sessions', `all ${MAX_SESSIONS} sessions of this gateway are taken`);
+    const slot = this.#freeSlots.pop() ?? this.#slots++;
+    const session = {
+      id,
+      slot,
+      generation: ++this.#generations,
+      inbound: new Set<number>(),
+      outbound: new Set<number>(),
+    };
+    this.#sessions.set(id, session);
+    return session;
+  }
+
+  find(id: number): OpenSession | undefined {
+    return this.#sessions.get(id);
+  }
+
+  require(id: number): OpenSession {
+    const session = this.#sessions.get(id);
+    if (!session) throw new DataplaneError('session-unknown', `session ${id} is not open`);
+    return session;
+  }
+
+  addSa({ sessionId, direction, spi }: EspSa): OpenSession {
+    const session = this.require(sessionId);
+    const own = direction === 'in' ? session.inbound : session.outbound;
+    if (direction === 'in' ? this.#inboundSpis.has(spi) : own.has(spi))
+      throw new DataplaneError('spi-in-use', `SPI ${spi.toString(16)} (${direction}) is installed already`);
+    if (this.#sas === MAX_SAS) throw new DataplaneError('too-many-sas', `all ${MAX_SAS} SAs of this gateway are taken`);
+    if (own.size === MAX_SAS_PER_SESSION)
+      throw new DataplaneError('too-many-sas', `session ${sessionId} has ${MAX_SAS_PER_SESSION} SAs already`);
+    own.add(spi);
+    if (direction === 'in') this.#inboundSpis.add(spi);
+    this.#sas++;
+    return session;
+  }
+
+  /** False when there is no such SA. */
+  removeSa(session: OpenSession, direction: 'in' | 'out', spi: number): boolean {
+    if (!(direction === 'in' ? session.inbound : session.outbound).delete(spi)) return false;
+    if (direction === 'in') this.#inboundSpis.delete(spi);
+    this.#sas--;
+    return true;
+  }
+
+  close(session: OpenSession): void {
+    for (const spi of session.inbound) this.removeSa(session, 'in', spi);
+    for (const spi of session.outbound) this.removeSa(session, 'out', spi);
+    this.#sessions.delete(session.id);
+    this.#freeSlots.push(session.slot);
+  }
+}

@@ -1,0 +1,90 @@
+/** One session in the worker: its path, its SAs, and what it may send. */
+import { AF_INET6 } from '../ffi/libc.ts';
+import type { Arena } from './arena.ts';
+import { DEFAULT_PATH_MTU, KEEPALIVE_INTERVAL } from './limits.ts';
+import type { Net4 } from './net4.ts';
+import { Flow, PATH_SIZE, sockaddrLength, writePath } from './path.ts';
+import { type InboundSa, largestInner, type OutboundSa } from './sa.ts';
+import type { WorkerSocket } from './worker-socket.ts';
+
+const IP4_HEADER = 20;
+const IP6_HEADER = 40;
+const UDP_HEADER = 8;
+
+export class Session {
+  readonly id: number;
+  readonly slot: number;
+  readonly inner: Net4;
+  /** Newest first. */
+  readonly outbound: OutboundSa[] = [];
+  readonly inbound: InboundSa[] = [];
+  readonly flow = new Flow();
+  /** Of its path in the arena. */
+  readonly pathAt: number;
+  socket: WorkerSocket;
+  nameLength = 0;
+  controlLength = 0;
+  pathMtu = DEFAULT_PATH_MTU;
+  /** It sent since its path's MTU was looked at. */
+  active = false;
+  /** The peer moved and the main thread hasn't been told yet, as the ring was full. */
+  moveUnreported = false;
+  /** When the next keepalive is due, on the worker's clock; undefined: none are sent. */
+  keepaliveAt: number | undefined;
+
+  constructor(arena: Arena, pathsAt: number, id: number, slot: number, inner: Net4, flow: Flow, socket: WorkerSocket) {
+    this.id = id;
+    this.slot = slot;
+    this.inner = inner;
+    this.pathAt = pathsAt + slot * PATH_SIZE;
+    this.socket = socket;
+    this.moveTo(arena, flow, socket);
+  }
+
+  moveTo(arena: Arena, flow: Flow, socket: WorkerSocket): void {
+    this.flow.assign(flow);
+    this.socket = socket;
+    this.nameLength = sockaddrLength(socket);
+    this.controlLength = writePath(arena, this.pathAt, flow, socket);
+    this.pathMtu = DEFAULT_PATH_MTU;
+    this.active = true;
+    this.#fitAll();
+  }
+
+  /** True when there is somewhere to send to: Cisco UDP learns the port from the peer's first packet. */
+  get reachable(): boolean {
+    return this.flow.remotePort !== 0 || this.socket.role === 'esp';
+  }
+
+  setPathMtu(mtu: number): void {
+    this.pathMtu = mtu;
+    this.#fitAll();
+  }
+
+  /** The newer SA serves first. */
+  addOutbound(sa: OutboundSa): void {
+    this.outbound.unshift(sa);
+    this.#fit(sa);
+  }
+
+  /** The newest SA that may carry a packet between these addresses. */
+  outboundFor(source: number, destination: number): OutboundSa | undefined {
+    for (const sa of this.outbound)
+      if (sa.localSelector.contains(source) && sa.remoteSelector.contains(destination)) return sa;
+    return undefined;
+  }
+
+  scheduleKeepalive(now: number): void {
+    this.keepaliveAt = now + KEEPALIVE_INTERVAL;
+  }
+
+  #fitAll(): void {
+    for (const sa of this.outbound) this.#fit(sa);
+  }
+
+  #fit(sa: OutboundSa): void {
+    const ip = this.socket.family === AF_INET6 ? IP6_HEADER : IP4_HEADER;
+    const udp = this.socket.role === 'esp' ? 0 : UDP_HEADER;
+    sa.maxInner = largestInner(sa.sealer, this.pathMtu - ip - udp);
+  }
+}

@@ -1,0 +1,169 @@
+/** Opening the dataplane's sockets: for each address that it listens on, or for all of both families. */
+import { type IpAddress, parseIp } from '../core/net/address.ts';
+import { Block } from '../ffi/block.ts';
+import { Errno, SystemCallError, succeed } from '../ffi/errno.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  bind,
+  close,
+  getsockname,
+  IP_PKTINFO,
+  IPPROTO_ESP,
+  IPV6_RECVPKTINFO,
+  IPV6_V6ONLY,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
+  SOCK_CLOEXEC,
+  SOCK_DGRAM,
+  SOCK_NONBLOCK,
+  SOCK_RAW,
+  SOL_IP,
+  SOL_IPV6,
+  SOL_SOCKET,
+  SOL_UDP,
+  setsockopt,
+  socket,
+  UDP_GRO,
+  UDP_SEGMENT,
+} from '../ffi/libc.ts';
+import { lastErrno } from '../ffi/library.ts';
+import { Sockaddr } from '../ffi/structs.ts';
+import type { DataplaneOptions } from './dataplane.ts';
+import { DataplaneError } from './errors.ts';
+import { MAX_SOCKETS } from './limits.ts';
+import type { SocketRole, WorkerSocket } from './worker-socket.ts';
+
+const BUFFER_BYTES = 8 << 20;
+const ANY: readonly IpAddress[] = [parseIp('0.0.0.0')!, parseIp('::')!];
+
+export type SocketOptions = Pick<DataplaneOptions, 'listen' | 'ikePort' | 'natTPort' | 'ciscoUdpPort' | 'nativeEsp'>;
+
+/** All of them, or none: on failure those already open are closed. */
+export function openSockets(options: SocketOptions): WorkerSocket[] {
+  const roles: [SocketRole, number][] = [['ike', options.ikePort]];
+  if (options.natTPort !== undefined) roles.push(['nat-t', options.natTPort]);
+  if (options.ciscoUdpPort !== undefined) roles.push(['cisco-udp', options.ciscoUdpPort]);
+  if (options.nativeEsp) roles.push(['esp', 0]);
+  const addresses = options.listen ?? ANY;
+  if (roles.length * addresses.length > MAX_SOCKETS)
+    throw new DataplaneError('socket-failed', `listening on ${addresses.length} addresses takes too many sockets`);
+  const sockets: WorkerSocket[] = [];
+  try {
+    for (const address of addresses) {
+      for (const [role, port] of roles) {
+        const opened = openSocket(role, address, port, options.listen === undefined);
+        if (opened) sockets.push(opened);
+      }
+    }
+    return sockets;
+  } catch (error) {
+    for (const { fd } of sockets) close(fd);
+    throw error;
+  }
+}
+
+/** Undefined when the system has no IPv6 and nobody asked for it. */
+function openSocket(role: SocketRole, address: IpAddress, port: number, all: boolean): WorkerSocket | undefined {
+  const family = address.bytes.length === 4 ? AF_INET : AF_INET6;
+  const raw = role === 'esp';
+  const type = (raw ? SOCK_RAW : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const fd = socket(family, type, raw ? IPPROTO_ESP : 0);
+  if (fd < 0) {
+    const errno = lastErrno();
+    if (errno === Errno.EAFNOSUPPORT && all && family === AF_INET6) return undefined;
+    throw socketError(errno, role, address, port);
+  }
+  try {
+    // A port of 0 lets the kernel choose; then the others can't know it, so only tests do that.
+    if (family === AF_INET6) setOption(fd, SOL_IPV6, IPV6_V6ONLY, 1);
+    const wildcard = address.bytes.every((byte) => byte === 0);
+    if (wildcard && family === AF_INET6) setOption(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
+    if (wildcard && family === AF_INET && !raw) setOption(fd, SOL_IP, IP_PKTINFO, 1);
+    setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
+    setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+    const name = sockaddr(address, port);
+    if (bind(fd, name.address, name.bytes.length) < 0) {
+      const errno = lastErrno();
+      if (errno === Errno.EADDRNOTAVAIL && all && family === AF_INET6) {
+        close(fd);
+        return undefined;
+      }
+      throw socketError(errno, role, address, port);
+    }
+    // Old kernels have neither: then every datagram is its own call's.
+    const gso = !raw && tryOption(fd, SOL_UDP, UDP_SEGMENT, 0);
+    if (!raw) tryOption(fd, SOL_UDP, UDP_GRO, 1);
+    return { fd, role, family, address: address.text, port: raw ? 0 : portOf(fd, name), wildcard, gso };
+  } catch (error) {
+    close(fd);
+    if (!(error instanceof SystemCallError)) throw error;
+    throw new DataplaneError('socket-failed', `${describe(role, address, port)}: ${error.message}`, error);
+  }
+}
+
+function sockaddr(address: IpAddress, port: number): Block {
+  const v4 = address.bytes.length === 4;
+  const block = new Block(v4 ? Sockaddr.v4Size : Sockaddr.v6Size);
+  block.view.setUint16(Sockaddr.family, v4 ? AF_INET : AF_INET6, true);
+  block.view.setUint16(Sockaddr.port, port);
+  block.bytes.set(address.bytes, v4 ? Sockaddr.v4Address : Sockaddr.v6Address);
+  return block;
+}
+
+function portOf(fd: number, name: Block): number {
+  const length = new Block(8);
+  length.view.setUint32(0, name.bytes.length, true);
+  succeed(getsockname(fd, name.address, length.address), 'getsockname');
+  return name.view.getUint16(Sockaddr.port);
+}
+
+function setOption(fd: number, level: number, option: number, value: number): void {
+  if (!tryOption(fd, level, option, value)) throw new SystemCallError(`setsockopt ${level}/${option}`, lastErrno());
+}
+
+function tryOption(fd: number, level: number, option: number, value: number): boolean {
+  const block = new Block(8);
+  block.view.setInt32(0, value, true);
+  return setsockopt(fd, level, option, block.address, 4) === 0;
+}
+
+/** As large as wished where we may, else as the system's limit allows. */
+function setBuffer(fd: number, force: number, ordinary: number): void {
+  if (!tryOption(fd, SOL_SOCKET, force, BUFFER_BYTES)) tryOption(fd, SOL_SOCKET, ordinary, BUFFER_BYTES);
+}
+
+function describe(role: SocketRole, address: IpAddress, port: number): string {
+  return role === 'esp' ? `IP protocol 50 on ${address.text}` : `UDP port ${port} on ${address.text} (${role})`;
+}
+
+function socketError(errno: number, role: SocketRole, address: IpAddress, port: number): DataplaneError {
+  const what = describe(role, address, port);
+  const cause = new SystemCallError('socket', errno);
+  switch (errno) {
+    case Errno.EADDRINUSE:
+      return new DataplaneError(
+        'port-in-use',
+        `${what} is taken: stop the other IKE daemon (charon, pluto, racoon, another sallyport); 'ss -lunp' names it`,
+        cause,
+      );
+    case Errno.EADDRNOTAVAIL:
+      return new DataplaneError('address-not-here', `${what}: this host doesn't have the address`, cause);
+    case Errno.EPERM:
+    case Errno.EACCES:
+      return role === 'esp'
+        ? new DataplaneError(
+            'no-raw-socket',
+            `${what} needs a raw socket: run as root or with CAP_NET_RAW, or turn the carrier off (carriers: { esp: false })`,
+            cause,
+          )
+        : new DataplaneError('not-permitted', `${what}: ports below 1024 need root or CAP_NET_BIND_SERVICE`, cause);
+    case Errno.EPROTONOSUPPORT:
+    case Errno.EAFNOSUPPORT:
+      return new DataplaneError('socket-failed', `${what}: this system doesn't know the protocol`, cause);
+    default:
+      return new DataplaneError('socket-failed', `${what}: ${cause.message}`, cause);
+  }
+}

@@ -1,0 +1,11 @@
+/** Entry of the dataplane's worker thread. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { OpensslCiphers } from './cipher.ts';
+import { runLoop } from './loop.ts';
+import type { WorkerData } from './worker-data.ts';
+
+runLoop(
+  workerData as WorkerData,
+  (arena) => new OpensslCiphers(arena),
+  () => parentPort?.postMessage('ready'),
+);
