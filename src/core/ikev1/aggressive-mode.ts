@@ -150,7 +150,7 @@ export function handleAggressive2(
   learnTraits(context, payloads);
   context.responderCookie = responderCookie;
   const nat = detectNat(context, choice.suite.hash, path, payloads);
-  const onward = nat.local || nat.remote ? floated(path) : path;
+  const onward = nat.local || nat.remote ? floated(context, path) : path;
   const proof = [
     { type: PayloadType.HASH, body: hashI(context.crypto, keys, exchange, encodeId(intent.identity).body) },
     ...natDetectionPayloads(context, choice.suite.hash, path),

@@ -6,10 +6,8 @@ import { type Notification, NotifyType, Protocol } from '../wire/ikev1.ts';
 import type { SaContext } from './context.ts';
 import { notifyPeer } from './informational.ts';
 
-/** How long a peer may be silent before it is asked, how long an answer may take, and how often it is asked. */
-const SILENCE = 30 * SECOND;
+/** How long an answer may take before the question is put again. */
 const ANSWER_WAIT = 5 * SECOND;
-const MAX_QUESTIONS = 6;
 
 export class DeadPeerDetection {
   readonly #context: SaContext;
@@ -27,7 +25,8 @@ export class DeadPeerDetection {
   /** Begins to watch, once phase 1 is up. Without the peer's DPD vendor ID there is nobody to ask. */
   start(now: Instant): void {
     this.#lastHeard = now;
-    if (this.#context.traits.dpd) this.#context.timers.set('dpd', now + SILENCE);
+    const { dpd } = this.#context.environment.policy;
+    if (dpd && this.#context.traits.dpd) this.#context.timers.set('dpd', now + dpd.idle);
   }
 
   /** Any authentic message is a sign of life. */
@@ -37,14 +36,16 @@ export class DeadPeerDetection {
   }
 
   handleTimeout(now: Instant): void {
-    const heard = Math.max(this.#lastHeard, this.#context.environment.policy.lastTraffic(this.#context.id));
-    if (now < heard + SILENCE) {
+    const { dpd, lastTraffic } = this.#context.environment.policy;
+    if (!dpd) return;
+    const heard = Math.max(this.#lastHeard, lastTraffic(this.#context.id));
+    if (now < heard + dpd.idle) {
       this.#questions = 0;
-      this.#context.timers.set('dpd', heard + SILENCE);
-    } else if (this.#questions >= MAX_QUESTIONS) {
+      this.#context.timers.set('dpd', heard + dpd.idle);
+    } else if (now >= heard + dpd.timeout && this.#questions > 0) {
       this.#context.end(
         'peer is dead',
-        `no answer to ${MAX_QUESTIONS} questions (DPD): it lost its network or its NAT mapping`,
+        `no answer to ${this.#questions} questions: it lost its network or its NAT mapping`,
       );
     } else {
       this.#questions++;
@@ -70,7 +71,6 @@ export class DeadPeerDetection {
   handleAcknowledgement({ data }: Notification, now: Instant): boolean {
     if (data.length !== 4 || this.#questions === 0 || readU32(data) !== this.#sequence) return false;
     this.heard(now);
-    this.#context.timers.set('dpd', now + SILENCE);
     return true;
   }
 

@@ -147,7 +147,7 @@ export function handleMain4(
   const hash = { type: PayloadType.HASH, body: hashI(context.crypto, keys, exchange, idii.body) };
   const sealed = seal(context, keys, keys.initialIv, [idii, hash]);
   const next = { awaits: 'main 6', intent, choice, exchange, keys, iv: sealed.nextIv, nat } as const;
-  return { next, reply: sealed.message, path: nat.local || nat.remote ? floated(path) : path };
+  return { next, reply: sealed.message, path: nat.local || nat.remote ? floated(context, path) : path };
 }
 
 export function handleMain5(
@@ -203,9 +203,9 @@ export function handleMain6(
 }
 
 /** From message 5 on the initiator that found a NAT speaks on the NAT-T port, RFC 3947 section 4. */
-export function floated(path: IkePath): IkePath {
+export function floated(context: SaContext, path: IkePath): IkePath {
   if (path.carrier === 'nat-t') return path;
-  const port = 4500;
+  const port = context.environment.policy.natTPort;
   return { carrier: 'nat-t', local: { ...path.local, port }, remote: { ...path.remote, port } };
 }
 

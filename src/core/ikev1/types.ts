@@ -5,6 +5,7 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import type { EspKeys } from '../esp/sa.ts';
 import type { PeerTraits } from '../ike/vendor-ids.ts';
 import type { Endpoint } from '../net/address.ts';
+import type { Instant } from '../net/time.ts';
 import type { Attribute, Identification } from '../wire/ikev1.ts';
 import type { Phase1Suite } from './phase1-proposal.ts';
 import type { Phase2Suite } from './phase2-proposal.ts';
@@ -50,6 +51,10 @@ export interface Ikev1Policy {
   readonly natTraversal: boolean;
   /** Seconds. */
   readonly phase1Lifetime: number;
+  /** Milliseconds of silence after which a peer is asked, and after which it is dead; undefined: never. */
+  readonly dpd: { readonly idle: number; readonly timeout: number } | undefined;
+  /** The UDP port that NAT traversal floats to: 4500. */
+  readonly natTPort: number;
   /** Authentication methods served. */
   readonly authentications: readonly number[];
   /** Secrets to try, the likeliest first; never empty in aggressive mode. `identity` is absent in main mode. */
@@ -57,7 +62,7 @@ export interface Ikev1Policy {
   /** A refusal is a sentence for the log. */
   authorizePhase2(saId: number, request: Phase2Request): Phase2Grant | { readonly refused: string };
   /** When the peer was last heard inside its tunnels, so that DPD asks only the silent. */
-  lastTraffic(saId: number): number;
+  readonly lastTraffic: (saId: number) => Instant;
 }
 
 export interface Ikev1Environment {

@@ -1,0 +1,142 @@
+/** The ESP SA pairs of one session: prepared, in use, replaced by a rekey, expired. */
+import type { EspPath, EspSa } from '../esp/sa.ts';
+import { formatSelector } from '../ikev1/selector.ts';
+import type { EspPair } from '../ikev1/types.ts';
+import { earliest, type Instant, SECOND } from '../net/time.ts';
+
+/** Our own limits: pairs of one session (a client may have one for each split route), and replaced ones among them. */
+export const MAX_CHILDREN = 64;
+const MAX_REPLACED = 4;
+
+/** How long a replaced pair still receives what was under way. */
+const LINGER = 30 * SECOND;
+/** A quick mode of ours that failed is tried again after this. */
+const REKEY_RETRY = 10 * SECOND;
+/** Share of the lifetime after which we rekey: the initiator first, the other side only when it didn't. */
+const REKEY_AS_INITIATOR = 0.85;
+const REKEY_AS_RESPONDER = 0.95;
+
+export interface Child {
+  readonly pair: EspPair;
+  stage: 'prepared' | 'established' | 'replaced';
+  /** Undefined: none is due, or one is under way. */
+  rekeyAt: Instant | undefined;
+  /** When the pair ends, whatever happens. */
+  expireAt: Instant;
+}
+
+/** What the timers ask for. */
+export type ChildDuty = { readonly rekey: Child } | { readonly expired: Child };
+
+export class Children {
+  readonly #children: Child[] = [];
+
+  get all(): readonly Child[] {
+    return this.#children;
+  }
+
+  get isFull(): boolean {
+    return this.#children.length >= MAX_CHILDREN;
+  }
+
+  /** The newest pair in use. */
+  get current(): Child | undefined {
+    return this.#children.findLast((child) => child.stage === 'established');
+  }
+
+  prepare(pair: EspPair, now: Instant): Child {
+    const child: Child = {
+      pair,
+      stage: 'prepared',
+      rekeyAt: undefined,
+      expireAt: now + pair.lifetime.seconds * SECOND,
+    };
+    this.#children.push(child);
+    return child;
+  }
+
+  /** Puts a prepared pair to use; gives the pairs that it replaces, and those that are too many. */
+  establish(pair: EspPair, now: Instant): { replaced: Child[]; surplus: Child[] } {
+    const child = this.find(pair.inbound.spi);
+    if (!child) return { replaced: [], surplus: [] };
+    const share = pair.initiatedBy === 'us' ? REKEY_AS_INITIATOR : REKEY_AS_RESPONDER;
+    child.stage = 'established';
+    child.rekeyAt = now + pair.lifetime.seconds * SECOND * share;
+    const replaced = this.#children.filter(
+      (one) => one.stage === 'established' && one !== child && sameTraffic(one, child),
+    );
+    for (const old of replaced) {
+      old.stage = 'replaced';
+      old.rekeyAt = undefined;
+      old.expireAt = Math.min(old.expireAt, now + LINGER);
+    }
+    const lingering = this.#children.filter((one) => one.stage === 'replaced');
+    return { replaced, surplus: lingering.slice(0, Math.max(0, lingering.length - MAX_REPLACED)) };
+  }
+
+  find(inboundSpi: number): Child | undefined {
+    return this.#children.find((child) => child.pair.inbound.spi === inboundSpi);
+  }
+
+  findOutbound(spi: number): Child | undefined {
+    return this.#children.find((child) => child.pair.outbound.spi === spi);
+  }
+
+  remove(child: Child): void {
+    const at = this.#children.indexOf(child);
+    if (at >= 0) this.#children.splice(at, 1);
+  }
+
+  /** A rekey of ours for `child` failed. */
+  retryRekey(child: Child, now: Instant): void {
+    if (child.stage === 'established') child.rekeyAt = now + REKEY_RETRY;
+  }
+
+  pollTimeout(): Instant | undefined {
+    return earliest(...this.#children.map((child) => earliest(child.rekeyAt, child.expireAt)));
+  }
+
+  takeDue(now: Instant): ChildDuty | undefined {
+    const expired = this.#children.find((child) => child.expireAt <= now);
+    if (expired) {
+      this.remove(expired);
+      return { expired };
+    }
+    const rekey = this.#children.find((child) => child.rekeyAt !== undefined && child.rekeyAt <= now);
+    if (!rekey) return undefined;
+    rekey.rekeyAt = undefined;
+    return { rekey };
+  }
+}
+
+/** The two halves of a pair as the dataplane takes them. */
+export function espSa(sessionId: number, direction: 'in' | 'out', pair: EspPair): EspSa {
+  const half = direction === 'in' ? pair.inbound : pair.outbound;
+  const { kilobytes } = pair.lifetime;
+  const softBytes =
+    direction === 'out' && kilobytes ? { softBytes: Math.floor(kilobytes * 1024 * REKEY_AS_RESPONDER) } : {};
+  return {
+    direction,
+    spi: half.spi,
+    sessionId,
+    suite: pair.suite.esp,
+    keys: half.keys,
+    localSelector: pair.local.prefix,
+    remoteSelector: pair.remote.prefix,
+    ...softBytes,
+  };
+}
+
+/** The path of a session's ESP as IKE's own path and the agreed encapsulation make it. */
+export function samePath(a: EspPath, b: EspPath): boolean {
+  const text = (path: EspPath) =>
+    [path.carrier, path.local.address.text, path.local.port, path.remote.address.text, path.remote.port].join(' ');
+  return text(a) === text(b);
+}
+
+function sameTraffic(a: Child, b: Child): boolean {
+  return (
+    formatSelector(a.pair.local) === formatSelector(b.pair.local) &&
+    formatSelector(a.pair.remote) === formatSelector(b.pair.remote)
+  );
+}

@@ -1,0 +1,59 @@
+/** What the gateway's state tells its program: slow questions, orders to the dataplane, and what a person should know. */
+import type { Bytes } from '../bytes/bytes.ts';
+import type { EspPath, EspSa } from '../esp/sa.ts';
+import type { DropReason } from '../ikev1/types.ts';
+import type { Endpoint, IpAddress, Prefix } from '../net/address.ts';
+
+/** The answer to an `authenticate` event. */
+export type LoginVerdict =
+  | {
+      readonly ok: true;
+      /** The user's static address. */
+      readonly address: IpAddress | undefined;
+      /** What the user had last in this group. */
+      readonly lastAddress: IpAddress | undefined;
+    }
+  /** `reason` is for the log; the client learns only that the login failed. */
+  | { readonly ok: false; readonly reason: string };
+
+/** Who a log line is about; what isn't known yet is undefined. */
+export interface Who {
+  readonly remote: string;
+  readonly identity: string | undefined;
+  readonly group: string | undefined;
+  readonly user: string | undefined;
+}
+
+export type GatewayEvent =
+  /** Check the password, then call `answerLogin` with the same id. */
+  | {
+      readonly type: 'authenticate';
+      readonly requestId: number;
+      readonly group: string | undefined;
+      readonly user: string;
+      readonly password: string;
+      readonly source: Endpoint;
+    }
+  | { readonly type: 'open-session'; readonly id: number; readonly inner: Prefix; readonly path: EspPath }
+  | { readonly type: 'install-sa'; readonly sa: EspSa; readonly path: EspPath }
+  | { readonly type: 'remove-sa'; readonly sessionId: number; readonly direction: 'in' | 'out'; readonly spi: number }
+  | { readonly type: 'move-path'; readonly id: number; readonly path: EspPath }
+  | { readonly type: 'close-session'; readonly id: number }
+  /** The user has an address; remember it for the next time. */
+  | { readonly type: 'leased'; readonly group: string | undefined; readonly user: string; readonly address: IpAddress }
+  /** Traffic can flow. */
+  | {
+      readonly type: 'session-up';
+      readonly id: number;
+      readonly who: Who;
+      readonly address: string;
+      readonly summary: string;
+    }
+  | { readonly type: 'session-down'; readonly id: number; readonly who: Who; readonly reason: string }
+  /** A negotiation failed: who, at which step, why and what to change. */
+  | { readonly type: 'failure'; readonly who: Who; readonly step: string; readonly reason: string }
+  | { readonly type: 'notice'; readonly who: Who; readonly text: string }
+  /** For the key log that the administrator may have asked for. */
+  | { readonly type: 'phase1-key'; readonly initiatorCookie: Bytes; readonly cipherKey: Bytes }
+  | { readonly type: 'legacy-used'; readonly who: Who; readonly what: string }
+  | { readonly type: 'dropped'; readonly reason: DropReason | 'ike_unknown_cookies' | 'ike_half_open_full' };

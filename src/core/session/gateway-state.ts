@@ -1,0 +1,293 @@
+/**
+ * The gateway without its sockets: datagrams, timeouts and answers go in; datagrams and events come out.
+ *
+ * An ISAKMP SA is found by both of its cookies, a session by its id, an inbound ESP SA by its SPI. After each call drain
+ * `pollTransmit` and `pollEvent`, then arm one timer for `pollTimeout`.
+ */
+import { type Bytes, isZero, readU32 } from '../bytes/bytes.ts';
+import { MalformedError } from '../bytes/reader.ts';
+import { toHex } from '../bytes/text.ts';
+import type { IkePath } from '../carrier/ike-path.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
+import type { EspPath } from '../esp/sa.ts';
+import { MIN_SPI } from '../ikev1/phase2-proposal.ts';
+import { Ikev1Sa } from '../ikev1/sa.ts';
+import type { Ikev1Environment, Ikev1Event, Phase2Lifetime, Transmit } from '../ikev1/types.ts';
+import { formatEndpoint, type IpAddress } from '../net/address.ts';
+import type { Instant } from '../net/time.ts';
+import { Authentication } from '../wire/ikev1.ts';
+import { ExchangeType, type IsakmpMessage, parseMessage } from '../wire/isakmp.ts';
+import { Credentials } from './credentials.ts';
+import { Deadlines } from './deadlines.ts';
+import type { GatewayEvent, LoginVerdict, Who } from './events.ts';
+import type { GatewayPolicy } from './policy.ts';
+import { type SessionView, viewSession } from './session.ts';
+import { Sessions } from './sessions.ts';
+
+export interface GatewayOptions {
+  readonly crypto: CryptoProvider;
+  readonly policy: GatewayPolicy;
+  readonly natTPort: number;
+  /** The gateway's own address inside. */
+  readonly ownAddress: IpAddress;
+  /** Seconds. */
+  readonly phase1Lifetime: number;
+  readonly phase2Lifetime: Phase2Lifetime;
+  /** Milliseconds; undefined: off. */
+  readonly dpd: { readonly idle: number; readonly timeout: number } | undefined;
+  /** When an authentic packet last came in through a session's tunnel; 0: never. */
+  readonly lastTraffic: (sessionId: number) => Instant;
+}
+
+/** Negotiations under way, not counting established ones. Above, a new one takes the place of the oldest. */
+export const MAX_HALF_OPEN = 4096;
+
+export class GatewayState {
+  readonly #environment: Ikev1Environment;
+  readonly #sessions: Sessions;
+  readonly #deadlines = new Deadlines();
+  readonly #transmits: Transmit[] = [];
+  readonly #events: GatewayEvent[] = [];
+  readonly #sas = new Map<number, Ikev1Sa>();
+  /** Initiator and responder cookie, hex. */
+  readonly #byCookies = new Map<string, Ikev1Sa>();
+  /** Half-open responders by initiator cookie and source, so that a repeated first message finds its answer. */
+  readonly #byFirstMessage = new Map<string, Ikev1Sa>();
+  readonly #firstMessageKeys = new Map<number, string>();
+  /** SAs that we begin, by our cookie, until the peer's is known. */
+  readonly #initiated = new Map<string, Ikev1Sa>();
+  /** Failures told once per negotiation. */
+  readonly #told = new Set<number>();
+  #lastSaId = 0;
+
+  constructor(options: GatewayOptions) {
+    const { crypto, policy } = options;
+    const credentials = new Credentials(crypto, policy);
+    this.#environment = {
+      crypto,
+      policy: {
+        side: 'gateway',
+        legacy: policy.legacy,
+        natTraversal: policy.natT,
+        natTPort: options.natTPort,
+        phase1Lifetime: options.phase1Lifetime,
+        dpd: options.dpd,
+        authentications: [Authentication.XAUTH_INIT_PSK, Authentication.PSK],
+        credentials: (identity, remote) => credentials.find(identity, remote),
+        authorizePhase2: (saId, request) => this.#sessions.authorizePhase2(saId, request),
+        lastTraffic: (saId) => this.#sessions.lastTraffic(saId),
+      },
+    };
+    this.#sessions = new Sessions({
+      ...options,
+      emit: (event) => this.#events.push(event),
+      newSpi: () => this.#newSpi(),
+      initiate: (intent, path, now) => this.#initiate(intent, path, now),
+    });
+  }
+
+  /** Takes an IKE message without its non-ESP marker. Nothing that a peer can send makes it throw. */
+  handleDatagram(path: IkePath, datagram: Bytes, now: Instant): void {
+    const sa = this.#find(path, datagram, now);
+    if (!sa) return;
+    sa.handleInput(datagram, path, now);
+    this.#settle(sa, now);
+  }
+
+  handleTimeout(now: Instant): void {
+    for (let owner = this.#deadlines.takeDue(now); owner; owner = this.#deadlines.takeDue(now)) {
+      const [kind, id] = owner.split(' ');
+      if (kind === 'sa') {
+        const sa = this.#sas.get(Number(id));
+        sa?.handleTimeout(now);
+        if (sa) this.#settle(sa, now);
+      } else {
+        this.#sessions.handleTimeout(Number(id), now);
+        this.#settleTouched(now);
+      }
+    }
+  }
+
+  pollTimeout(): Instant | undefined {
+    return this.#deadlines.next();
+  }
+
+  pollTransmit(): Transmit | undefined {
+    return this.#transmits.shift();
+  }
+
+  pollEvent(): GatewayEvent | undefined {
+    return this.#events.shift();
+  }
+
+  /** The answer to an `authenticate` event; nothing happens when the client has gone meanwhile. */
+  answerLogin(requestId: number, verdict: LoginVerdict, now: Instant): void {
+    this.#sessions.answerLogin(requestId, verdict, now);
+    this.#settleTouched(now);
+  }
+
+  /** The dataplane saw an authentic packet of the session come from elsewhere. */
+  handlePathChange(sessionId: number, path: EspPath): void {
+    this.#sessions.handlePathChange(sessionId, path);
+  }
+
+  /** An outbound SA nears the end of its volume or sequence numbers. */
+  handleRekeyNeeded(sessionId: number, spi: number, now: Instant): void {
+    this.#sessions.handleRekeyNeeded(sessionId, spi, now);
+    this.#settleTouched(now);
+  }
+
+  /** Ends a session, with a delete to the peer. False: there is none. */
+  kick(sessionId: number, reason: string, now: Instant): boolean {
+    const found = this.#sessions.endById(sessionId, reason);
+    this.#settleTouched(now);
+    return found;
+  }
+
+  /** Ends all sessions, with deletes. */
+  close(now: Instant): void {
+    for (const session of this.#sessions.all) this.#sessions.end(session, 'the gateway stops');
+    this.#settleTouched(now);
+  }
+
+  /** Addresses that belong to users statically and are not given to others. */
+  reserve(addresses: readonly IpAddress[]): void {
+    this.#sessions.reserve(addresses);
+  }
+
+  sessions(): SessionView[] {
+    return this.#sessions.all.filter((session) => session.stage.awaits === 'nothing').map(viewSession);
+  }
+
+  get halfOpen(): number {
+    return this.#byFirstMessage.size;
+  }
+
+  #find(path: IkePath, datagram: Bytes, now: Instant): Ikev1Sa | undefined {
+    try {
+      const message = parseMessage(datagram);
+      const { initiatorCookie, responderCookie } = message.header;
+      const initiator = toHex(initiatorCookie);
+      if (isZero(responderCookie)) return this.#findFirst(initiator, message, path, now);
+      const known = this.#byCookies.get(initiator + toHex(responderCookie)) ?? this.#initiated.get(initiator);
+      if (!known) this.#events.push({ type: 'dropped', reason: 'ike_unknown_cookies' });
+      return known;
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      this.#events.push({ type: 'dropped', reason: 'ike_malformed' });
+      return undefined;
+    }
+  }
+
+  /** A first message, new or repeated. */
+  #findFirst(initiator: string, message: IsakmpMessage, path: IkePath, now: Instant): Ikev1Sa | undefined {
+    const { exchangeType, version } = message.header;
+    const key = `${initiator} ${formatEndpoint(path.remote)}`;
+    const known = this.#byFirstMessage.get(key);
+    if (known) return known;
+    const begins = exchangeType === ExchangeType.IDENTITY_PROTECTION || exchangeType === ExchangeType.AGGRESSIVE;
+    if (version >> 4 !== 1 || !begins) {
+      this.#events.push({ type: 'dropped', reason: version >> 4 === 1 ? 'ike_unexpected_exchange' : 'ike_version' });
+      return undefined;
+    }
+    if (this.#byFirstMessage.size >= MAX_HALF_OPEN) this.#forgetOldestHalfOpen();
+    const sa = Ikev1Sa.respond(++this.#lastSaId, this.#environment, message, path, now);
+    this.#byFirstMessage.set(key, sa);
+    this.#firstMessageKeys.set(sa.id, key);
+    this.#byCookies.set(initiator + toHex(sa.responderCookie), sa);
+    this.#sas.set(sa.id, sa);
+    return sa;
+  }
+
+  #forgetOldestHalfOpen(): void {
+    const oldest = this.#byFirstMessage.values().next().value;
+    if (!oldest) return;
+    this.#events.push({ type: 'dropped', reason: 'ike_half_open_full' });
+    this.#forget(oldest);
+  }
+
+  #initiate(intent: Parameters<typeof Ikev1Sa.initiate>[3], path: IkePath, now: Instant): number {
+    const sa = Ikev1Sa.initiate(++this.#lastSaId, this.#environment, 'main', intent, path, now);
+    this.#initiated.set(toHex(sa.initiatorCookie), sa);
+    this.#sas.set(sa.id, sa);
+    this.#settle(sa, now);
+    return sa.id;
+  }
+
+  /** Takes over what an SA has to say, and keeps the tables in step with it. */
+  #settle(sa: Ikev1Sa, now: Instant): void {
+    for (let event = sa.pollEvent(); event; event = sa.pollEvent()) this.#apply(sa, event, now);
+    for (let transmit = sa.pollTransmit(); transmit; transmit = sa.pollTransmit()) this.#transmits.push(transmit);
+    if (sa.ended) this.#forget(sa);
+    else this.#deadlines.set(`sa ${sa.id}`, sa.pollTimeout());
+    this.#settleTouched(now);
+  }
+
+  #settleTouched(now: Instant): void {
+    for (const sa of this.#sessions.takeTouched()) this.#settle(sa, now);
+    for (const { id, at } of this.#sessions.takeDeadlines()) this.#deadlines.set(`session ${id}`, at);
+  }
+
+  #apply(sa: Ikev1Sa, event: Ikev1Event, now: Instant): void {
+    switch (event.type) {
+      case 'dropped':
+        this.#events.push(event);
+        break;
+      case 'failed':
+        this.#tell(sa, event.step, event.reason);
+        break;
+      case 'legacy-used':
+        this.#events.push({ type: 'legacy-used', who: this.#whoIs(sa), what: event.what });
+        break;
+      case 'established':
+        this.#forgetFirstMessage(sa);
+        this.#initiated.delete(toHex(sa.initiatorCookie));
+        this.#byCookies.set(toHex(sa.initiatorCookie) + toHex(sa.responderCookie), sa);
+        this.#events.push({ type: 'phase1-key', initiatorCookie: sa.initiatorCookie, cipherKey: sa.cipherKey! });
+        this.#sessions.handleEstablished(sa, event, now);
+        break;
+      case 'ended':
+        if (!sa.established) this.#tell(sa, 'phase 1', event.detail);
+        this.#sessions.handlePhase1Ended(sa, event.reason, event.detail);
+        break;
+      default:
+        this.#sessions.handleEvent(sa, event, now);
+    }
+  }
+
+  /** A phase 1 that fails is told of once, by the first thing that went wrong. */
+  #tell(sa: Ikev1Sa, step: string, reason: string): void {
+    if (!sa.established && this.#told.has(sa.id)) return;
+    this.#told.add(sa.id);
+    this.#events.push({ type: 'failure', who: this.#whoIs(sa), step, reason });
+  }
+
+  #whoIs(sa: Ikev1Sa): Who {
+    const known = this.#sessions.whoIs(sa.id);
+    return known ?? { remote: formatEndpoint(sa.path.remote), identity: undefined, group: undefined, user: undefined };
+  }
+
+  #forget(sa: Ikev1Sa): void {
+    this.#forgetFirstMessage(sa);
+    this.#initiated.delete(toHex(sa.initiatorCookie));
+    this.#byCookies.delete(toHex(sa.initiatorCookie) + toHex(sa.responderCookie));
+    this.#sas.delete(sa.id);
+    this.#told.delete(sa.id);
+    this.#deadlines.set(`sa ${sa.id}`, undefined);
+  }
+
+  #forgetFirstMessage(sa: Ikev1Sa): void {
+    const key = this.#firstMessageKeys.get(sa.id);
+    if (key === undefined) return;
+    this.#firstMessageKeys.delete(sa.id);
+    this.#byFirstMessage.delete(key);
+  }
+
+  /** Random, and unique among all inbound SAs of the process. */
+  #newSpi(): number {
+    for (;;) {
+      const spi = readU32(this.#environment.crypto.random(4));
+      if (spi >= MIN_SPI && !this.#sessions.ownsSpi(spi)) return spi;
+    }
+  }
+}

@@ -1,0 +1,98 @@
+/** One remote user or peer: its phase 1s, its address, its ESP pairs. All of it lives and dies together. */
+
+import { suiteName } from '../crypto/algorithms.ts';
+import type { EspPath } from '../esp/sa.ts';
+import { identityText } from '../ikev1/identity.ts';
+import { phase1SuiteName } from '../ikev1/phase1-proposal.ts';
+import type { Ikev1Sa } from '../ikev1/sa.ts';
+import { formatEndpoint, type IpAddress, type Prefix } from '../net/address.ts';
+import type { Instant } from '../net/time.ts';
+import { Children } from './children.ts';
+import type { Subject } from './credentials.ts';
+import type { Who } from './events.ts';
+import type { GroupPolicy } from './policy.ts';
+
+/** How far a session has come, by what it awaits. */
+export type SessionStage =
+  /** The client's name and password. `attempt` counts from 1. */
+  | { readonly awaits: 'login'; readonly attempt: number }
+  | { readonly awaits: 'verdict'; readonly requestId: number; readonly attempt: number; readonly user: string }
+  /** Logged in; the client asks for its configuration, or at `pushAt` gets it unasked. */
+  | { readonly awaits: 'configuration'; readonly pushAt: Instant | undefined }
+  /** The client has heard that its login failed, and hangs up or is hung up on. */
+  | { readonly awaits: 'goodbye'; readonly until: Instant; readonly reason: string }
+  /** Authenticated by a group secret, but it does no XAUTH: it can do nothing here. */
+  | { readonly awaits: 'nobody'; readonly until: Instant }
+  | { readonly awaits: 'nothing' };
+
+export class Session {
+  readonly id: number;
+  readonly subject: Subject;
+  readonly since: Instant;
+  /** The oldest first; the last one is in use. */
+  readonly phase1s: Ikev1Sa[] = [];
+  readonly children = new Children();
+  stage: SessionStage;
+  user: string | undefined;
+  address: IpAddress | undefined;
+  /** What the peer may send from, once it is known. */
+  inner: Prefix | undefined;
+  ciscoUdp = false;
+  /** The client said that it begins anew (INITIAL_CONTACT). */
+  initialContact = false;
+  /** Set while the dataplane has the session open. */
+  espPath: EspPath | undefined;
+  /** Announced as up. */
+  announced = false;
+
+  constructor(id: number, subject: Subject, stage: SessionStage, now: Instant) {
+    this.id = id;
+    this.subject = subject;
+    this.stage = stage;
+    this.since = now;
+  }
+
+  get phase1(): Ikev1Sa | undefined {
+    return this.phase1s.at(-1);
+  }
+
+  get group(): GroupPolicy | undefined {
+    return this.subject.kind === 'group' ? this.subject.group : undefined;
+  }
+
+  get who(): Who {
+    const established = this.phase1?.established;
+    return {
+      remote: this.phase1 ? formatEndpoint(this.phase1.path.remote) : '?',
+      identity: established && identityText(established.peerIdentity),
+      group: this.group?.name,
+      user: this.user,
+    };
+  }
+}
+
+/** A session as it is shown to people; counters are the dataplane's. */
+export interface SessionView {
+  readonly id: number;
+  readonly who: Who;
+  readonly address: string | undefined;
+  /** What ESP travels by, or IKE while there is no ESP. */
+  readonly carrier: string;
+  readonly phase1: string;
+  readonly esp: string | undefined;
+  readonly since: Instant;
+}
+
+export function viewSession(session: Session): SessionView {
+  const established = session.phase1?.established;
+  const esp = session.children.current?.pair.suite.esp;
+  return {
+    id: session.id,
+    who: session.who,
+    address: session.address?.text,
+    carrier: session.espPath?.carrier ?? session.phase1?.path.carrier ?? 'udp',
+    phase1: established ? phase1SuiteName(established.suite) : '',
+    esp: esp && suiteName(esp),
+    since: session.since,
+  };
+}
