@@ -2,7 +2,7 @@
  * Writes the keys of sessions as Wireshark's decryption tables, for the administrator who asked for it. The folder is a
  * Wireshark profile: `WIRESHARK_CONFIG_DIR=FOLDER tshark -r capture.pcap` decrypts.
  */
-import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bytes } from '../core/bytes/bytes.ts';
 import { toHex } from '../core/bytes/text.ts';
@@ -10,6 +10,7 @@ import type { EspSuite, HashName } from '../core/crypto/algorithms.ts';
 import type { EspKeys } from '../core/esp/sa.ts';
 import type { IpAddress } from '../core/net/address.ts';
 import { HostError, systemReason } from './errors.ts';
+import { makePrivateFolder } from './private-folder.ts';
 
 /** One direction of ESP, between the outer addresses as a capture shows them. */
 export interface EspKeyRecord {
@@ -30,7 +31,7 @@ export interface Keylog {
 /** Opens the tables in `folder`, which is made (0700) if need be. Throws {@link HostError} `KEYLOG`. */
 export function openKeylog(folder: string): Keylog {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makePrivateFolder(folder);
     writePreferences(folder);
     const ikev1 = openTable(join(folder, 'ikev1_decryption_table'));
     const esp = openTable(join(folder, 'esp_sa'));

@@ -1,18 +1,19 @@
 /** The state folder: made when missing, ours alone, and held by one gateway at a time. */
-import { chmodSync, closeSync, constants, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, constants, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { HostError, systemReason } from '../errors.ts';
+import { makePrivateFolder } from '../private-folder.ts';
 
 /** Makes the folder (0700) if need be. Throws {@link HostError} `STATE_FOLDER` when it can't be used. */
 export function prepareStateFolder(folder: string): void {
   try {
-    const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const made = makePrivateFolder(folder);
     const { mode, uid } = statSync(folder);
     const us = process.geteuid?.() ?? uid;
     if (uid !== us && us !== 0)
       throw new HostError('STATE_FOLDER', `the state folder ${folder} belongs to another user`);
-    if (made === undefined && (mode & 0o077) !== 0 && !isShared(folder)) chmodSync(folder, 0o700);
+    if (!made && (mode & 0o077) !== 0 && !isShared(folder)) chmodSync(folder, 0o700);
   } catch (error) {
     if (error instanceof HostError) throw error;
     throw stateError(folder, error);
