@@ -206,9 +206,8 @@ export class Sessions {
     if (refused) return { refused };
     const asked = `${formatSelector(remote)} to ${formatSelector(local)}`;
     const whole = [local, remote].every(({ protocol, port }) => protocol === 0 && port === 0);
-    if (!whole || local.prefix.address.bytes.length !== remote.prefix.address.bytes.length) {
-      return { refused: `it asks for ${asked}; a tunnel is for all protocols and of one address family` };
-    }
+    const v4 = [local, remote].every(({ prefix }) => prefix.address.bytes.length === 4);
+    if (!whole || !v4) return { refused: `it asks for ${asked}; a tunnel here is for IPv4 and all its protocols` };
     if (!session.inner || !prefixCovers(session.inner, remote.prefix)) {
       const own = session.inner ? formatPrefix(session.inner) : 'nothing';
       return { refused: `it asks for ${asked}, but may send from ${own} only` };
@@ -579,9 +578,7 @@ export class Sessions {
     }
   }
 
-  #remove(session: Session, reason: string, lastPhase1: Ikev1Sa | undefined): void {
-    const who =
-      session.phase1 || !lastPhase1 ? session.who : { ...session.who, remote: lastPhase1.path.remote.address.text };
+  #remove(session: Session, who: Who, reason: string): void {
     for (const { pair } of session.children.all) this.#bySpi.delete(pair.inbound.spi);
     if (session.address && this.#byAddress.get(session.address.text) === session) {
       this.#byAddress.delete(session.address.text);
