@@ -77,8 +77,8 @@ function openSocket(role: SocketRole, address: IpAddress, port: number, all: boo
     throw socketError(errno, role, address, port);
   }
   try {
-    // A port of 0 lets the kernel choose; then the others can't know it, so only tests do that.
-    if (family === AF_INET6) setOption(fd, SOL_IPV6, IPV6_V6ONLY, 1);
+    // A raw IPv6 socket is never given IPv4, and refuses to be asked.
+    if (family === AF_INET6 && !raw) setOption(fd, SOL_IPV6, IPV6_V6ONLY, 1);
     const wildcard = address.bytes.every((byte) => byte === 0);
     if (wildcard && family === AF_INET6) setOption(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
     if (wildcard && family === AF_INET && !raw) setOption(fd, SOL_IP, IP_PKTINFO, 1);
