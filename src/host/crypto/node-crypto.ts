@@ -6,6 +6,8 @@ import type { CryptoProvider } from '../../core/crypto/provider.ts';
 import { generateDh } from './dh.ts';
 import { plain } from './plain.ts';
 
+const GCM_NONCE_LENGTH = 12;
+
 export const nodeCrypto: CryptoProvider = {
   random(length) {
     return randomFillSync(new Uint8Array(length));
@@ -34,6 +36,7 @@ export const nodeCrypto: CryptoProvider = {
   },
 
   gcmSeal(key, nonce, aad, plaintext) {
+    checkNonce(nonce);
     const context = createCipheriv(gcmName(key), keyObject(key), nonce, { authTagLength: GCM_TAG_LENGTH });
     const ciphertext = context.setAAD(aad).update(plaintext);
     context.final();
@@ -41,6 +44,7 @@ export const nodeCrypto: CryptoProvider = {
   },
 
   gcmOpen(key, nonce, aad, ciphertext) {
+    checkNonce(nonce);
     if (ciphertext.length < GCM_TAG_LENGTH) return undefined;
     const tagAt = ciphertext.length - GCM_TAG_LENGTH;
     const context = createDecipheriv(gcmName(key), keyObject(key), nonce, { authTagLength: GCM_TAG_LENGTH });
@@ -72,4 +76,9 @@ function cbcName(cipher: CbcCipher, key: Bytes): string {
 
 function gcmName(key: Bytes) {
   return `aes-${key.length * 8}-gcm` as 'aes-128-gcm';
+}
+
+/** OpenSSL takes any length but 0, and derives another nonce from it. */
+function checkNonce(nonce: Bytes): void {
+  if (nonce.length !== GCM_NONCE_LENGTH) throw new RangeError(`GCM nonce of ${nonce.length} bytes`);
 }

@@ -55,6 +55,30 @@ for (const { case: number, key, sequence, nextHeader, payload, packet } of cases
   });
 }
 
+interface GcmPacket {
+  name: string;
+  key: string;
+  salt: string;
+  plaintext: string;
+  packet: string;
+}
+
+const gcm = readVectors<{ packets: GcmPacket[] }>(import.meta.url, 'mcgrew-gcm-esp.json');
+
+for (const { name, key, salt, plaintext, packet } of gcm.packets) {
+  test(`draft-mcgrew-gcm-test-01 section 4, ${name}`, () => {
+    const suite = { cipher: 'aes-gcm', keyBits: key.length * 4 } as const;
+    const inner = fromHex(plaintext);
+    checkPacket({
+      sa: context(packet, suite, fromHex(key + salt)),
+      sequence: Number.parseInt(packet.slice(8, 16), 16),
+      nextHeader: inner.at(-1)!,
+      payload: inner.slice(0, -2 - inner.at(-2)!),
+      packet: fromHex(packet),
+    });
+  });
+}
+
 function context(packet: string, suite: EspSuite, keymat: Bytes): EspContext {
   return { spi: Number.parseInt(packet.slice(0, 8), 16), suite, keys: splitKeymat(suite, keymat) };
 }
