@@ -1,7 +1,7 @@
 /** sallyport check: all that is wrong with a configuration, or what it says in short. */
 import { type GatewayConfig, namesNobody } from '../config/config.ts';
 import { checkConfigFile } from '../config/load.ts';
-import { formatProblem } from '../config/problem.ts';
+import { formatProblemIn } from '../config/problem.ts';
 import { formatPrefix } from '../core/net/address.ts';
 import { escapeControls } from '../host/escape.ts';
 import { expectArguments, parseCommand, UsageError, WHERE } from './usage.ts';
@@ -11,9 +11,7 @@ export async function run(args: string[]): Promise<number> {
   if (values.config && positionals.length > 0) throw new UsageError('one file at a time');
   const [file = ''] = expectArguments(values.config ? [values.config] : positionals, 'the file');
   const { config, problems } = checkConfigFile(file);
-  for (const problem of problems) {
-    console.error(`${file}: ${problem.severity === 'warning' ? 'warning: ' : ''}${formatProblem(problem)}`);
-  }
+  for (const problem of problems) console.error(formatProblemIn(file, problem));
   if (!config) return 1;
   console.log(`${file}: ok`);
   console.log(summary(config).join('\n'));

@@ -96,10 +96,12 @@ function buildGroup(
   read: ReadSecretFile,
   report: Report,
 ): GroupPolicy | undefined {
-  if (value.users?.value.length === 0)
-    report.warning(value.users.item, 'is empty, so nobody can log in through this group');
+  const { users } = value;
+  if (users?.value.length === 0 && !report.failedAt(users.item.path)) {
+    report.warning(users.item, 'is empty, so nobody can log in through this group');
+  }
   const psk = resolvePsk(value, read, report, item);
-  return psk && { ...buildGiven(value, given), name, psk, users: value.users?.value, maxSessions: value.max_sessions };
+  return psk && { ...buildGiven(value, given), name, psk, users: users?.value, maxSessions: value.max_sessions };
 }
 
 function buildPeer(

@@ -1,7 +1,9 @@
 /** Checks the text of a configuration: all that is wrong with it, or what it says. */
+import { isScalar } from 'yaml';
 import { buildConfig, type Surroundings } from './build.ts';
 import type { GatewayConfig } from './config.ts';
 import type { Problem } from './problem.ts';
+import type { Item } from './report.ts';
 import { checkGateway } from './schema.ts';
 import { parseYaml } from './yaml.ts';
 
@@ -18,10 +20,14 @@ export interface CheckedConfig {
 export function checkConfig(text: string, around: Surroundings): CheckedConfig {
   const { root, report } = parseYaml(text);
   // An empty file, or one of comments alone, asks for the defaults.
-  const settings = root?.node == null ? {} : checkGateway(root, report);
+  const settings = !root || isEmpty(root) ? {} : checkGateway(root, report);
   const config = root && settings && buildConfig(settings, around, report);
   const secrets = [settings, ...(settings?.groups?.value.values() ?? []), ...(settings?.peers ?? [])];
   const holdsSecret = secrets.some((holder) => holder && ('value' in holder ? holder.value.psk : holder.psk));
   const problems = report.problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
   return { config: report.failed ? undefined : config, problems, holdsSecret };
+}
+
+function isEmpty(root: Item): boolean {
+  return root.node === null || (isScalar(root.node) && root.node.value === null);
 }

@@ -21,6 +21,13 @@ export function formatProblem(problem: Problem): string {
   return `${path && `${path}: `}${what}${position}${hint ? `; ${hint}` : ''}`;
 }
 
+/** The same behind "FILE:5:14: ", which editors and terminals open at the place. */
+export function formatProblemIn(file: string, problem: Problem): string {
+  const { severity, line, column } = problem;
+  const place = line > 0 ? `${file}:${line}:${column}` : file;
+  return `${place}: ${severity === 'warning' ? 'warning: ' : ''}${formatProblem(problem)}`;
+}
+
 /** A configuration that can't be used: thrown where one is needed to go on. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -29,7 +36,7 @@ export class ConfigError extends Error {
   readonly problems: readonly Problem[];
 
   constructor(file: string, problems: readonly Problem[]) {
-    super(problems.map((problem) => `${file}: ${formatProblem(problem)}`).join('\n'));
+    super(problems.map((problem) => formatProblemIn(file, problem)).join('\n'));
     this.file = file;
     this.problems = problems;
   }

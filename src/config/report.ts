@@ -51,7 +51,8 @@ export class Report {
     this.#aliases++;
     if (this.#aliases === MAX_ALIASES + 1) return this.error(item, `more than ${MAX_ALIASES} aliases in one file`);
     if (this.#aliases > MAX_ALIASES) return undefined;
-    return { ...item, node: (item.node as Alias).resolve(this.#document) ?? null };
+    const node = (item.node as Alias).resolve(this.#document);
+    return node ? { ...item, node } : this.error(item, 'an alias (*name) without its anchor (&name)');
   }
 
   #add(severity: Problem['severity'], item: Pick<Item, 'path' | 'offset'>, what: string, hint?: string): void {

@@ -25,7 +25,7 @@ const WHOLE_FILE = { path: '', offset: 0 };
 
 function parse(text: string, lineCounter: LineCounter): Document | undefined {
   try {
-    return parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'silent', stringKeys: false }) as Document;
+    return parseDocument(text, { lineCounter, prettyErrors: false, logLevel: 'error', stringKeys: false }) as Document;
   } catch (error) {
     // The parser recurses once a level of nesting.
     if (error instanceof RangeError) return undefined;
