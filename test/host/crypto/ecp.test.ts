@@ -47,6 +47,24 @@ for (const vector of readVectors<{ vectors: NistVector[] }>(import.meta.url, 'ec
   });
 }
 
+interface WycheproofVector {
+  tcId: number;
+  comment: string;
+  private: string;
+  /** SEC 1, uncompressed */
+  public: string;
+  shared: string;
+}
+
+const wycheproof = readVectors<{ vectors: WycheproofVector[] }>(import.meta.url, 'wycheproof-ecdh.json');
+
+for (const { tcId, comment, private: privateKey, public: point, shared } of wycheproof.vectors) {
+  test(`Wycheproof ecdh_secp256r1_ecpoint ${tcId}: ${comment}`, () => {
+    const secret = ecpFromPrivate('ecp256', fromHex(privateKey)).sharedSecret(fromHex(point.slice(2)));
+    assert.equal(toHex(secret!), shared);
+  });
+}
+
 const CURVES = [
   { name: 'ecp256', length: 32, prime: 2n ** 256n - 2n ** 224n + 2n ** 192n + 2n ** 96n - 1n },
   { name: 'ecp384', length: 48, prime: 2n ** 384n - 2n ** 128n - 2n ** 96n + 2n ** 32n - 1n },
