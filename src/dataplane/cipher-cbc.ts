@@ -23,7 +23,8 @@ import {
   EVP_MAC_init,
   EVP_MAC_update,
 } from '../ffi/openssl.ts';
-import type { CipherScratch, PacketKeys, PacketOpener, PacketSealer } from './cipher.ts';
+import type { PacketKeys, PacketOpener, PacketSealer } from './cipher.ts';
+import type { CipherScratch } from './cipher-scratch.ts';
 
 const HEADER = 8;
 const MAC_SIZE = 64;

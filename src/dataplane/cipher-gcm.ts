@@ -18,7 +18,8 @@ import {
   EVP_EncryptUpdate,
 } from '../ffi/openssl.ts';
 import { OsslParam } from '../ffi/structs.ts';
-import type { CipherScratch, PacketKeys, PacketOpener, PacketSealer } from './cipher.ts';
+import type { PacketKeys, PacketOpener, PacketSealer } from './cipher.ts';
+import type { CipherScratch } from './cipher-scratch.ts';
 
 const IV = 8;
 const TAG = 16;
