@@ -1,6 +1,5 @@
 /** Seals ESP packets, RFC 4303 section 3.3: the readable reference for the dataplane's fast path. */
-import { type Bytes, concat } from '../bytes/bytes.ts';
-import { Writer } from '../bytes/writer.ts';
+import { type Bytes, concat, u32 } from '../bytes/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { alignment, ESP_TRAILER_LENGTH, type EspContext, gcmNonce, hmacIcv, ivLength, padding } from './packet.ts';
 
@@ -21,7 +20,7 @@ export function sealEsp(
 ): Uint8Array {
   if (!(sequence >= 1 && sequence <= 0xffffffff)) throw new RangeError(`ESP sequence number ${sequence}`);
   if (iv.length !== ivLength(sa.suite)) throw new RangeError(`ESP IV of ${iv.length} bytes`);
-  const header = new Writer().u32(sa.spi).u32(sequence).finish();
+  const header = concat(u32(sa.spi), u32(sequence));
   const plaintext = concat(payload, trailer(payload.length, alignment(sa.suite), nextHeader));
   const { cipher } = sa.suite;
   if (cipher === 'aes-gcm') {

@@ -9,7 +9,7 @@ import { MalformedError } from '../bytes/reader.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import { nextAttempt } from '../ike/retransmission.ts';
 import { type Instant, MINUTE } from '../net/time.ts';
-import { type Attribute, encodeNotification, Protocol } from '../wire/ikev1.ts';
+import { type Attribute, encodeNotification, type Identification, Protocol } from '../wire/ikev1.ts';
 import { COOKIE_LENGTH, ExchangeType, type IsakmpMessage, PayloadType, parseMessage } from '../wire/isakmp.ts';
 import { beginAggressiveMode, handleAggressive1, handleAggressive2, handleAggressive3 } from './aggressive-mode.ts';
 import { SaContext } from './context.ts';
@@ -50,7 +50,15 @@ import {
   requestConfiguration,
   requestXauth,
 } from './transaction.ts';
-import type { DropReason, Ikev1Environment, Ikev1Event, Phase1Established, Role, Transmit } from './types.ts';
+import type {
+  Credential,
+  DropReason,
+  Ikev1Environment,
+  Ikev1Event,
+  Phase1Established,
+  Role,
+  Transmit,
+} from './types.ts';
 
 /** A person may be typing a password. */
 const LOGIN_PATIENCE = 2 * MINUTE;
@@ -133,6 +141,12 @@ export class Ikev1Sa {
   /** Undefined while phase 1 is under way. */
   get established(): Phase1Established | undefined {
     return this.#context.established;
+  }
+
+  /** Whom an aggressive mode under way is with, if it is true; undefined in main mode. */
+  get claimed(): { readonly identity: Identification; readonly credential: Credential } | undefined {
+    if (this.#phase1.awaits !== 'aggressive 3') return undefined;
+    return { identity: this.#phase1.peerIdentity, credential: this.#phase1.credential };
   }
 
   get ended(): boolean {

@@ -10,6 +10,7 @@ import { toHex } from '../bytes/text.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { EspPath } from '../esp/sa.ts';
+import { identityText } from '../ikev1/identity.ts';
 import { MIN_SPI } from '../ikev1/phase2-proposal.ts';
 import { Ikev1Sa } from '../ikev1/sa.ts';
 import type { Ikev1Environment, Ikev1Event, Phase2Lifetime, Transmit } from '../ikev1/types.ts';
@@ -17,7 +18,7 @@ import { formatEndpoint, type IpAddress } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
 import { Authentication } from '../wire/ikev1.ts';
 import { ExchangeType, type IsakmpMessage, parseMessage } from '../wire/isakmp.ts';
-import { Credentials } from './credentials.ts';
+import { Credentials, type Subject } from './credentials.ts';
 import { Deadlines } from './deadlines.ts';
 import type { GatewayEvent, LoginVerdict, Who } from './events.ts';
 import type { GatewayPolicy } from './policy.ts';
@@ -264,7 +265,11 @@ export class GatewayState {
 
   #whoIs(sa: Ikev1Sa): Who {
     const known = this.#sessions.whoIs(sa.id);
-    return known ?? { remote: formatEndpoint(sa.path.remote), identity: undefined, group: undefined, user: undefined };
+    if (known) return known;
+    const identity = sa.claimed && identityText(sa.claimed.identity);
+    const subject = sa.claimed?.credential.subject as Subject | undefined;
+    const group = subject?.kind === 'group' ? subject.group.name : undefined;
+    return { remote: formatEndpoint(sa.path.remote), identity, group, user: undefined };
   }
 
   #forget(sa: Ikev1Sa): void {
