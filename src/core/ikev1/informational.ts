@@ -13,7 +13,7 @@ import {
   parseDeletion,
   parseNotification,
 } from '../wire/ikev1.ts';
-import { ExchangeType, type IsakmpMessage, type Payload, PayloadType } from '../wire/isakmp.ts';
+import { ExchangeType, Flag, type IsakmpMessage, type Payload, PayloadType, parseWholeChain } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import type { DeadPeerDetection } from './dpd.ts';
 import { type Exchanges, establishedOf, openExchange, sealExchange } from './exchange.ts';
@@ -65,6 +65,22 @@ export function handleInformational(
   }
   for (const body of payloads.all(PayloadType.D)) handleDeletion(context, parseDeletion(body));
   return undefined;
+}
+
+/**
+ * A notification before phase 1 is done: anybody can have sent it, so it changes nothing, but often it tells a person at once
+ * what else only silence would. Undefined: it says nothing.
+ */
+export function readUnprotected(message: IsakmpMessage): string | undefined {
+  if (message.header.flags & Flag.ENCRYPTION) {
+    return 'it answered with a notification under keys that are not ours: the secrets differ';
+  }
+  const payloads = parseWholeChain(message.header.nextPayload, message.body);
+  const errors = payloads
+    .filter(({ type }) => type === PayloadType.N)
+    .map(({ body }) => parseNotification(body).type)
+    .filter((type) => type <= LAST_ERROR);
+  return errors.length > 0 ? `it says ${errors.map(notifyName).join(', ')}` : undefined;
 }
 
 /** True if the notification proves that the peer is there now: it can't be a replay. */

@@ -16,7 +16,7 @@ import { SaContext } from './context.ts';
 import { DeadPeerDetection } from './dpd.ts';
 import { type Exchange, Exchanges } from './exchange.ts';
 import { FragmentBuffer } from './fragments.ts';
-import { deleteEsp, deletePhase1, handleInformational } from './informational.ts';
+import { deleteEsp, deletePhase1, handleInformational, readUnprotected } from './informational.ts';
 import {
   beginMainMode,
   handleMain1,
@@ -244,7 +244,7 @@ export class Ikev1Sa {
       case ExchangeType.AGGRESSIVE:
         return this.#handlePhase1(datagram, message, path, now);
       case ExchangeType.INFORMATIONAL:
-        if (!this.#context.established) return 'ike_unauthenticated_notify';
+        if (!this.#context.established) return this.#hear(message);
         return this.#authentic(handleInformational(this.#context, this.#exchanges, this.#dpd, message, path, now), now);
       case ExchangeType.TRANSACTION:
       case ExchangeType.QUICK_MODE:
@@ -252,6 +252,12 @@ export class Ikev1Sa {
       default:
         return 'ike_unexpected_exchange';
     }
+  }
+
+  #hear(message: IsakmpMessage): DropReason {
+    const says = readUnprotected(message);
+    if (says) this.#context.fail('phase 1', `${says}; ${silenceExplained(this.#phase1)}`);
+    return 'ike_unauthenticated_notify';
   }
 
   #handleFragment(message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
