@@ -47,8 +47,7 @@ export function modpKeyPair({ publicKey, privateKey }: KeyObjectPair): DhKeyPair
     publicValue: padLeft(own.value, own.prime.length),
     sharedSecret(peerValue) {
       if (!isPublicValue(peerValue, own.prime)) return undefined;
-      const secret = diffieHellman({ privateKey, publicKey: encodePublicKey(own.algorithm, peerValue) });
-      return padLeft(plain(secret), own.prime.length);
+      return plain(diffieHellman({ privateKey, publicKey: encodePublicKey(own.algorithm, peerValue) }));
     },
   };
 }

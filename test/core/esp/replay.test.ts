@@ -46,6 +46,16 @@ test('a leap over the whole ring forgets what was seen, and nothing else is let 
   for (let n = far - REPLAY_WINDOW - 100; n <= far; n++) assert.equal(receive(window, n), false, `${n}`);
 });
 
+test('what was left out is accepted later, once, also where the ring has come round', () => {
+  const window = new ReplayWindow();
+  const last = 7001;
+  for (let n = 1; n <= last; n++) if (n % 7 !== 0) assert.equal(receive(window, n), true, `${n}`);
+  for (let n = 7; n <= last; n += 7) {
+    assert.equal(receive(window, n), n > last - REPLAY_WINDOW, `${n}`);
+    assert.equal(receive(window, n), false, `${n}`);
+  }
+});
+
 test('numbers with the top bit set count as large', () => {
   const window = new ReplayWindow();
   for (const n of [0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff]) assert.equal(receive(window, n), true);
