@@ -82,7 +82,7 @@ export class GatewayState {
     this.#sessions = new Sessions({
       ...options,
       emit: (event) => this.#events.push(event),
-      newSpi: () => this.#newSpi(),
+      newSpi: (isTaken) => this.#newSpi(isTaken),
       initiate: (intent, path, now) => this.#initiate(intent, path, now),
     });
   }
@@ -289,10 +289,10 @@ export class GatewayState {
   }
 
   /** Random, and unique among all inbound SAs of the process. */
-  #newSpi(): number {
+  #newSpi(isTaken: (spi: number) => boolean): number {
     for (;;) {
       const spi = readU32(this.#environment.crypto.random(4));
-      if (spi >= MIN_SPI && !this.#sessions.ownsSpi(spi)) return spi;
+      if (spi >= MIN_SPI && !isTaken(spi)) return spi;
     }
   }
 }

@@ -1,9 +1,8 @@
-/** The addresses that users are given inside: dynamic ones from a prefix, static ones as the administrator set them. */
+/** The addresses of one prefix, in the order in which they are given. */
 import { readU32, u32 } from '../bytes/bytes.ts';
-import { formatPrefix, type IpAddress, ipFromBytes, type Prefix, prefixContains } from '../net/address.ts';
+import { type IpAddress, ipFromBytes, type Prefix } from '../net/address.ts';
 
 export class AddressPool {
-  readonly #prefix: Prefix;
   readonly #first: number;
   readonly #last: number;
   /** Where the search for a free one goes on, so that an address rests as long as it can. */
@@ -11,17 +10,12 @@ export class AddressPool {
 
   /** Network and broadcast address are left out. */
   constructor(prefix: Prefix) {
-    this.#prefix = prefix;
     const network = readU32(prefix.address.bytes);
     const size = 2 ** (32 - prefix.length);
     const [head, tail] = size > 2 ? [1, 2] : [0, 1];
     this.#first = network + head;
     this.#last = network + size - tail;
     this.#next = this.#first;
-  }
-
-  contains(address: IpAddress): boolean {
-    return prefixContains(this.#prefix, address);
   }
 
   /** `preferred` if it is of this pool and free, else the next free one; undefined: all are taken. */
@@ -38,9 +32,5 @@ export class AddressPool {
   #isUsable(address: IpAddress): boolean {
     const value = address.bytes.length === 4 ? readU32(address.bytes) : -1;
     return value >= this.#first && value <= this.#last;
-  }
-
-  toString(): string {
-    return formatPrefix(this.#prefix);
   }
 }

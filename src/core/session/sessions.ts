@@ -6,34 +6,29 @@
 
 import { utf8 } from '../bytes/text.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
-import { suiteName } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import type { EspCarrier, EspPath } from '../esp/sa.ts';
+import type { EspPath } from '../esp/sa.ts';
 import { addressIdentity } from '../ikev1/identity.ts';
 import type { InitiatorIntent } from '../ikev1/phase1.ts';
-import { phase1SuiteName } from '../ikev1/phase1-proposal.ts';
-import { udpTunnelMode } from '../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
-import { formatSelector } from '../ikev1/selector.ts';
 import type {
   EndReason,
-  EspPair,
   Ikev1Event,
   Phase1Established,
   Phase2Grant,
   Phase2Lifetime,
   Phase2Request,
 } from '../ikev1/types.ts';
-import { formatPrefix, type IpAddress, type Prefix, prefixCovers, prefixOf } from '../net/address.ts';
+import { formatPrefix, type IpAddress, prefixOf } from '../net/address.ts';
 import { earliest, type Instant, MINUTE, SECOND } from '../net/time.ts';
-import { type Attribute, Authentication, EncapsulationMode } from '../wire/ikev1.ts';
-import { type Child, espSa, samePath } from './children.ts';
+import { type Attribute, Authentication } from '../wire/ikev1.ts';
+import { AddressBook } from './addresses.ts';
 import { asksForCiscoUdp, configurationPush, configurationReply, requestedAddress } from './configuration.ts';
 import type { Subject } from './credentials.ts';
 import type { GatewayEvent, LoginVerdict, Who } from './events.ts';
 import type { GatewayPolicy, GroupPolicy } from './policy.ts';
-import { AddressPool } from './pool.ts';
 import { Session } from './session.ts';
+import { Tunnels } from './tunnels.ts';
 
 export interface SessionsOptions {
   readonly crypto: CryptoProvider;
@@ -43,11 +38,13 @@ export interface SessionsOptions {
   readonly phase2Lifetime: Phase2Lifetime;
   readonly lastTraffic: (sessionId: number) => Instant;
   readonly emit: (event: GatewayEvent) => void;
-  readonly newSpi: () => number;
+  readonly newSpi: (isTaken: (spi: number) => boolean) => number;
   /** Begins a main mode of our own; gives the SA's id. */
   readonly initiate: (intent: InitiatorIntent, path: IkePath, now: Instant) => number;
 }
 
+/** A renewed phase 1 stays until the client deletes it; of more than these the oldest goes. */
+const MAX_PHASE1S = 4;
 const MAX_LOGIN_ATTEMPTS = 3;
 /** How long a client that was refused has to hang up by itself. */
 const GOODBYE = 3 * SECOND;
@@ -60,11 +57,9 @@ export class Sessions {
   readonly #options: SessionsOptions;
   readonly #byId = new Map<number, Session>();
   readonly #bySa = new Map<number, Session>();
-  readonly #byAddress = new Map<string, Session>();
-  readonly #bySpi = new Map<number, Session>();
+  readonly #addresses: AddressBook;
+  readonly #tunnels: Tunnels;
   readonly #byLogin = new Map<number, Session>();
-  readonly #pools = new Map<string, AddressPool>();
-  #reserved = new Set<string>();
   /** SAs that were given something to do outside their own input, and sessions whose deadline may have changed. */
   readonly #touched = new Set<Ikev1Sa>();
   readonly #dirty = new Set<number>();
@@ -75,14 +70,12 @@ export class Sessions {
 
   constructor(options: SessionsOptions) {
     this.#options = options;
+    this.#addresses = new AddressBook(options.ownAddress);
+    this.#tunnels = new Tunnels({ ...options, touch: (session) => this.#touch(session) });
   }
 
   get all(): Session[] {
     return [...this.#byId.values()];
-  }
-
-  ownsSpi(spi: number): boolean {
-    return this.#bySpi.has(spi);
   }
 
   whoIs(saId: number): Who | undefined {
@@ -90,7 +83,7 @@ export class Sessions {
   }
 
   reserve(addresses: readonly IpAddress[]): void {
-    this.#reserved = new Set(addresses.map((address) => address.text));
+    this.#addresses.reserve(addresses);
   }
 
   lastTraffic(saId: number): Instant {
@@ -156,17 +149,17 @@ export class Sessions {
         session.initialContact = true;
         return;
       case 'esp-prepared':
-        return this.#handlePrepared(session, sa, event.pair, now);
+        return this.#tunnels.prepare(session, sa, event.pair, now);
       case 'esp-established':
-        return this.#handleEspEstablished(session, sa, event.pair, now);
+        return this.#tunnels.establish(session, sa, event.pair, now);
       case 'esp-abandoned':
-        return this.#handleAbandoned(session, event.inboundSpi, event.reason, now);
+        return this.#tunnels.abandon(session, event.inboundSpi, event.reason, now);
       case 'esp-refused':
         return this.#options.emit({ type: 'failure', who: session.who, step: 'quick mode', reason: event.reason });
       case 'esp-deleted':
-        return this.#handleEspDeleted(session, event.spis);
+        return this.#tunnels.deleted(session, event.spis);
       case 'path-changed':
-        return this.#followIke(session, event.path);
+        return this.#tunnels.followIke(session, event.path);
       case 'rekey-due':
         return this.#renewPhase1(session, sa, now);
       default:
@@ -181,7 +174,7 @@ export class Sessions {
     if (!session || !sa || session.stage.awaits !== 'verdict' || session.stage.requestId !== requestId) return;
     const { user, attempt } = session.stage;
     const refusal = this.#admit(session, user, verdict);
-    this.#touch(session, sa);
+    this.#touch(session);
     if (refusal === undefined) {
       sa.finishXauth(true, now);
       // a Unity client always asks; to interleave a push with its request would confuse it
@@ -198,46 +191,28 @@ export class Sessions {
     }
   }
 
-  authorizePhase2(saId: number, { local, remote }: Phase2Request): Phase2Grant | { readonly refused: string } {
+  authorizePhase2(saId: number, request: Phase2Request): Phase2Grant | { readonly refused: string } {
     const session = this.#bySa.get(saId);
     const sa = session?.phase1s.find((one) => one.id === saId);
-    if (!session || !sa) return { refused: 'its session is gone' };
-    const refused = whyNot(session);
-    if (refused) return { refused };
-    const asked = `${formatSelector(remote)} to ${formatSelector(local)}`;
-    const whole = [local, remote].every(({ protocol, port }) => protocol === 0 && port === 0);
-    const v4 = [local, remote].every(({ prefix }) => prefix.address.bytes.length === 4);
-    if (!whole || !v4) return { refused: `it asks for ${asked}; a tunnel here is for IPv4 and all its protocols` };
-    if (!session.inner || !prefixCovers(session.inner, remote.prefix)) {
-      const own = session.inner ? formatPrefix(session.inner) : 'nothing';
-      return { refused: `it asks for ${asked}, but may send from ${own} only` };
-    }
-    const modes = this.#modes(session, sa);
-    return { spi: this.#options.newSpi(), modes, lifetime: this.#options.phase2Lifetime };
+    return session && sa ? this.#tunnels.authorize(session, sa, request) : { refused: 'its session is gone' };
   }
 
   handlePathChange(sessionId: number, path: EspPath): void {
     const session = this.#byId.get(sessionId);
-    if (!session) return;
-    session.espPath = path;
-    if (path.carrier !== 'nat-t') return;
-    for (const sa of session.phase1s) sa.followPath({ carrier: 'nat-t', local: path.local, remote: path.remote });
+    if (session) this.#tunnels.handlePathChange(session, path);
   }
 
   handleRekeyNeeded(sessionId: number, outboundSpi: number, now: Instant): void {
     const session = this.#byId.get(sessionId);
     const child = session?.children.findOutbound(outboundSpi);
-    if (session && child?.stage === 'established') this.#rekey(session, child, now);
+    if (session && child?.stage === 'established') this.#tunnels.rekey(session, child, now);
   }
 
   handleTimeout(id: number, now: Instant): void {
     const session = this.#byId.get(id);
     if (!session) return;
     this.#dirty.add(id);
-    for (let duty = session.children.takeDue(now); duty; duty = session.children.takeDue(now)) {
-      if ('rekey' in duty) this.#rekey(session, duty.rekey, now);
-      else this.#retire(session, duty.expired);
-    }
+    this.#tunnels.handleTimeout(session, now);
     const due = stageDeadline(session);
     if (due !== undefined && due <= now) this.#handleStageTimeout(session, now);
   }
@@ -265,6 +240,11 @@ export class Sessions {
     session.phase1s.push(sa);
     this.#bySa.set(sa.id, session);
     this.#dirty.add(session.id);
+    if (session.phase1s.length <= MAX_PHASE1S) return;
+    const surplus = session.phase1s.shift()!;
+    this.#bySa.delete(surplus.id);
+    surplus.close('renewed');
+    this.#touched.add(surplus);
   }
 
   #sessionOfPeer(id: string): Session | undefined {
@@ -277,7 +257,7 @@ export class Sessions {
   #askLogin(session: Session, sa: Ikev1Sa, attempt: number, now: Instant): void {
     session.stage = { awaits: 'login', attempt };
     sa.requestXauth(attempt > 1 ? utf8('Name or password is wrong. Try again.') : undefined, now);
-    this.#touch(session, sa);
+    this.#touch(session);
   }
 
   #handleLogin(session: Session, sa: Ikev1Sa, user: string, password: string): void {
@@ -310,7 +290,9 @@ export class Sessions {
       session.user = undefined;
       return { reason: `no address is free in the pool ${formatPrefix(group.pool)}; make it wider`, final: true };
     }
-    this.#takeAddress(session, address);
+    session.address = address;
+    session.inner = prefixOf(address, 32);
+    this.#addresses.hold(address, session);
     return undefined;
   }
 
@@ -346,40 +328,19 @@ export class Sessions {
     predecessor: Session | undefined,
   ): IpAddress | undefined {
     if (verdict.address) {
-      const holder = this.#byAddress.get(verdict.address.text);
+      const holder = this.#addresses.holder(verdict.address);
       if (holder && holder !== predecessor)
         this.end(holder, 'its static address went to a newer login of the same user');
       return verdict.address;
     }
     if (predecessor?.address) return predecessor.address;
-    const pool = this.#pool(group.pool);
-    const taken = (address: IpAddress) => this.#isTaken(address);
-    const free = pool.choose(verdict.lastAddress, taken);
+    const free = this.#addresses.choose(group.pool, verdict.lastAddress);
     if (free) return free;
     const [oldest] = this.#ofSameUser(session);
     if (!oldest?.address) return undefined;
     const { address } = oldest;
     this.end(oldest, 'the pool is full and the same user logged in anew');
     return address;
-  }
-
-  #isTaken(address: IpAddress): boolean {
-    const { text } = address;
-    return this.#byAddress.has(text) || this.#reserved.has(text) || text === this.#options.ownAddress.text;
-  }
-
-  #pool(prefix: Prefix): AddressPool {
-    const key = formatPrefix(prefix);
-    const pool = this.#pools.get(key) ?? new AddressPool(prefix);
-    this.#pools.set(key, pool);
-    return pool;
-  }
-
-  /** The predecessor keeps holding the address that both have, until the configuration request shows that one ends. */
-  #takeAddress(session: Session, address: IpAddress): void {
-    session.address = address;
-    session.inner = prefixOf(address, 32);
-    if (!this.#byAddress.has(address.text)) this.#byAddress.set(address.text, session);
   }
 
   #handleConfigurationRequest(
@@ -401,32 +362,28 @@ export class Sessions {
     const port = asksForCiscoUdp(requested) ? this.#options.policy.ciscoUdpPort : undefined;
     owner.ciscoUdp = port !== undefined;
     sa.answerRequest(messageId, configurationReply(requested, address, group, port), now);
-    this.#configured(owner, sa);
+    this.#configured(owner);
   }
 
-  #configured(session: Session, sa: Ikev1Sa): void {
+  #configured(session: Session): void {
     const { group, address, user } = session;
     session.stage = { awaits: 'nothing' };
-    this.#touch(session, sa);
-    const holder = address && this.#byAddress.get(address.text);
-    if (holder && holder !== session) return this.end(session, 'its address went to another login');
-    if (address) this.#byAddress.set(address.text, session);
+    this.#touch(session);
+    if (address && !this.#addresses.hold(address, session))
+      return this.end(session, 'its address went to another login');
     if (address && user !== undefined) this.#options.emit({ type: 'leased', group: group?.name, user, address });
   }
 
   /** A renewed phase 1 goes over to the session that it renews; else the session stands on its own. */
   #continueOlder(session: Session, sa: Ikev1Sa, wanted: IpAddress | undefined): Session {
     if (session.stage.awaits === 'nothing') return session;
-    const holder = wanted && this.#byAddress.get(wanted.text);
+    const holder = wanted && this.#addresses.holder(wanted);
     const mine = holder && this.#ofSameUser(session).includes(holder) && sameHost(holder, session) ? holder : undefined;
     const older = mine ?? this.#predecessor(session);
     if (!older) return session;
-    this.#bySa.set(sa.id, older);
-    older.phase1s.push(sa);
     session.phase1s.length = 0;
-    if (session.address && this.#byAddress.get(session.address.text) === session) {
-      this.#byAddress.delete(session.address.text);
-    }
+    this.#addPhase1(older, sa);
+    this.#addresses.release(session);
     this.#byId.delete(session.id);
     this.#dirty.add(older.id);
     this.#options.emit({ type: 'notice', who: older.who, text: 'phase 1 renewed by the client' });
@@ -443,111 +400,6 @@ export class Sessions {
       const stale = sameHost(other, session) && (!natted || samePort(other, session));
       if (stale) this.end(other, 'its client began anew');
     }
-  }
-
-  /** Encapsulation follows the way that IKE took: on the NAT-T port ESP goes there too. */
-  #modes(session: Session, sa: Ikev1Sa): number[] {
-    const { natTraversal } = sa.established?.traits ?? {};
-    if (sa.path.carrier === 'nat-t') return [natTraversal ? udpTunnelMode(natTraversal) : EncapsulationMode.UDP_TUNNEL];
-    return session.ciscoUdp || this.#options.policy.nativeEsp ? [EncapsulationMode.TUNNEL] : [];
-  }
-
-  #handlePrepared(session: Session, sa: Ikev1Sa, pair: EspPair, now: Instant): void {
-    if (session.children.isFull) this.#retire(session, session.children.all[0]!);
-    const path = this.#espPathFor(session, sa, pair);
-    this.#openInDataplane(session, path);
-    session.children.prepare(pair, now);
-    this.#bySpi.set(pair.inbound.spi, session);
-    this.#options.emit({ type: 'install-sa', sa: espSa(session.id, 'in', pair), path: session.espPath ?? path });
-  }
-
-  #handleEspEstablished(session: Session, sa: Ikev1Sa, pair: EspPair, now: Instant): void {
-    if (!session.children.find(pair.inbound.spi)) return;
-    const path = session.espPath ?? this.#espPathFor(session, sa, pair);
-    this.#options.emit({ type: 'install-sa', sa: espSa(session.id, 'out', pair), path });
-    const { replaced, surplus } = session.children.establish(pair, now);
-    for (const old of replaced) this.#removeFromDataplane(session, 'out', old.pair.outbound.spi);
-    for (const old of surplus) this.#retire(session, old);
-    if (session.announced) return;
-    session.announced = true;
-    const address = session.address?.text ?? (session.inner ? formatPrefix(session.inner) : '');
-    const phase1 = sa.established ? phase1SuiteName(sa.established.suite) : '';
-    const summary = `${path.carrier}, ${phase1}, ESP ${suiteName(pair.suite.esp)}`;
-    this.#options.emit({ type: 'session-up', id: session.id, who: session.who, address, summary });
-  }
-
-  #espPathFor(session: Session, sa: Ikev1Sa, pair: EspPair): EspPath {
-    const { local, remote } = sa.path;
-    const udp = pair.suite.mode !== EncapsulationMode.TUNNEL;
-    const carrier: EspCarrier = udp ? 'nat-t' : session.ciscoUdp ? 'cisco-udp' : 'esp';
-    if (carrier === 'nat-t') return { carrier, local, remote };
-    const localPort = carrier === 'cisco-udp' ? (this.#options.policy.ciscoUdpPort ?? 0) : 0;
-    // with Cisco's UDP the client's port is learned from its first authentic packet
-    return { carrier, local: { ...local, port: localPort }, remote: { ...remote, port: 0 } };
-  }
-
-  #openInDataplane(session: Session, path: EspPath): void {
-    if (!session.espPath) {
-      session.espPath = path;
-      this.#options.emit({ type: 'open-session', id: session.id, inner: session.inner!, path });
-    } else if (session.espPath.carrier !== path.carrier) {
-      this.#movePath(session, path);
-    }
-  }
-
-  #followIke(session: Session, { carrier, local, remote }: IkePath): void {
-    if (session.espPath?.carrier !== 'nat-t' || carrier !== 'nat-t') return;
-    this.#movePath(session, { carrier, local, remote });
-  }
-
-  #movePath(session: Session, path: EspPath): void {
-    if (!session.espPath || samePath(session.espPath, path)) return;
-    session.espPath = path;
-    this.#options.emit({ type: 'move-path', id: session.id, path });
-  }
-
-  #handleAbandoned(session: Session, inboundSpi: number, reason: string, now: Instant): void {
-    const child = session.children.find(inboundSpi);
-    if (child) this.#forgetChild(session, child);
-    this.#options.emit({ type: 'failure', who: session.who, step: 'quick mode', reason });
-    const { current } = session.children;
-    if (current) session.children.retryRekey(current, now);
-  }
-
-  #handleEspDeleted(session: Session, outboundSpis: readonly number[]): void {
-    for (const spi of outboundSpis) {
-      const child = session.children.findOutbound(spi);
-      if (child) this.#forgetChild(session, child);
-    }
-  }
-
-  #rekey(session: Session, child: Child, now: Instant): void {
-    const sa = session.phase1;
-    if (!sa?.established) return;
-    const { suite, local, remote } = child.pair;
-    const lifetime = this.#options.phase2Lifetime;
-    const intent = { spi: this.#options.newSpi(), suites: [suite], local, remote, lifetime };
-    if (!sa.beginQuickMode(intent, now)) session.children.retryRekey(child, now);
-    this.#touch(session, sa);
-  }
-
-  /** Ends a pair from our side: no longer received, and the peer is told. */
-  #retire(session: Session, child: Child): void {
-    session.phase1?.deleteEsp([child.pair.inbound.spi]);
-    if (session.phase1) this.#touched.add(session.phase1);
-    this.#forgetChild(session, child);
-  }
-
-  #forgetChild(session: Session, child: Child): void {
-    session.children.remove(child);
-    this.#bySpi.delete(child.pair.inbound.spi);
-    this.#removeFromDataplane(session, 'in', child.pair.inbound.spi);
-    if (child.stage === 'established') this.#removeFromDataplane(session, 'out', child.pair.outbound.spi);
-    this.#dirty.add(session.id);
-  }
-
-  #removeFromDataplane(session: Session, direction: 'in' | 'out', spi: number): void {
-    this.#options.emit({ type: 'remove-sa', sessionId: session.id, direction, spi });
   }
 
   /** Only a peer without a user can be asked to prove itself again: a login is the client's to begin. */
@@ -574,41 +426,24 @@ export class Sessions {
     } else if (stage.awaits === 'configuration' && phase1 && session.address && session.group) {
       const older = this.#continueOlder(session, phase1, undefined);
       if (older.address && older.group) phase1.pushConfiguration(configurationPush(older.address, older.group), now);
-      this.#configured(older, phase1);
+      this.#configured(older);
     }
   }
 
   #remove(session: Session, who: Who, reason: string): void {
-    for (const { pair } of session.children.all) this.#bySpi.delete(pair.inbound.spi);
-    if (session.address && this.#byAddress.get(session.address.text) === session) {
-      this.#byAddress.delete(session.address.text);
-    }
+    this.#addresses.release(session);
     this.#byId.delete(session.id);
     this.#dirty.add(session.id);
     if (session.announced) this.#options.emit({ type: 'session-down', id: session.id, who, reason });
     else if (session.stage.awaits !== 'goodbye' && session.stage.awaits !== 'nobody') {
       this.#options.emit({ type: 'failure', who, step: `waiting for ${session.stage.awaits}`, reason });
     }
-    if (session.espPath) this.#options.emit({ type: 'close-session', id: session.id });
+    this.#tunnels.close(session);
   }
 
-  #touch(session: Session, sa: Ikev1Sa): void {
-    this.#touched.add(sa);
+  #touch(session: Session): void {
+    for (const sa of session.phase1s) this.#touched.add(sa);
     this.#dirty.add(session.id);
-  }
-}
-
-/** Why a session may have no tunnel yet; undefined: it may. */
-function whyNot({ stage }: Session): string | undefined {
-  switch (stage.awaits) {
-    case 'nothing':
-      return undefined;
-    case 'nobody':
-      return "a tunnel is for users who logged in (XAUTH) and for those that 'peers' names";
-    case 'configuration':
-      return 'it asked for a tunnel before its address (Mode-Config)';
-    default:
-      return 'it asked for a tunnel before its login (XAUTH) succeeded';
   }
 }
 

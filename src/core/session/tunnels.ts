@@ -1,0 +1,208 @@
+/** The ESP side of sessions: who may have which tunnel, where it runs, when it is renewed, how it ends. */
+import type { IkePath } from '../carrier/ike-path.ts';
+import { suiteName } from '../crypto/algorithms.ts';
+import type { EspCarrier, EspPath } from '../esp/sa.ts';
+import { phase1SuiteName } from '../ikev1/phase1-proposal.ts';
+import { udpTunnelMode } from '../ikev1/phase2-proposal.ts';
+import type { Ikev1Sa } from '../ikev1/sa.ts';
+import { formatSelector } from '../ikev1/selector.ts';
+import type { EspPair, Phase2Grant, Phase2Lifetime, Phase2Request } from '../ikev1/types.ts';
+import { formatPrefix, prefixCovers } from '../net/address.ts';
+import type { Instant } from '../net/time.ts';
+import { EncapsulationMode } from '../wire/ikev1.ts';
+import { type Child, espSa, samePath } from './children.ts';
+import type { GatewayEvent } from './events.ts';
+import type { GatewayPolicy } from './policy.ts';
+import type { Session } from './session.ts';
+
+export interface TunnelsOptions {
+  readonly policy: GatewayPolicy;
+  readonly phase2Lifetime: Phase2Lifetime;
+  readonly emit: (event: GatewayEvent) => void;
+  /** An inbound SPI for which `isTaken` is false. */
+  readonly newSpi: (isTaken: (spi: number) => boolean) => number;
+  /** Its phase 1 has something to send, or its deadline may have changed. */
+  readonly touch: (session: Session) => void;
+}
+
+export class Tunnels {
+  readonly #options: TunnelsOptions;
+  /** Inbound SPIs in use, of all sessions. */
+  readonly #spis = new Set<number>();
+
+  constructor(options: TunnelsOptions) {
+    this.#options = options;
+  }
+
+  /** The dataplane saw the session's peer elsewhere; NAT-T's IKE follows. */
+  handlePathChange(session: Session, path: EspPath): void {
+    session.espPath = path;
+    if (path.carrier !== 'nat-t') return;
+    for (const sa of session.phase1s) sa.followPath({ carrier: 'nat-t', local: path.local, remote: path.remote });
+  }
+
+  handleTimeout(session: Session, now: Instant): void {
+    for (let duty = session.children.takeDue(now); duty; duty = session.children.takeDue(now)) {
+      if ('rekey' in duty) this.rekey(session, duty.rekey, now);
+      else this.retire(session, duty.expired);
+    }
+  }
+
+  /** All of a session's tunnels are gone, and the peer knows. */
+  close(session: Session): void {
+    for (const { pair } of session.children.all) this.#spis.delete(pair.inbound.spi);
+    if (session.espPath) this.#options.emit({ type: 'close-session', id: session.id });
+    session.espPath = undefined;
+  }
+
+  /** Whether `session` may have the tunnel it asks for under `sa`. */
+  authorize(
+    session: Session,
+    sa: Ikev1Sa,
+    { local, remote }: Phase2Request,
+  ): Phase2Grant | { readonly refused: string } {
+    const refused = whyNot(session);
+    if (refused) return { refused };
+    const asked = `${formatSelector(remote)} to ${formatSelector(local)}`;
+    const whole = [local, remote].every(({ protocol, port }) => protocol === 0 && port === 0);
+    const v4 = [local, remote].every(({ prefix }) => prefix.address.bytes.length === 4);
+    if (!whole || !v4) return { refused: `it asks for ${asked}; a tunnel here is for IPv4 and all its protocols` };
+    if (!session.inner || !prefixCovers(session.inner, remote.prefix)) {
+      const own = session.inner ? formatPrefix(session.inner) : 'nothing';
+      return { refused: `it asks for ${asked}, but may send from ${own} only` };
+    }
+    const modes = this.#modes(session, sa);
+    return { spi: this.#newSpi(), modes, lifetime: this.#options.phase2Lifetime };
+  }
+
+  /** Encapsulation follows the way that IKE took: on the NAT-T port ESP goes there too. */
+  #modes(session: Session, sa: Ikev1Sa): number[] {
+    const { natTraversal } = sa.established?.traits ?? {};
+    if (sa.path.carrier === 'nat-t') return [natTraversal ? udpTunnelMode(natTraversal) : EncapsulationMode.UDP_TUNNEL];
+    return session.ciscoUdp || this.#options.policy.nativeEsp ? [EncapsulationMode.TUNNEL] : [];
+  }
+
+  prepare(session: Session, sa: Ikev1Sa, pair: EspPair, now: Instant): void {
+    if (session.children.isFull) this.retire(session, session.children.all[0]!);
+    const path = this.#espPathFor(session, sa, pair);
+    this.#openInDataplane(session, path);
+    session.children.prepare(pair, now);
+    this.#spis.add(pair.inbound.spi);
+    this.#options.emit({ type: 'install-sa', sa: espSa(session.id, 'in', pair), path: session.espPath ?? path });
+  }
+
+  establish(session: Session, sa: Ikev1Sa, pair: EspPair, now: Instant): void {
+    if (!session.children.find(pair.inbound.spi)) return;
+    const path = this.#espPathFor(session, sa, pair);
+    if (session.espPath && leadsElsewhere(session.espPath, path)) this.#movePath(session, path);
+    this.#options.emit({ type: 'install-sa', sa: espSa(session.id, 'out', pair), path: session.espPath ?? path });
+    const { replaced, surplus } = session.children.establish(pair, now);
+    for (const old of replaced) this.#removeFromDataplane(session, 'out', old.pair.outbound.spi);
+    for (const old of surplus) this.retire(session, old);
+    if (session.announced) return;
+    session.announced = true;
+    const address = session.address?.text ?? (session.inner ? formatPrefix(session.inner) : '');
+    const phase1 = sa.established ? phase1SuiteName(sa.established.suite) : '';
+    const summary = `${path.carrier}, ${phase1}, ESP ${suiteName(pair.suite.esp)}`;
+    this.#options.emit({ type: 'session-up', id: session.id, who: session.who, address, summary });
+  }
+
+  #espPathFor(session: Session, sa: Ikev1Sa, pair: EspPair): EspPath {
+    const { local, remote } = sa.path;
+    const udp = pair.suite.mode !== EncapsulationMode.TUNNEL;
+    const carrier: EspCarrier = udp ? 'nat-t' : session.ciscoUdp ? 'cisco-udp' : 'esp';
+    if (carrier === 'nat-t') return { carrier, local, remote };
+    const localPort = carrier === 'cisco-udp' ? (this.#options.policy.ciscoUdpPort ?? 0) : 0;
+    // with Cisco's UDP the client's port is learned from its first authentic packet
+    return { carrier, local: { ...local, port: localPort }, remote: { ...remote, port: 0 } };
+  }
+
+  #openInDataplane(session: Session, path: EspPath): void {
+    if (!session.espPath) {
+      session.espPath = path;
+      this.#options.emit({ type: 'open-session', id: session.id, inner: session.inner!, path });
+    } else if (session.espPath.carrier !== path.carrier) {
+      this.#movePath(session, path);
+    }
+  }
+
+  followIke(session: Session, { carrier, local, remote }: IkePath): void {
+    if (session.espPath?.carrier !== 'nat-t' || carrier !== 'nat-t') return;
+    this.#movePath(session, { carrier, local, remote });
+  }
+
+  #movePath(session: Session, path: EspPath): void {
+    if (!session.espPath || samePath(session.espPath, path)) return;
+    session.espPath = path;
+    this.#options.emit({ type: 'move-path', id: session.id, path });
+  }
+
+  abandon(session: Session, inboundSpi: number, reason: string, now: Instant): void {
+    const child = session.children.find(inboundSpi);
+    if (child) this.#forgetChild(session, child);
+    this.#options.emit({ type: 'failure', who: session.who, step: 'quick mode', reason });
+    const { current } = session.children;
+    if (current) session.children.retryRekey(current, now);
+  }
+
+  deleted(session: Session, outboundSpis: readonly number[]): void {
+    for (const spi of outboundSpis) {
+      const child = session.children.findOutbound(spi);
+      if (child) this.#forgetChild(session, child);
+    }
+  }
+
+  rekey(session: Session, child: Child, now: Instant): void {
+    const sa = session.phase1;
+    if (!sa?.established) return;
+    const { suite, local, remote } = child.pair;
+    const lifetime = this.#options.phase2Lifetime;
+    const intent = { spi: this.#newSpi(), suites: [suite], local, remote, lifetime };
+    if (!sa.beginQuickMode(intent, now)) session.children.retryRekey(child, now);
+    this.#options.touch(session);
+  }
+
+  /** Ends a pair from our side: no longer received, and the peer is told. */
+  retire(session: Session, child: Child): void {
+    session.phase1?.deleteEsp([child.pair.inbound.spi]);
+    this.#forgetChild(session, child);
+    this.#options.touch(session);
+  }
+
+  #forgetChild(session: Session, child: Child): void {
+    session.children.remove(child);
+    this.#spis.delete(child.pair.inbound.spi);
+    this.#removeFromDataplane(session, 'in', child.pair.inbound.spi);
+    if (child.stage === 'established') this.#removeFromDataplane(session, 'out', child.pair.outbound.spi);
+  }
+
+  #removeFromDataplane(session: Session, direction: 'in' | 'out', spi: number): void {
+    this.#options.emit({ type: 'remove-sa', sessionId: session.id, direction, spi });
+  }
+
+  #newSpi(): number {
+    return this.#options.newSpi((spi) => this.#spis.has(spi));
+  }
+}
+
+/** Why a session may have no tunnel yet; undefined: it may. */
+function whyNot({ stage }: Session): string | undefined {
+  switch (stage.awaits) {
+    case 'nothing':
+      return undefined;
+    case 'nobody':
+      return "a tunnel is for users who logged in (XAUTH) and for those that 'peers' names";
+    case 'configuration':
+      return 'it asked for a tunnel before its address (Mode-Config)';
+    default:
+      return 'it asked for a tunnel before its login (XAUTH) succeeded';
+  }
+}
+
+/** Whether a fresh pair was made elsewhere than the session's packets go; a port that was learned from them stays. */
+function leadsElsewhere(current: EspPath, fresh: EspPath): boolean {
+  const moved =
+    current.local.address.text !== fresh.local.address.text ||
+    current.remote.address.text !== fresh.remote.address.text;
+  return moved || current.carrier !== fresh.carrier || (fresh.carrier === 'nat-t' && !samePath(current, fresh));
+}
