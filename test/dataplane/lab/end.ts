@@ -1,0 +1,163 @@
+/**
+ * One end of lab tunnels, run in a network namespace of its own: opens a dataplane with sessions and SAs of fixed keys as the
+ * first line of standard input says, then obeys further lines. All lines are JSON, in and out.
+ */
+import { createInterface } from 'node:readline';
+import { fromUtf8, utf8 } from '../../../src/core/bytes/text.ts';
+import type { EspSuite } from '../../../src/core/crypto/algorithms.ts';
+import type { EspCarrier, EspPath } from '../../../src/core/esp/sa.ts';
+import { type Endpoint, formatEndpoint, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
+import type { Dataplane } from '../../../src/dataplane/dataplane.ts';
+import { DEFAULT_TUN_MTU, startDataplane } from '../../../src/dataplane/index.ts';
+import { keysOf, spiOf } from './keys.ts';
+
+export interface EndSettings {
+  /** Whose SPIs and keys are for sending: 0 or 1. */
+  readonly side: 0 | 1;
+  readonly suite: EspSuite;
+  readonly carrier: EspCarrier;
+  /** Absent: all addresses. */
+  readonly listen?: string;
+  readonly tun: { readonly name?: string; readonly address: string; readonly mtu?: number };
+  readonly sessions: readonly SessionSettings[];
+  readonly softBytes?: number;
+  readonly clientToClient?: boolean;
+  readonly keepalive?: boolean;
+  /** Another worker than the product's, by URL. */
+  readonly worker?: string;
+}
+
+export interface SessionSettings {
+  readonly id: number;
+  readonly local: string;
+  readonly remote: string;
+  /** Absent: the carrier's own port. */
+  readonly remotePort?: number;
+  /** What the peer may send from. */
+  readonly inner: string;
+}
+
+/** What an end may be told after its settings. */
+export type EndCommand =
+  | { readonly type: 'counters' }
+  | { readonly type: 'move'; readonly session: SessionSettings }
+  | { readonly type: 'close-session'; readonly id: number }
+  | { readonly type: 'ike'; readonly carrier: 'udp' | 'nat-t'; readonly local: string; readonly remote: string };
+
+/** What an end says. */
+export type EndEvent =
+  | { readonly event: 'ready' }
+  | { readonly event: 'refused'; readonly code: string | undefined; readonly message: string }
+  | {
+      readonly event: 'counters';
+      readonly counters: Readonly<Record<string, number>>;
+      readonly sessions: readonly { readonly packetsIn: number; readonly packetsOut: number }[];
+    }
+  | { readonly event: 'ike'; readonly carrier: string; readonly local: string; readonly remote: string; text: string }
+  | { readonly event: 'path-change'; readonly id: number; readonly remote: string }
+  | { readonly event: 'rekey-needed' | 'first-packet' | 'unknown-spi'; readonly spi: number }
+  | { readonly event: 'failure'; readonly message: string };
+
+const CISCO_UDP = 10_000;
+const NAT_T = 4500;
+const ROUTE = '10.8.0.0/16';
+
+function say(event: EndEvent): void {
+  process.stdout.write(`${JSON.stringify(event)}\n`);
+}
+
+function endpoint(address: string, port: number): Endpoint {
+  return { address: parseIp(address)!, port };
+}
+
+function pathOf(carrier: EspCarrier, { local, remote, remotePort }: SessionSettings): EspPath {
+  const port = carrier === 'esp' ? 0 : carrier === 'cisco-udp' ? CISCO_UDP : NAT_T;
+  return { carrier, local: endpoint(local, port), remote: endpoint(remote, remotePort ?? port) };
+}
+
+async function open(settings: EndSettings): Promise<Dataplane> {
+  const { carrier, tun } = settings;
+  const worker = settings.worker ?? new URL('../../../src/dataplane/worker.ts', import.meta.url).href;
+  const dataplane = await startDataplane(
+    {
+      listen: settings.listen === undefined ? undefined : [parseIp(settings.listen)!],
+      ikePort: 500,
+      natTPort: NAT_T,
+      ciscoUdpPort: carrier === 'cisco-udp' ? CISCO_UDP : undefined,
+      nativeEsp: carrier === 'esp',
+      tun: {
+        name: tun.name ?? 'tun0',
+        address: parseIp(tun.address)!,
+        routes: [parsePrefix(ROUTE)!],
+        mtu: tun.mtu ?? DEFAULT_TUN_MTU,
+      },
+      clientToClient: settings.clientToClient ?? false,
+      keepalive: settings.keepalive ?? false,
+    },
+    {
+      onIke: ({ carrier: by, local, remote }, message) =>
+        say({
+          event: 'ike',
+          carrier: by,
+          local: formatEndpoint(local),
+          remote: formatEndpoint(remote),
+          text: fromUtf8(message),
+        }),
+      onPathChange: (id, path) => say({ event: 'path-change', id, remote: formatEndpoint(path.remote) }),
+      onRekeyNeeded: (_id, spi) => say({ event: 'rekey-needed', spi }),
+      onFirstPacket: (_id, spi) => say({ event: 'first-packet', spi }),
+      onUnknownSpi: (_path, spi) => say({ event: 'unknown-spi', spi }),
+      onFailure: ({ message }) => say({ event: 'failure', message }),
+    },
+    new URL(worker),
+  );
+  for (const session of settings.sessions) openSession(dataplane, settings, session);
+  return dataplane;
+}
+
+function openSession(dataplane: Dataplane, settings: EndSettings, session: SessionSettings): void {
+  const { side, suite } = settings;
+  const { id } = session;
+  const all = parsePrefix('0.0.0.0/0')!;
+  dataplane.openSession(id, parsePrefix(session.inner)!, pathOf(settings.carrier, session));
+  const common = { sessionId: id, suite, localSelector: all, remoteSelector: all };
+  const soft = settings.softBytes === undefined ? {} : { softBytes: settings.softBytes };
+  dataplane.installSa({ ...common, ...soft, direction: 'out', spi: spiOf(id, side), keys: keysOf(suite, id, side) });
+  dataplane.installSa({ ...common, direction: 'in', spi: spiOf(id, 1 - side), keys: keysOf(suite, id, 1 - side) });
+}
+
+function obey(dataplane: Dataplane, settings: EndSettings, command: EndCommand): void {
+  switch (command.type) {
+    case 'counters': {
+      const sessions = settings.sessions.map(({ id }) => dataplane.sessionCounters(id));
+      say({ event: 'counters', counters: dataplane.counters(), sessions });
+      break;
+    }
+    case 'move':
+      dataplane.movePath(command.session.id, pathOf(settings.carrier, command.session));
+      break;
+    case 'close-session':
+      dataplane.closeSession(command.id);
+      break;
+    case 'ike': {
+      const { carrier, local, remote } = command;
+      const port = carrier === 'udp' ? 500 : NAT_T;
+      dataplane.sendIke(
+        { carrier, local: endpoint(local, port), remote: endpoint(remote, port) },
+        utf8(`by ${carrier}`),
+      );
+    }
+  }
+}
+
+const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
+const settings = JSON.parse((await lines.next()).value ?? 'null') as EndSettings;
+try {
+  const dataplane = await open(settings);
+  say({ event: 'ready' });
+  for await (const line of lines) obey(dataplane, settings, JSON.parse(line) as EndCommand);
+  await dataplane.close();
+} catch (error) {
+  const { code, message } = error as { code?: string; message: string };
+  say({ event: 'refused', code, message });
+}

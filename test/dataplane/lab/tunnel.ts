@@ -1,0 +1,91 @@
+/** Lab tunnels between dataplanes in namespaces, driven from the test. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import type { Netns } from '../../lab/netns.ts';
+import { until } from '../../lab/poll.ts';
+import type { EndCommand, EndEvent, EndSettings } from './end.ts';
+
+/** A dataplane in a namespace. */
+export class End {
+  readonly events: EndEvent[] = [];
+  readonly ended: Promise<void>;
+  readonly #child: ChildProcess;
+  #errors = '';
+
+  private constructor(netns: Netns, settings: EndSettings) {
+    const [file = '', ...args] = netns.inside([process.execPath, new URL('end.ts', import.meta.url).pathname]);
+    this.#child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    createInterface({ input: this.#child.stdout! }).on('line', (line) => this.events.push(JSON.parse(line)));
+    this.#child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.#errors += text;
+    });
+    this.#child.stdin!.on('error', () => {});
+    this.ended = new Promise((resolve) => this.#child.on('close', () => resolve()));
+    this.#write(settings);
+  }
+
+  /** Fails with the dataplane's words when it can't open. */
+  static async start(netns: Netns, settings: EndSettings): Promise<End> {
+    const end = await End.attempt(netns, settings);
+    const [first] = end.events;
+    if (first?.event !== 'ready') throw new Error(`the dataplane says ${JSON.stringify(first)}\n${end.#errors}`);
+    return end;
+  }
+
+  /** The first event says whether it opened. */
+  static async attempt(netns: Netns, settings: EndSettings): Promise<End> {
+    const end = new End(netns, settings);
+    let over = false;
+    void end.ended.then(() => {
+      over = true;
+    });
+    await until(() => end.events.length > 0 || over, 20_000, 'the first word of the dataplane');
+    return end;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  tell(command: EndCommand): void {
+    this.#write(command);
+  }
+
+  async counters(): Promise<Extract<EndEvent, { event: 'counters' }>> {
+    const before = this.heard('counters').length;
+    this.tell({ type: 'counters' });
+    return until(
+      () => this.heard('counters')[before],
+      10_000,
+      () => `counters; ${this.#errors}`,
+    );
+  }
+
+  heard<Name extends EndEvent['event']>(name: Name): Extract<EndEvent, { event: Name }>[] {
+    return this.events.filter((event) => event.event === name) as Extract<EndEvent, { event: Name }>[];
+  }
+
+  async hears<Name extends EndEvent['event']>(name: Name): Promise<Extract<EndEvent, { event: Name }>> {
+    return until(
+      () => this.heard(name)[0],
+      10_000,
+      () => `${name}; heard ${JSON.stringify(this.events)}`,
+    );
+  }
+
+  /** Closes the dataplane as a program does that ends well. */
+  async stop(): Promise<void> {
+    this.#child.stdin!.end();
+    const timer = setTimeout(() => this.kill(), 10_000);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  #write(value: unknown): void {
+    this.#child.stdin!.write(`${JSON.stringify(value)}\n`);
+  }
+}

@@ -1,0 +1,363 @@
+/** Whole dataplanes in network namespaces: real packets, real ping and TCP, every carrier. */
+import assert from 'node:assert/strict';
+import { after, before, suite as group, test } from 'node:test';
+import type { EspSuite } from '../../src/core/crypto/algorithms.ts';
+import { Netns } from '../lab/netns.ts';
+import { sleep, until } from '../lab/poll.ts';
+import { lacking } from '../lab/requirements.ts';
+import { run } from '../lab/run.ts';
+import { ping, transfer } from '../lab/traffic.ts';
+import type { EndSettings, SessionSettings } from './lab/end.ts';
+import { spiOf } from './lab/keys.ts';
+import { setTxChecksum } from './lab/offload.ts';
+import { End } from './lab/tunnel.ts';
+
+const GCM: EspSuite = { cipher: 'aes-gcm', keyBits: 128 };
+const CBC: EspSuite = { cipher: 'aes-cbc', keyBits: 256, integrity: 'sha256' };
+const TRIPLE_DES: EspSuite = { cipher: '3des-cbc', keyBits: 192, integrity: 'md5' };
+const reason = lacking();
+
+group('dataplanes in namespaces', { skip: reason ?? false }, () => {
+  let a: Netns;
+  let router: Netns;
+  let b: Netns;
+  const open: End[] = [];
+
+  /** a 10.9.1.1 - 10.9.1.254 router 10.9.2.254 - 10.9.2.1 b, and fd09:1:: and fd09:2:: alike */
+  before(async () => {
+    [a, router, b] = await Promise.all([Netns.create('dpa'), Netns.create('dpr'), Netns.create('dpb')]);
+    await Promise.all([link(a, 1), link(b, 2)]);
+    await router.sysctl('net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1');
+  });
+
+  after(() => {
+    for (const netns of [a, router, b]) netns?.remove();
+  });
+
+  async function link(netns: Netns, n: number): Promise<void> {
+    await netns.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', `eth${n}`, 'netns', router.name);
+    await netns.ip('addr', 'add', `10.9.${n}.1/24`, 'dev', 'eth0');
+    await netns.ip('addr', 'add', `fd09:${n}::1/64`, 'dev', 'eth0', 'nodad');
+    await netns.ip('link', 'set', 'eth0', 'up');
+    await router.ip('addr', 'add', `10.9.${n}.254/24`, 'dev', `eth${n}`);
+    await router.ip('addr', 'add', `fd09:${n}::254/64`, 'dev', `eth${n}`, 'nodad');
+    await router.ip('link', 'set', `eth${n}`, 'up');
+    await netns.ip('route', 'add', 'default', 'via', `10.9.${n}.254`);
+    await netns.ip('-6', 'route', 'add', 'default', 'via', `fd09:${n}::254`);
+  }
+
+  const TO_B: SessionSettings = { id: 1, local: '10.9.1.1', remote: '10.9.2.1', inner: '10.8.0.2/32' };
+  const TO_A: SessionSettings = { id: 1, local: '10.9.2.1', remote: '10.9.1.1', inner: '10.8.0.1/32' };
+
+  function ends(settings: Partial<EndSettings>, v6 = false): [EndSettings, EndSettings] {
+    const six = (session: SessionSettings): SessionSettings =>
+      v6 ? { ...session, local: toV6(session.local), remote: toV6(session.remote) } : session;
+    const common = { suite: GCM, carrier: 'nat-t', ...settings } as const;
+    return [
+      { ...common, side: 0, tun: { address: '10.8.0.1' }, sessions: [six(TO_B)] },
+      { ...common, side: 1, tun: { address: '10.8.0.2' }, sessions: [six(TO_A)] },
+    ];
+  }
+
+  function toV6(address: string): string {
+    return `fd09:${address.split('.')[2]}::1`;
+  }
+
+  async function start(netns: Netns, settings: EndSettings): Promise<End> {
+    const end = await End.start(netns, settings);
+    open.push(end);
+    return end;
+  }
+
+  /** Runs `check` on two connected ends and stops them, whatever comes. */
+  async function tunnel(
+    [settingsA, settingsB]: readonly [EndSettings, EndSettings],
+    check: (endA: End, endB: End) => Promise<void>,
+  ): Promise<void> {
+    try {
+      const [endA, endB] = await Promise.all([start(a, settingsA), start(b, settingsB)]);
+      await check(endA, endB);
+      assert.deepEqual([...endA.heard('failure'), ...endB.heard('failure')], []);
+    } finally {
+      await Promise.all(open.splice(0).map((end) => end.stop()));
+    }
+  }
+
+  async function carries(): Promise<void> {
+    assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
+    for (const reverse of [false, true]) {
+      const { bytes } = await transfer(a, b, { target: '10.8.0.2', seconds: 1, reverse });
+      assert.ok(bytes > 1_000_000, `${bytes} bytes of TCP`);
+    }
+  }
+
+  function drops(counters: Readonly<Record<string, number>>, ...allowed: string[]): Record<string, number> {
+    const names = Object.keys(counters).filter((name) => name.startsWith('drop_') && !allowed.includes(name));
+    return Object.fromEntries(names.filter((name) => counters[name] !== 0).map((name) => [name, counters[name]!]));
+  }
+
+  for (const carrier of ['nat-t', 'cisco-udp', 'esp'] as const) {
+    for (const v6 of [false, true]) {
+      for (const suite of [GCM, CBC, TRIPLE_DES]) {
+        const name = `${carrier} over IPv${v6 ? 6 : 4}, ${suite.cipher}`;
+        test(`${name}: ping and TCP both ways, and nothing dropped`, async () => {
+          await tunnel(ends({ carrier, suite }, v6), async (endA, endB) => {
+            await carries();
+            for (const end of [endA, endB]) {
+              const { counters, sessions } = await end.counters();
+              // A slow cipher behind a fast sender may overflow the TUN or a socket: that is for TCP to notice.
+              assert.deepEqual(drops(counters), {});
+              assert.ok(sessions[0]!.packetsIn > 100 && sessions[0]!.packetsOut > 100);
+              assert.equal(end.heard('first-packet').length, 1);
+              assert.equal(end.heard('path-change').length, 0);
+            }
+          });
+        });
+      }
+    }
+  }
+
+  test('listening on one address alone', async () => {
+    const [settingsA, settingsB] = ends({});
+    await tunnel([{ ...settingsA, listen: '10.9.1.1' }, settingsB], carries);
+  });
+
+  test('an answer leaves from the address that was asked', async () => {
+    await a.ip('addr', 'add', '10.9.1.77/24', 'dev', 'eth0');
+    const [settingsA, settingsB] = ends({});
+    const second = { ...settingsA, sessions: [{ ...TO_B, local: '10.9.1.77' }] };
+    const toSecond = { ...settingsB, sessions: [{ ...TO_A, remote: '10.9.1.77' }] };
+    await tunnel([second, toSecond], async (_endA, endB) => {
+      await carries();
+      assert.equal(endB.heard('path-change').length, 0);
+    });
+    await a.ip('addr', 'del', '10.9.1.77/24', 'dev', 'eth0');
+  });
+
+  test('IKE goes up and down on both ports, with its addresses', async () => {
+    await tunnel(ends({}), async (endA, endB) => {
+      for (const carrier of ['udp', 'nat-t'] as const) {
+        endB.tell({ type: 'ike', carrier, local: '10.9.2.1', remote: '10.9.1.1' });
+        const port = carrier === 'udp' ? 500 : 4500;
+        const [ike] = await until(() => {
+          const heard = endA.heard('ike').filter((event) => event.carrier === carrier);
+          return heard.length > 0 && heard;
+        });
+        assert.deepEqual(ike, {
+          event: 'ike',
+          carrier,
+          local: `10.9.1.1:${port}`,
+          remote: `10.9.2.1:${port}`,
+          text: `by ${carrier}`,
+        });
+      }
+      endB.tell({ type: 'ike', carrier: 'nat-t', local: 'fd09:2::1', remote: 'fd09:1::1' });
+      const six = await until(() => endA.heard('ike').find(({ local }) => local.includes('fd09')));
+      assert.equal(six.local, '[fd09:1::1]:4500');
+      assert.equal(six.remote, '[fd09:2::1]:4500');
+    });
+  });
+
+  test('a forged inner source is dropped and counted', async () => {
+    await tunnel(ends({}), async (endA) => {
+      await b.ip('addr', 'add', '10.8.0.99/32', 'dev', 'tun0');
+      await ping(b, { target: '10.8.0.1' });
+      assert.equal((await ping(b, { target: '10.8.0.1', source: '10.8.0.99' })).received, 0);
+      const { counters, sessions } = await endA.counters();
+      assert.equal(counters.drop_inner_source, 3);
+      assert.equal(sessions[0]!.packetsIn, 3, "a forged packet is not counted as the session's");
+    });
+  });
+
+  test('the peer moves: its first authentic packet from elsewhere is followed', async () => {
+    await b.ip('addr', 'add', '10.9.2.55/24', 'dev', 'eth0');
+    await tunnel(ends({}), async (endA, endB) => {
+      assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
+      endB.tell({ type: 'move', session: { ...TO_A, local: '10.9.2.55' } });
+      assert.equal((await ping(b, { target: '10.8.0.1' })).received, 3);
+      assert.deepEqual(await endA.hears('path-change'), { event: 'path-change', id: 1, remote: '10.9.2.55:4500' });
+      assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
+      assert.equal((await endA.counters()).counters.path_changes, 1);
+    });
+    await b.ip('addr', 'del', '10.9.2.55/24', 'dev', 'eth0');
+  });
+
+  test('junk from elsewhere does not move a session, and unknown SPIs are told of ten times a second', async () => {
+    await tunnel(ends({}), async (endA) => {
+      assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
+      const spi = spiOf(1, 1);
+      const junk = `
+        const socket = require('node:dgram').createSocket('udp4');
+        const packet = (spi) => { const p = Buffer.alloc(120, 7); p.writeUInt32BE(spi, 0); p.writeUInt32BE(1e6, 4); return p; };
+        const send = (p) => new Promise((resolve) => socket.send(p, 4500, '10.9.1.1', resolve));
+        (async () => {
+          for (let i = 0; i < 100; i++) await send(packet(0xbad00000 + i));
+          for (let i = 0; i < 5; i++) await send(packet(${spi}));
+          for (let i = 0; i < 3; i++) await send(Buffer.of(0xff));
+          for (const size of [0, 1, 2, 3, 4, 5, 7, 8, 9, 40]) await send(Buffer.alloc(size));
+          socket.close();
+        })();`;
+      await b.must([process.execPath, '-e', junk]);
+      await sleep(200);
+      const { counters } = await endA.counters();
+      assert.equal(counters.drop_unknown_spi, 100);
+      assert.equal(counters.drop_authentication, 5);
+      assert.equal(counters.keepalive_in, 3);
+      assert.equal(counters.path_changes, 0);
+      const told = endA.heard('unknown-spi').length;
+      assert.ok(told >= 10 && told <= 20, `${told} times, within two seconds at most`);
+      assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
+    });
+  });
+
+  test('Cisco UDP: nothing is sent until the peer has shown its port', async () => {
+    const [settingsA, settingsB] = ends({ carrier: 'cisco-udp' });
+    const waiting = { ...settingsA, sessions: [{ ...TO_B, remotePort: 0 }] };
+    await tunnel([waiting, settingsB], async (endA) => {
+      assert.equal((await ping(a, { target: '10.8.0.2' })).received, 0);
+      assert.equal((await endA.counters()).counters.drop_no_peer_port, 3);
+      assert.equal((await ping(b, { target: '10.8.0.1' })).received, 3);
+      assert.equal((await endA.hears('path-change')).remote, '10.9.2.1:10000');
+      assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
+    });
+  });
+
+  for (const carrier of ['nat-t', 'esp'] as const) {
+    test(`${carrier}: a narrow path is found, and what doesn't fit it is refused or fragmented`, async () => {
+      for (const netns of [router, b]) await netns.ip('link', 'set', netns === b ? 'eth0' : 'eth2', 'mtu', '1280');
+      await tunnel(ends({ carrier }), async (endA) => {
+        const { bytes } = await transfer(a, b, { target: '10.8.0.2', seconds: 3 });
+        assert.ok(bytes > 1_000_000, `${bytes} bytes of TCP`);
+        await ping(a, { target: '10.8.0.2', size: 1200 });
+        // 1280 - 20 - 8 - 8 - 8 - 16 leave 1220 (and 1228 without UDP), whole words with the trailer.
+        const refused = await a.run(['ping', '-n', '-c', '1', '-W', '1', '-M', 'do', '-s', '1250', '10.8.0.2']);
+        const again = await a.run(['ping', '-n', '-c', '1', '-W', '1', '-M', 'do', '-s', '1250', '10.8.0.2']);
+        const most = carrier === 'esp' ? 1226 : 1218;
+        assert.match(refused.stdout + again.stdout + again.stderr, new RegExp(`mtu ?= ?${most}`));
+        const { counters } = await endA.counters();
+        assert.ok(counters.icmp_too_big_sent! > 0);
+        const before = counters.esp_out!;
+        const free = await a.run(['ping', '-n', '-c', '1', '-W', '2', '-M', 'dont', '-s', '3000', '10.8.0.2']);
+        assert.match(free.stdout, / 1 received/);
+        assert.ok((await endA.counters()).counters.esp_out! - before >= 3, 'three fragments');
+      });
+      for (const netns of [router, b]) await netns.ip('link', 'set', netns === b ? 'eth0' : 'eth2', 'mtu', '1500');
+      for (const netns of [a, b]) await netns.ip('route', 'flush', 'cache');
+    });
+  }
+
+  test('an inner path that allows no fragments is told to TCP by its MSS', async () => {
+    await tunnel(ends({ suite: { cipher: 'aes-cbc', keyBits: 128, integrity: 'sha512' } }, true), async (endA) => {
+      await a.ip('link', 'set', 'tun0', 'mtu', '1500');
+      await b.ip('link', 'set', 'tun0', 'mtu', '1500');
+      await carries();
+      assert.equal((await endA.counters()).counters.icmp_too_big_sent, 0, 'the clamp made the segments fit');
+    });
+  });
+
+  test('a card without checksums: GSO goes off, the tunnel stays', async () => {
+    await setTxChecksum(a, 'eth0', false);
+    await tunnel(ends({}), carries);
+    await setTxChecksum(a, 'eth0', true);
+  });
+
+  test('by volume a rekey is asked for once', async () => {
+    await tunnel(ends({ softBytes: 200_000 }), async (endA) => {
+      await transfer(a, b, { target: '10.8.0.2', seconds: 1 });
+      assert.deepEqual(endA.heard('rekey-needed'), [{ event: 'rekey-needed', spi: spiOf(1, 0) }]);
+    });
+  });
+
+  for (const clientToClient of [false, true]) {
+    test(`two sessions ${clientToClient ? 'may' : 'may not'} talk to each other`, async () => {
+      const [settingsA, settingsB] = ends({});
+      // Both clients live in b: one listens on its first address, one on its second.
+      await b.ip('addr', 'add', '10.9.2.66/24', 'dev', 'eth0');
+      const c = await Netns.create('dpc');
+      try {
+        await c.ip('link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth3', 'netns', router.name);
+        await c.ip('addr', 'add', '10.9.3.1/24', 'dev', 'eth0');
+        await c.ip('link', 'set', 'eth0', 'up');
+        await router.ip('addr', 'add', '10.9.3.254/24', 'dev', 'eth3');
+        await router.ip('link', 'set', 'eth3', 'up');
+        await c.ip('route', 'add', 'default', 'via', '10.9.3.254');
+        const third: SessionSettings = { id: 2, local: '10.9.1.1', remote: '10.9.3.1', inner: '10.8.0.3/32' };
+        const wide = { inner: '10.8.0.0/16' };
+        const hub = { ...settingsA, clientToClient, sessions: [TO_B, third] };
+        const settingsC: EndSettings = {
+          ...settingsB,
+          tun: { address: '10.8.0.3' },
+          sessions: [{ id: 2, local: '10.9.3.1', remote: '10.9.1.1', ...wide }],
+        };
+        await start(c, settingsC);
+        await tunnel([hub, { ...settingsB, sessions: [{ ...TO_A, ...wide }] }], async (endA) => {
+          assert.equal((await ping(b, { target: '10.8.0.1' })).received, 3);
+          const { received } = await ping(b, { target: '10.8.0.3' });
+          assert.equal(received, clientToClient ? 3 : 0);
+          const { counters } = await endA.counters();
+          assert.equal(counters.drop_client_to_client, clientToClient ? 0 : 3);
+          if (clientToClient) assert.ok((await transfer(b, c, { target: '10.8.0.3', seconds: 1 })).bytes > 1_000_000);
+        });
+      } finally {
+        c.remove();
+        await b.ip('addr', 'del', '10.9.2.66/24', 'dev', 'eth0');
+      }
+    });
+  }
+
+  test('a closed session carries nothing more', async () => {
+    await tunnel(ends({}), async (endA) => {
+      assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
+      endA.tell({ type: 'close-session', id: 1 });
+      assert.equal((await ping(a, { target: '10.8.0.2' })).received, 0);
+      assert.equal((await ping(b, { target: '10.8.0.1' })).received, 0);
+      assert.ok((await endA.hears('unknown-spi')).spi === spiOf(1, 1));
+    });
+  });
+
+  test('closing ends the process and takes the TUN and its routes away; so does killing', async () => {
+    const [settings] = ends({});
+    for (const how of ['stop', 'kill'] as const) {
+      const end = await start(a, settings);
+      assert.ok(await a.hasLink('tun0'));
+      assert.match(await a.ip('route'), /10\.8\.0\.0\/16 dev tun0/);
+      await end[how]();
+      await end.ended;
+      assert.equal(await a.hasLink('tun0'), false);
+      assert.doesNotMatch(await a.ip('route'), /10\.8/);
+    }
+    open.length = 0;
+  });
+
+  test('what stands in the way is named, with a stable code', async () => {
+    const [settings] = ends({});
+    const end = await start(a, settings);
+    const refusal = async (changed: EndSettings) => (await End.attempt(a, changed)).events[0];
+    const port = await refusal({ ...settings, tun: { ...settings.tun, name: 'tun1' } });
+    assert.ok(port?.event === 'refused' && port.code === 'port-in-use' && /500.*charon/.test(port.message));
+    await end.stop();
+    await a.ip('tuntap', 'add', 'tun0', 'mode', 'tun');
+    const tun = await refusal(settings);
+    assert.ok(tun?.event === 'refused' && tun.code === 'tun-name-taken' && /tun0/.test(tun.message));
+    await a.ip('tuntap', 'del', 'tun0', 'mode', 'tun');
+    const address = await refusal({ ...settings, listen: '192.0.2.9' });
+    assert.ok(address?.event === 'refused' && address.code === 'address-not-here');
+    open.length = 0;
+  });
+
+  test('without privilege: words, not a stack', async () => {
+    const program = new URL('lab/end.ts', import.meta.url).pathname;
+    const [settings] = ends({ carrier: 'esp' });
+    const attempt = async (...setpriv: string[]) => {
+      const argv = ['setpriv', ...setpriv, process.execPath, program];
+      const { stdout } = await run(a.inside(argv), { input: `${JSON.stringify(settings)}\n` });
+      return JSON.parse(stdout.split('\n')[0]!) as { event: string; code: string };
+    };
+    assert.equal((await attempt('--bounding-set=-net_raw', '--inh-caps=-net_raw')).code, 'no-raw-socket');
+    assert.equal((await attempt('--bounding-set=-net_admin', '--inh-caps=-net_admin')).code, 'not-permitted');
+    assert.equal(
+      (await attempt('--bounding-set=-net_bind_service', '--inh-caps=-net_bind_service')).code,
+      'not-permitted',
+    );
+  });
+});
