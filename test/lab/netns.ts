@@ -22,13 +22,17 @@ export class Netns {
     sweep();
     const name = `sp-${process.pid}-${label}`;
     made.add(name);
-    // Bound over /etc/resolv.conf inside, so that a client's script can't rewrite the host's.
     mkdirSync(`/etc/netns/${name}`, { recursive: true });
-    writeFileSync(`/etc/netns/${name}/resolv.conf`, '# lab\n');
-    await must(['ip', 'netns', 'add', name]);
     const netns = new Netns(name);
+    netns.resetResolver();
+    await must(['ip', 'netns', 'add', name]);
     await netns.ip('link', 'set', 'lo', 'up');
     return netns;
+  }
+
+  /** This file is bound over /etc/resolv.conf inside, so that a client's script can't rewrite the host's. */
+  resetResolver(): void {
+    writeFileSync(`/etc/netns/${this.name}/resolv.conf`, '# lab\n');
   }
 
   /** The arguments that run `argv` in here. */

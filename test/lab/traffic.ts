@@ -12,6 +12,8 @@ export interface PingOptions {
   readonly count?: number;
   /** Seconds between two. */
   readonly interval?: number;
+  /** Seconds to wait for an answer; default 2. */
+  readonly wait?: number;
   /** Payload bytes. */
   readonly size?: number;
   /** Address to send from. */
@@ -19,8 +21,8 @@ export interface PingOptions {
 }
 
 export async function ping(from: Netns, options: PingOptions = {}): Promise<Pings> {
-  const { target = lanAddress, count = 3, interval = 0.2, size, source } = options;
-  const argv = ['ping', '-n', '-q', '-c', String(count), '-i', String(interval), '-W', '2'];
+  const { target = lanAddress, count = 3, interval = 0.2, wait = 2, size, source } = options;
+  const argv = ['ping', '-n', '-q', '-c', String(count), '-i', String(interval), '-W', String(wait)];
   if (size !== undefined) argv.push('-s', String(size));
   if (source !== undefined) argv.push('-I', source);
   const { stdout, stderr } = await from.run([...argv, target]);
@@ -31,6 +33,11 @@ export function parsePings(stdout: string, stderr = ''): Pings {
   const [, sent, received] = /(\d+) packets transmitted, (\d+) received/.exec(stdout) ?? [];
   if (sent === undefined || received === undefined) throw new Error(`ping: ${stdout}${stderr}`);
   return { sent: Number(sent), received: Number(received) };
+}
+
+/** True if no ping comes back: for the LAN without a tunnel. */
+export async function isOutOfReach(from: Netns, options: PingOptions = {}): Promise<boolean> {
+  return (await ping(from, { count: 2, interval: 0.1, wait: 0.5, ...options })).received === 0;
 }
 
 /** True once a ping has come back: some clients bring their device up a moment before the tunnel carries. */

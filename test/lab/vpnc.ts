@@ -34,6 +34,8 @@ export class Vpnc {
     const configuration = join(this.#directory, 'vpnc.conf');
     writeFileSync(configuration, this.#configuration(options), { mode: 0o600 });
     writeFileSync(this.#script, this.#scriptText(), { mode: 0o700 });
+    // What one that crashed wrote there would make the script look for a backup.
+    netns.resetResolver();
     // Its script keeps state in /run/vpnc: each instance gets its own, in the mount namespace that `ip netns exec` makes.
     const inOwnRun = 'mkdir -p /run/vpnc && mount -t tmpfs tmpfs /run/vpnc && exec vpnc --no-detach "$1"';
     this.#program = netns.start(['sh', '-c', inOwnRun, 'sh', configuration]);

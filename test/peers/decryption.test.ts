@@ -33,9 +33,8 @@ describe('the key log', { skip, timeout: 300_000 }, () => {
 
   async function isReadable(file: string): Promise<void> {
     const ike = await decode(file, { tables: tables(), filter: 'isakmp' });
-    assert.match(ike, /XAUTH-USER-NAME|USER-NAME/, 'XAUTH is readable');
-    assert.match(ike, /alice/);
-    assert.match(ike, /INTERNAL_IP4_ADDRESS|INTERNAL-IP4-ADDRESS/i, 'Mode-Config is readable');
+    assert.match(ike, /XAUTH_USER_NAME: alice/, 'XAUTH is readable');
+    assert.match(ike, /INTERNAL_IP4_ADDRESS: 10\.77\.0\./, 'Mode-Config is readable');
     assert.match(ike, /Payload: Security Association \(1\)/);
     assert.match(ike, /Payload: Hash \(8\)/);
     assert.doesNotMatch(ike, /Malformed|Expert Info \(Error/i);

@@ -7,7 +7,7 @@ import { scene } from '../lab/scene.ts';
 import { StrongSwan } from '../lab/strongswan.ts';
 import { type ClientOptions, clientConfiguration } from '../lab/swanctl.ts';
 import { clientAddress, gatewayAddress } from '../lab/topology.ts';
-import { ping } from '../lab/traffic.ts';
+import { isOutOfReach } from '../lab/traffic.ts';
 
 const skip = lacking('charon-systemd', 'swanctl');
 
@@ -68,10 +68,10 @@ describe('no way round the user', { skip, timeout: 300_000 }, () => {
       await net.cl.run(['ip', 'address', 'add', '10.89.0.1/32', 'dev', 'lo']);
       const configuration = clientConfiguration({ local: clientAddress, remote: gatewayAddress, ...options });
       const client = await StrongSwan.start(net.cl, configuration);
-      const { status } = await client.initiate(12);
+      const { status } = await client.initiate(8);
       assert.notEqual(status, 0, `it got a tunnel\n${gateway.said(mark)}`);
       for (const source of ['10.88.0.1', '10.89.0.1']) {
-        assert.equal((await ping(net.cl, { count: 1, source })).received, 0);
+        assert.ok(await isOutOfReach(net.cl, { source }));
       }
       const sessions = await gateway.sessions();
       assert.ok(
@@ -79,7 +79,8 @@ describe('no way round the user', { skip, timeout: 300_000 }, () => {
         JSON.stringify(sessions),
       );
       assert.doesNotMatch(client.log, /CHILD_SA home\{\d+\} established|installing new virtual IP/);
-      await gateway.logs(/warn|error|refused|failed/i, mark);
+      // A client that turns away by itself is missed when its time is up.
+      await gateway.logs(/warn|error|refused|failed/i, mark, 60_000);
       await client.stop();
     });
   }

@@ -7,8 +7,8 @@ import { lacking } from '../lab/requirements.ts';
 import { scene } from '../lab/scene.ts';
 import { StrongSwan } from '../lab/strongswan.ts';
 import { clientConfiguration } from '../lab/swanctl.ts';
-import { clientAddress, gatewayAddress, gatewayPublicAddress, lanAddress } from '../lab/topology.ts';
-import { ping, reaches, transfer } from '../lab/traffic.ts';
+import { clientAddress, gatewayAddress, gatewayPublicAddress } from '../lab/topology.ts';
+import { isOutOfReach, ping, reaches, transfer } from '../lab/traffic.ts';
 import { Vpnc } from '../lab/vpnc.ts';
 
 const skip = lacking('charon-systemd', 'swanctl', 'vpnc');
@@ -32,14 +32,14 @@ describe('a rekey under load', { skip, timeout: 400_000 }, () => {
       await client.connect();
       assert.ok(await reaches(net.cl));
       const [before] = await gateway.sessions();
-      const load = pings(net.cl, 8);
-      const stream = transfer(net.cl, gateway.netns, { udp: '20M', seconds: 7, reverse: true });
+      const load = pings(net.cl, 6);
+      const stream = transfer(net.cl, gateway.netns, { udp: '20M', seconds: 5, reverse: true });
       for (let rekey = 2; rekey <= 4; rekey++) {
         await sleep(1000);
         await client.rekeyPhase2();
         await client.logs(new RegExp(`CHILD_SA home\\{${rekey}\\} established`));
       }
-      assert.deepEqual(await load, { sent: 800, received: 800 });
+      assert.deepEqual(await load, { sent: 600, received: 600 });
       assert.equal((await stream).lost, 0);
       const [after, ...others] = await gateway.sessions();
       assert.equal(others.length, 0);
@@ -104,6 +104,6 @@ describe('a rekey under load', { skip, timeout: 400_000 }, () => {
     await gateway.holds(3);
     await Promise.all([site.stop(), roamer.stop(), vpnc.stop()]);
     await gateway.holds(0);
-    assert.equal((await ping(net.c1, { target: lanAddress, count: 1 })).received, 0);
+    assert.ok(await isOutOfReach(net.c1));
   });
 });
