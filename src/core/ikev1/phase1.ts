@@ -92,8 +92,8 @@ export type Phase1Step =
 
 /** A person types no password here: what takes longer is blocked or malicious. */
 export const HALF_OPEN_LIFETIME = 30 * SECOND;
-/** Before the end of phase 1, when a rekey is due: 5 % of the lifetime, a minute at least where there is one. */
-const REKEY_SHARE = 0.05;
+/** When a rekey is due: before those of phase 2, so that they run under the new phase 1. */
+const REKEY_SHARE = 0.9;
 const MAX_LIFETIME = 24 * HOUR;
 
 export function learnTraits(context: SaContext, payloads: PayloadSet): void {
@@ -156,7 +156,7 @@ export function establish(
   const agreed = (choice.lifetime ?? context.environment.policy.phase1Lifetime) * SECOND;
   const lifetime = Math.min(agreed, context.environment.policy.phase1Lifetime * SECOND, MAX_LIFETIME);
   context.timers.set('expire', now + lifetime);
-  context.timers.set('rekey', now + lifetime * (1 - REKEY_SHARE));
+  context.timers.set('rekey', now + lifetime * REKEY_SHARE);
   reportLegacy(context, choice.suite);
   context.emit({ type: 'established', ...established });
   if (initialContact) context.emit({ type: 'initial-contact' });

@@ -10,8 +10,8 @@ const MAX_REPLACED = 4;
 
 /** How long a replaced pair still receives what was under way. */
 const LINGER = 30 * SECOND;
-/** A quick mode of ours that failed is tried again after this. */
-const REKEY_RETRY = 10 * SECOND;
+/** A rekey of ours that failed is tried again after this: a lifetime of a minute, the shortest, leaves three seconds for it. */
+const REKEY_RETRY = 1.5 * SECOND;
 /** Share of the lifetime after which we rekey: the initiator first, the other side only when it didn't. */
 const REKEY_AS_INITIATOR = 0.85;
 const REKEY_AS_RESPONDER = 0.95;
@@ -87,8 +87,8 @@ export class Children {
     if (at >= 0) this.#children.splice(at, 1);
   }
 
-  /** A rekey of ours for `child` failed. */
-  retryRekey(child: Child, now: Instant): void {
+  /** A rekey of ours for `child` failed, or can't begin now. */
+  postponeRekey(child: Child, now: Instant): void {
     if (child.stage === 'established') child.rekeyAt = now + REKEY_RETRY;
   }
 

@@ -249,7 +249,7 @@ export class GatewayState {
         break;
       case 'ended':
         if (!sa.established) this.#tell(sa, 'phase 1', event.detail);
-        this.#sessions.handlePhase1Ended(sa, event.reason, event.detail);
+        this.#sessions.handlePhase1Ended(sa, event.reason, event.detail, now);
         break;
       default:
         this.#sessions.handleEvent(sa, event, now);

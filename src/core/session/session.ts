@@ -25,6 +25,11 @@ export type SessionStage =
   | { readonly awaits: 'nobody'; readonly until: Instant }
   | { readonly awaits: 'nothing' };
 
+export type Renewal =
+  | { readonly awaits: 'nothing' }
+  | { readonly awaits: 'phase 1' }
+  | { readonly awaits: 'retry'; readonly at: Instant };
+
 export class Session {
   readonly id: number;
   readonly subject: Subject;
@@ -37,6 +42,8 @@ export class Session {
   address: IpAddress | undefined;
   /** What the peer may send from, once it is known. */
   inner: Prefix | undefined;
+  /** Our own renewal of a peer's phase 1. */
+  renewal: Renewal = { awaits: 'nothing' };
   ciscoUdp = false;
   /** The client said that it begins anew (INITIAL_CONTACT). */
   initialContact = false;

@@ -50,6 +50,8 @@ const MAX_LOGIN_ATTEMPTS = 3;
 const GOODBYE = 3 * SECOND;
 /** A client that asks for no configuration by then gets it pushed; Cisco's own kind always asks. */
 const PUSH_AFTER = 4 * SECOND;
+/** A peer that didn't answer to the renewal of its phase 1 is tried again after this, as long as the old one holds. */
+const RENEWAL_RETRY = MINUTE;
 /** A proven group secret without a login is worth no longer than this. */
 const NOBODY_PATIENCE = MINUTE;
 
@@ -102,7 +104,10 @@ export class Sessions {
     for (const id of this.#dirty) {
       this.#dirty.delete(id);
       const session = this.#byId.get(id);
-      yield { id, at: session && earliest(stageDeadline(session), session.children.pollTimeout()) };
+      yield {
+        id,
+        at: session && earliest(stageDeadline(session), renewalDeadline(session), session.children.pollTimeout()),
+      };
     }
   }
 
@@ -111,7 +116,10 @@ export class Sessions {
     const renewed =
       this.#renewals.get(sa.id) ?? (subject.kind === 'peer' ? this.#sessionOfPeer(subject.peer.id) : undefined);
     this.#renewals.delete(sa.id);
-    if (renewed) return this.#addPhase1(renewed, sa);
+    if (renewed) {
+      renewed.renewal = { awaits: 'nothing' };
+      return this.#addPhase1(renewed, sa);
+    }
     const session = new Session(++this.#lastId, subject, { awaits: 'nothing' }, now);
     this.#byId.set(session.id, session);
     this.#addPhase1(session, sa);
@@ -125,15 +133,23 @@ export class Sessions {
     this.#dirty.add(session.id);
   }
 
-  handlePhase1Ended(sa: Ikev1Sa, reason: EndReason, detail: string): void {
-    this.#renewals.delete(sa.id);
+  handlePhase1Ended(sa: Ikev1Sa, reason: EndReason, detail: string, now: Instant): void {
+    const renewed = this.#renewals.get(sa.id);
+    if (renewed) {
+      this.#renewals.delete(sa.id);
+      renewed.renewal = { awaits: 'retry', at: now + RENEWAL_RETRY };
+      this.#dirty.add(renewed.id);
+    }
     const session = this.#bySa.get(sa.id);
     if (!session) return;
     const { stage, who } = session;
     this.#bySa.delete(sa.id);
+    const newest = session.phase1 === sa;
     session.phase1s.splice(session.phase1s.indexOf(sa), 1);
-    if (session.phase1s.length > 0) return;
-    this.#remove(session, who, stage.awaits === 'goodbye' ? stage.reason : `${reason}: ${detail}`);
+    const words = stage.awaits === 'goodbye' ? stage.reason : `${reason}: ${detail}`;
+    if (session.phase1s.length === 0) this.#remove(session, who, words);
+    // who deletes what it renewed goes on with the new one; who deletes the new one leaves
+    else if (newest && reason === 'deleted by the peer') this.end(session, words);
   }
 
   handleEvent(sa: Ikev1Sa, event: Ikev1Event, now: Instant): void {
@@ -213,6 +229,8 @@ export class Sessions {
     if (!session) return;
     this.#dirty.add(id);
     this.#tunnels.handleTimeout(session, now);
+    const { renewal, phase1 } = session;
+    if (renewal.awaits === 'retry' && renewal.at <= now && phase1) this.#renewPhase1(session, phase1, now);
     const due = stageDeadline(session);
     if (due !== undefined && due <= now) this.#handleStageTimeout(session, now);
   }
@@ -412,6 +430,7 @@ export class Sessions {
     const suites = [sa.established.suite];
     const identity = addressIdentity(path.local.address);
     const intent = { suites, credential, identity, lifetime: this.#options.phase1Lifetime };
+    session.renewal = { awaits: 'phase 1' };
     this.#renewals.set(this.#options.initiate(intent, path, now), session);
   }
 
@@ -457,6 +476,10 @@ function stageDeadline({ stage }: Session): Instant | undefined {
     default:
       return undefined;
   }
+}
+
+function renewalDeadline({ renewal }: Session): Instant | undefined {
+  return renewal.awaits === 'retry' ? renewal.at : undefined;
 }
 
 function samePort(a: Session, b: Session): boolean {

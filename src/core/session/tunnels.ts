@@ -142,7 +142,7 @@ export class Tunnels {
     if (child) this.#forgetChild(session, child);
     this.#options.emit({ type: 'failure', who: session.who, step: 'quick mode', reason });
     const { current } = session.children;
-    if (current) session.children.retryRekey(current, now);
+    if (current) session.children.postponeRekey(current, now);
   }
 
   deleted(session: Session, outboundSpis: readonly number[]): void {
@@ -155,10 +155,12 @@ export class Tunnels {
   rekey(session: Session, child: Child, now: Instant): void {
     const sa = session.phase1;
     if (!sa?.established) return;
+    // strongSwan drops with the old phase 1 what was made under it while the new one came
+    if (session.renewal.awaits === 'phase 1') return session.children.postponeRekey(child, now);
     const { suite, local, remote } = child.pair;
     const lifetime = this.#options.phase2Lifetime;
     const intent = { spi: this.#newSpi(), suites: [suite], local, remote, lifetime };
-    if (!sa.beginQuickMode(intent, now)) session.children.retryRekey(child, now);
+    if (!sa.beginQuickMode(intent, now)) session.children.postponeRekey(child, now);
     this.#options.touch(session);
   }
 
