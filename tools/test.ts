@@ -33,7 +33,8 @@ function runTests(): Promise<number> {
     [`--test-reporter=${join(import.meta.dirname, 'skips-reporter.ts')}`, `--test-reporter-destination=${skipsFile}`],
   ].flat();
   const byName = named.length === 0 ? [`--test-name-pattern=${pattern}`] : [];
-  const args = ['--test', ...reporters, ...byName, ...files];
+  // A test that hangs fails; those with real peers set longer limits of their own.
+  const args = ['--test', '--test-timeout=120000', ...reporters, ...byName, ...files];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
     child.on('error', reject);

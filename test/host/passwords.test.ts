@@ -1,0 +1,116 @@
+/** Password hashes and the login check. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { hashPassword, MAX_PASSWORD_BYTES, MAX_QUEUED, matchesHash } from '../../src/host/argon2.ts';
+import { type Clock, PasswordVerifier } from '../../src/host/passwords.ts';
+import type { User } from '../../src/host/store/users.ts';
+
+describe('argon2id', () => {
+  it('writes PHC strings with a salt of their own', async () => {
+    const [one, two] = await Promise.all([hashPassword('secret'), hashPassword('secret')]);
+    assert.match(one, /^\$argon2id\$v=19\$m=19456,t=2,p=1\$[A-Za-z0-9+/]{22}\$[A-Za-z0-9+/]{43}$/);
+    assert.notEqual(one, two);
+    assert.ok(await matchesHash('secret', one));
+    assert.ok(!(await matchesHash('Secret', one)));
+  });
+
+  // The reference implementation's `argon2` command: echo -n password | argon2 somesalt -id -t 2 -m 16 -p 1
+  it('agrees with the reference implementation', async () => {
+    const phc = '$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
+    assert.ok(await matchesHash('password', phc));
+    assert.ok(!(await matchesHash('passwort', phc)));
+  });
+
+  it('normalises nothing: composed and decomposed letters are different passwords', async () => {
+    assert.ok(!(await matchesHash('\u00e9', await hashPassword('e\u0301'))));
+  });
+
+  it('refuses an empty and a very long password, and a string that is no hash', async () => {
+    await assert.rejects(hashPassword(''), { code: 'BAD_PASSWORD' });
+    await assert.rejects(hashPassword('x'.repeat(MAX_PASSWORD_BYTES + 1)), { code: 'BAD_PASSWORD' });
+    await hashPassword('x'.repeat(MAX_PASSWORD_BYTES));
+    await assert.rejects(matchesHash('x', 'plain text'), { code: 'BAD_HASH' });
+  });
+
+  it('lets a bounded number wait', async () => {
+    const cheap = '$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc';
+    const results = await Promise.allSettled(Array.from({ length: MAX_QUEUED + 10 }, () => matchesHash('x', cheap)));
+    const refused = results.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+    assert.equal(refused.length, 8);
+    assert.ok(refused.every(({ reason }) => reason.code === 'BUSY'));
+    await matchesHash('x', cheap);
+  });
+});
+
+/** Time that passes when somebody sleeps. */
+class FakeClock implements Clock {
+  time = 0;
+  readonly slept: number[] = [];
+  now(): number {
+    return this.time;
+  }
+  async sleep(milliseconds: number): Promise<void> {
+    this.slept.push(milliseconds);
+    this.time += milliseconds;
+  }
+}
+
+describe('the login check', async () => {
+  const passwordHash = await hashPassword('right');
+  const alice: User = { name: 'alice', passwordHash, address: undefined, created: 0 };
+  const users = { find: (name: string) => (name === 'alice' ? alice : undefined) };
+  const source = '192.0.2.7';
+
+  it('lets the right password in', async () => {
+    const verifier = new PasswordVerifier(users, new FakeClock());
+    assert.deepEqual(await verifier.verify({ user: 'alice', source, password: 'right' }), { ok: true, user: alice });
+  });
+
+  it('tells a wrong password from an unknown user, to the log alone, and takes as long for both', async () => {
+    const verifier = new PasswordVerifier(users, new FakeClock());
+    const timed = async (user: string) => {
+      const start = performance.now();
+      const verdict = await verifier.verify({ user, source, password: 'wrong' });
+      return { verdict, took: performance.now() - start };
+    };
+    const wrong = await timed('alice');
+    const unknown = await timed('bob');
+    assert.deepEqual(wrong.verdict, { ok: false, reason: 'wrong-password' });
+    assert.deepEqual(unknown.verdict, { ok: false, reason: 'unknown-user' });
+    assert.ok(
+      unknown.took > wrong.took / 4,
+      `${unknown.took} ms for an unknown user, ${wrong.took} ms for a wrong password`,
+    );
+  });
+
+  it('refuses an empty and a very long password, even where it would match', async () => {
+    const verifier = new PasswordVerifier(users, new FakeClock());
+    assert.equal((await verifier.verify({ user: 'alice', source, password: '' })).ok, false);
+    assert.equal((await verifier.verify({ user: 'alice', source, password: 'right'.padEnd(2000) })).ok, false);
+  });
+
+  it('holds a guesser back, longer each time, and lets the right password in afterwards', async () => {
+    const clock = new FakeClock();
+    const verifier = new PasswordVerifier(users, clock);
+    for (let i = 0; i < 6; i++) await verifier.verify({ user: 'alice', source, password: 'wrong' });
+    assert.deepEqual(clock.slept, [1000, 2000, 4000]);
+    assert.equal((await verifier.verify({ user: 'alice', source, password: 'right' })).ok, true);
+    assert.deepEqual(clock.slept, [1000, 2000, 4000, 8000]);
+    assert.equal((await verifier.verify({ user: 'alice', source, password: 'right' })).ok, true);
+    assert.equal(clock.slept.length, 4, 'no wait after a success');
+  });
+
+  it('holds one attempt a user, and refuses those beside it', async () => {
+    const wakes: (() => void)[] = [];
+    const clock: Clock = { now: () => 0, sleep: () => new Promise((resolve) => wakes.push(resolve)) };
+    const verifier = new PasswordVerifier(users, clock);
+    for (let i = 0; i < 3; i++) await verifier.verify({ user: 'alice', source, password: 'wrong' });
+    const held = verifier.verify({ user: 'alice', source, password: 'right' });
+    assert.deepEqual(await verifier.verify({ user: 'alice', source, password: 'right' }), {
+      ok: false,
+      reason: 'throttled',
+    });
+    wakes[0]!();
+    assert.equal((await held).ok, true);
+  });
+});
