@@ -293,7 +293,8 @@ export class Sessions {
     const { group } = session;
     if (!group) return { reason: 'a peer has no user', final: true };
     if (group.users && !group.users.includes(user)) {
-      return { reason: `${user} may not use this group; see its 'users'`, final: true };
+      // not final: to the client it looks like a wrong password
+      return { reason: `${user} may not use this group; see its 'users'`, final: false };
     }
     session.user = user;
     if (session.initialContact) this.#endOlderSessionsOf(session);
