@@ -17,10 +17,10 @@ interface Outcome {
 }
 
 /** Call it in a `describe`; use what it returns in the tests. */
-export function scene(options: GatewayOptions = {}): Scene {
+export function scene(options: GatewayOptions & { readonly label?: string } = {}): Scene {
   const stage: { net?: Topology; gateway?: Gateway; mark: number } = { mark: 0 };
   before(async () => {
-    stage.net = await Topology.create();
+    stage.net = await Topology.create(options.label);
     stage.gateway = await Gateway.start(stage.net.gw, options);
   });
   beforeEach(() => {

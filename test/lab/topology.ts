@@ -38,13 +38,14 @@ export class Topology {
     this.c2 = c2;
   }
 
-  static async create(): Promise<Topology> {
+  /** `label`: tells apart the topologies of one process. */
+  static async create(label = ''): Promise<Topology> {
     const [gw, cl, nat, c1, c2] = [
-      await Netns.create('gw'),
-      await Netns.create('cl'),
-      await Netns.create('nat'),
-      await Netns.create('c1'),
-      await Netns.create('c2'),
+      await Netns.create(`${label}gw`),
+      await Netns.create(`${label}cl`),
+      await Netns.create(`${label}nat`),
+      await Netns.create(`${label}c1`),
+      await Netns.create(`${label}c2`),
     ];
     const topology = new Topology(gw, cl, nat, c1, c2);
     await topology.#connect();

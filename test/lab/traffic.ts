@@ -25,7 +25,7 @@ export async function ping(from: Netns, options: PingOptions = {}): Promise<Ping
   const argv = ['ping', '-n', '-q', '-c', String(count), '-i', String(interval), '-W', String(wait)];
   if (size !== undefined) argv.push('-s', String(size));
   if (source !== undefined) argv.push('-I', source);
-  const { stdout, stderr } = await from.run([...argv, target]);
+  const { stdout, stderr } = await from.run([...argv, target], { timeout: count * (interval + wait) * 1000 + 60_000 });
   return parsePings(stdout, stderr);
 }
 
