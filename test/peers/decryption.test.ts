@@ -40,7 +40,10 @@ describe('the key log', { skip, timeout: 300_000 }, () => {
     assert.doesNotMatch(ike, /Malformed|Expert Info \(Error/i);
     const inner = await fields(file, ['ip.src', 'ip.dst', 'icmp.type'], { tables: tables(), filter: 'icmp && esp' });
     assert.ok(inner.some(([, , type]) => type === '8') && inner.some(([, , type]) => type === '0'), 'both ways');
-    const unproven = await fields(file, ['frame.number'], { tables: tables(), filter: 'esp.spi && !esp.icv_good == 1' });
+    const unproven = await fields(file, ['frame.number'], {
+      tables: tables(),
+      filter: 'esp.spi && !esp.icv_good == 1',
+    });
     assert.deepEqual(unproven, [], 'packets whose check value tshark did not find right');
   }
 
