@@ -1,7 +1,7 @@
 /** The caller's side of the control socket. */
 import { createConnection } from 'node:net';
 import { join } from 'node:path';
-import { ControlError } from './error.ts';
+import { ControlError, socketReason } from './error.ts';
 import { LineSplitter } from './lines.ts';
 import type { ControlReply, ControlResults, RequestOf, Verb } from './types.ts';
 
@@ -51,7 +51,7 @@ function connectError(path: string, error: NodeJS.ErrnoException): ControlError 
       `the control socket ${path} is closed to you; run as the gateway's user (root)`,
     );
   }
-  return new ControlError('CONTROL_SOCKET', `can't reach the gateway at ${path}: ${error.code ?? error.message}`);
+  return new ControlError('CONTROL_SOCKET', `can't reach the gateway at ${path}: ${socketReason(error)}`);
 }
 
 function parseReply(line: string): ControlReply {

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { callControl } from './client.ts';
-import { ControlError } from './error.ts';
+import { ControlError, socketReason } from './error.ts';
 import { LineSplitter } from './lines.ts';
 import { parseRequest } from './request.ts';
 import type { ControlHandlers, ControlReply, ControlRequest } from './types.ts';
@@ -37,7 +37,7 @@ export async function serveControl(
     await listen(server, path);
     chmodSync(path, 0o600);
   } catch (error) {
-    throw new ControlError('CONTROL_SOCKET', `can't open the control socket ${path}: ${listenReason(error)}`);
+    throw new ControlError('CONTROL_SOCKET', `can't open the control socket ${path}: ${socketReason(error)}`);
   }
   return { close: () => close(server, sockets) };
 }
@@ -62,13 +62,6 @@ function listen(server: Server, path: string): Promise<void> {
       resolve();
     });
   });
-}
-
-function listenReason(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'EINVAL' || code === 'ENAMETOOLONG')
-    return 'the path is longer than a socket may have; choose a shorter state folder';
-  return code ?? message;
 }
 
 function close(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {

@@ -1,0 +1,303 @@
+/** The command line from outside: output, errors and exit status. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { controlPath } from '../../src/control/client.ts';
+import { serveControl } from '../../src/control/server.ts';
+import type { ControlHandlers, SessionRow } from '../../src/control/types.ts';
+import { matchesHash } from '../../src/host/argon2.ts';
+import { openStore } from '../../src/host/store/store.ts';
+import { type Outcome, run, SALLYPORT, temporaryFolder } from './cli.ts';
+
+/** Ended with `status`, one line of words on standard error, and no stack. */
+function fails(outcome: Outcome, status: number, words: RegExp): void {
+  assert.equal(outcome.status, status, outcome.stderr);
+  assert.match(outcome.stderr, words);
+  assert.match(outcome.stderr, /^sallyport: .*\n$/);
+  assert.equal(outcome.stdout, '');
+}
+
+function succeeds(outcome: Outcome, output: string | RegExp): void {
+  assert.equal(outcome.status, 0, outcome.stderr);
+  assert.equal(outcome.stderr, '');
+  if (typeof output === 'string') assert.equal(outcome.stdout, output);
+  else assert.match(outcome.stdout, output);
+}
+
+describe('sallyport', () => {
+  it('tells its version and its commands', async () => {
+    const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../../package.json'), 'utf8'));
+    succeeds(await run(['--version']), `sallyport ${version}\n`);
+    for (const args of [['help'], ['--help'], ['-h']])
+      succeeds(await run(args), /serve[\s\S]*user add[\s\S]*sessions[\s\S]*kick[\s\S]*check/);
+    for (const command of ['serve', 'user', 'sessions', 'kick', 'check']) {
+      succeeds(await run([command, '--help']), new RegExp(`^sallyport ${command}`));
+    }
+  });
+
+  it('refuses what it does not know, with status 2', async () => {
+    fails(await run([]), 2, /which command/);
+    fails(await run(['toString']), 2, /there is no command "toString"/);
+    fails(await run(['sessions', '--jsn']), 2, /--jsn/);
+    fails(await run(['sessions', 'extra']), 2, /"extra"/);
+    fails(await run(['user']), 2, /user add/);
+    fails(await run(['user', 'add']), 2, /the user name is missing/);
+    fails(await run(['user', 'list', '--address', '10.77.0.9']), 2, /--address goes with user add/);
+    fails(await run(['user', 'add', 'alice', 'password']), 2, /what is "password" for/);
+    fails(await run(['kick', 'x']), 2, /"x" is no session ID/);
+    fails(await run(['check']), 2, /the file is missing/);
+  });
+});
+
+describe('sallyport user, while no gateway runs', () => {
+  it('adds, lists, changes and removes', async (test) => {
+    const state = join(temporaryFolder(test), 'state');
+    succeeds(await run(['user', 'add', 'alice', '--state', state], 'first password\nnot this\n'), 'user alice added\n');
+    succeeds(await run(['user', 'add', 'bob', '--state', state, '--address', '10.77.0.9'], 'x'), 'user bob added\n');
+    succeeds(
+      await run(['user', 'list', '--state', state]),
+      /^NAME +ADDRESS +CREATED \(UTC\)\nalice +- +\d{4}-.*\nbob +10\.77\.0\.9 +\d{4}-.*\n$/,
+    );
+    const { stdout } = await run(['user', 'list', '--json', '--state', state]);
+    assert.deepEqual(
+      JSON.parse(stdout).map(({ name, address }: { name: string; address: string }) => [name, address]),
+      [
+        ['alice', null],
+        ['bob', '10.77.0.9'],
+      ],
+    );
+    assert.ok(!stdout.includes('argon2'), 'no hash is shown');
+    succeeds(
+      await run(['user', 'passwd', 'alice', '--state', state], 'second password\r\n'),
+      'password of alice changed\n',
+    );
+    succeeds(await run(['user', 'remove', 'bob', '--state', state]), 'user bob removed\n');
+    const store = openStore(state);
+    test.after(() => store.close());
+    assert.deepEqual(
+      store.users.list().map(({ name }) => name),
+      ['alice'],
+    );
+    assert.ok(await matchesHash('second password', store.users.find('alice')!.passwordHash));
+  });
+
+  it('says what is wrong', async (test) => {
+    const state = join(temporaryFolder(test), 'state');
+    fails(await run(['user', 'list', '--state', state]), 1, /no users in .* yet/);
+    assert.ok(!existsSync(state), 'looking makes nothing');
+    await run(['user', 'add', 'alice', '--state', state, '--address', '10.77.0.9'], 'x');
+    const add = (...args: string[]) => run(['user', 'add', ...args, '--state', state], 'x');
+    fails(await add('alice'), 1, /user alice exists already/);
+    fails(await add('bob', '--address', '10.77.0.9'), 1, /10\.77\.0\.9 is the static address of alice/);
+    fails(await add('bob', '--address', '10.78.0.9'), 1, /outside the pool 10\.77\.0\.0\/24/);
+    fails(await add('bob', '--address', 'ten'), 1, /"ten" is not an IP address/);
+    for (const reserved of ['10.77.0.0', '10.77.0.1', '10.77.0.255']) {
+      fails(await add('bob', '--address', reserved), 1, /is kept by the network/);
+    }
+    for (const name of ['two words', 'new\nline', 'x'.repeat(65), 'turned\u202e'])
+      fails(await add(name), 1, /a user name has/);
+    fails(await run(['user', 'add', 'bob', '--state', state], ''), 2, /the password is missing/);
+    fails(await run(['user', 'add', 'bob', '--state', state], '\nx'), 2, /the password is missing/);
+    fails(await run(['user', 'remove', 'bob', '--state', state]), 1, /there is no user bob/);
+    fails(await run(['user', 'passwd', 'bob', '--state', state], 'x'), 1, /there is no user bob/);
+    fails(await run(['user', 'list', '--state', '/proc/nowhere']), 1, /no users in/);
+    fails(
+      await run(['user', 'add', 'x', '--state', '/proc/nowhere'], 'x'),
+      1,
+      /can't use the state folder \/proc\/nowhere/,
+    );
+  });
+
+  it('knows the pools of the configuration', async (test) => {
+    const folder = temporaryFolder(test);
+    const config = join(folder, 'gateway.yaml');
+    writeFileSync(config, 'state: state\ngroups: { a: { psk: a-long-secret, pool: 10.78.0.0/24 } }\n', { mode: 0o600 });
+    succeeds(await run(['user', 'add', 'bob', '--config', config, '--address', '10.78.0.9'], 'x'), 'user bob added\n');
+    assert.ok(existsSync(join(folder, 'state/sallyport.db')));
+    fails(
+      await run(['user', 'add', 'carol', '--config', config, '--address', '10.79.0.9'], 'x'),
+      1,
+      /10\.77\.0\.0\/24, 10\.78\.0\.0\/24/,
+    );
+  });
+
+  it('takes the password from a terminal, twice and unseen', {
+    skip: existsSync('/usr/bin/script') ? false : 'needs script (Debian: apt install bsdutils)',
+  }, async (test) => {
+    const state = join(temporaryFolder(test), 'state');
+    const typed = (first: string, second: string) =>
+      new Promise<string>((resolve) => {
+        const child = spawn('script', ['-qec', `${SALLYPORT} user add alice --state ${state}`, '/dev/null'], {
+          stdio: 'pipe',
+        });
+        let seen = '';
+        child.stdout.on('data', (chunk) => {
+          const before = seen;
+          seen += chunk;
+          if (!before.includes('alice:') && seen.includes('alice:')) child.stdin.write(first);
+          if (!before.includes('Again:') && seen.includes('Again:')) child.stdin.write(second);
+        });
+        child.on('close', () => resolve(seen));
+      });
+    assert.match(await typed('one\r', 'two\r'), /the two are not the same/);
+    assert.match(await typed('\u0003', ''), /not changed/);
+    const seen = await typed('wrong\u0015hunterX\u007f2\r', 'hunter2\r');
+    assert.match(seen, /user alice added/);
+    assert.ok(!seen.includes('hunter'), seen);
+    const store = openStore(state);
+    test.after(() => store.close());
+    assert.ok(await matchesHash('hunter2', store.users.find('alice')!.passwordHash));
+  });
+});
+
+const row: SessionRow = {
+  id: 7,
+  user: 'alice',
+  group: 'labgroup',
+  peer: 'labgroup',
+  remote: '192.0.2.7:4500',
+  carrier: 'nat-t',
+  address: '10.77.0.2',
+  phase1: 'aes256-sha256-modp2048',
+  esp: 'aes256-sha1',
+  since: new Date(Date.now() - 3 * 3600_000 - 60_000).toISOString(),
+  lastSeen: new Date(Date.now() - 12_000).toISOString(),
+  packetsIn: 1,
+  bytesIn: 1_400,
+  packetsOut: 3,
+  bytesOut: 23_000_000,
+  keylog: true,
+};
+
+/** A control socket as a running gateway has it; notes what it is asked. */
+async function running(test: TestContext, rows: SessionRow[]): Promise<{ state: string; asked: unknown[] }> {
+  const state = join(temporaryFolder(test), 'state');
+  const asked: unknown[] = [];
+  const note = (request: unknown) => {
+    asked.push(request);
+    return null;
+  };
+  const handlers: ControlHandlers = {
+    status: () => ({ pid: 1, version: '', since: '', sessions: 0 }),
+    sessions: () => rows,
+    kick: note,
+    stop: note,
+    'user-add': note,
+    'user-passwd': note,
+    'user-remove': note,
+    'user-list': () => [],
+  };
+  openStore(state).close();
+  const server = await serveControl(controlPath(state), handlers);
+  test.after(() => server.close());
+  return { state, asked };
+}
+
+describe('sallyport with a running gateway', () => {
+  it('shows the sessions as a table and as JSON', async (test) => {
+    const evil = {
+      ...row,
+      id: 12,
+      user: null,
+      peer: 'x\u001b[2J',
+      group: null,
+      address: null,
+      esp: null,
+      lastSeen: null,
+      keylog: false,
+    };
+    const { state } = await running(test, [row, evil]);
+    const { stdout } = await run(['sessions', '--state', state]);
+    const [head, first, second] = stdout.split('\n');
+    assert.match(head!, /^ID {2}USER +GROUP +ADDRESS +REMOTE +CARRIER +PHASE 1 +ESP +SINCE +SEEN +IN +OUT$/);
+    assert.match(
+      first!,
+      /^7 +alice +labgroup +10\.77\.0\.2 +192\.0\.2\.7:4500 +nat-t +aes256-sha256-modp2048 +aes256-sha1 \(keys logged\) +3h1m +\d\ds +1\.4 kB +23 MB$/,
+    );
+    assert.match(second!, /^12 +\(x\\u001b\[2J\) +- +- /);
+    assert.equal(head!.indexOf('REMOTE'), first!.indexOf('192.0.2.7'));
+    const json = await run(['sessions', '--json', '--state', state]);
+    assert.deepEqual(JSON.parse(json.stdout), [row, evil]);
+  });
+
+  it('shows nobody when nobody is on', async (test) => {
+    const { state } = await running(test, []);
+    succeeds(await run(['sessions', '--state', state]), 'nobody is on\n');
+    succeeds(await run(['sessions', '--json', '--state', state]), '[]\n');
+  });
+
+  it('kicks, and changes users, through it', async (test) => {
+    const { state, asked } = await running(test, []);
+    succeeds(await run(['kick', '7', '--state', state]), 'session 7 ended\n');
+    succeeds(await run(['user', 'add', 'bob', '--address', '10.77.0.9', '--state', state], 'pw\n'), 'user bob added\n');
+    succeeds(await run(['user', 'passwd', 'bob', '--state', state], 'pw2\n'), 'password of bob changed\n');
+    succeeds(await run(['user', 'remove', 'bob', '--state', state]), 'user bob removed\n');
+    assert.deepEqual(asked, [
+      { verb: 'kick', id: 7 },
+      { verb: 'user-add', name: 'bob', password: 'pw', address: '10.77.0.9' },
+      { verb: 'user-passwd', name: 'bob', password: 'pw2' },
+      { verb: 'user-remove', name: 'bob' },
+    ]);
+  });
+
+  it('says when none runs', async (test) => {
+    const state = temporaryFolder(test);
+    fails(await run(['sessions', '--state', state]), 1, /no gateway is running \(nobody answers at .*control\.sock\)/);
+    fails(await run(['kick', '7', '--state', state]), 1, /no gateway is running/);
+  });
+});
+
+describe('sallyport check', () => {
+  it('sums a right configuration up, without its secrets', async (test) => {
+    const file = join(temporaryFolder(test), 'gateway.yaml');
+    writeFileSync(file, 'groups: { labgroup: { psk: hunter2hunter2 } }\nlegacy: true\nstate: /srv/vpn\n', {
+      mode: 0o600,
+    });
+    const outcome = await run(['check', file]);
+    succeeds(
+      outcome,
+      /gateway\.yaml: ok\n {2}state +\/srv\/vpn\n {2}listen +all addresses\n {2}carriers +nat-t, esp, cisco-udp on 10000\n {2}group +labgroup +pool 10\.77\.0\.0\/24\n {2}legacy/,
+    );
+    assert.ok(!outcome.stdout.includes('hunter2'));
+    assert.deepEqual(await run(['check', '--config', file]), outcome);
+  });
+
+  it('shows every mistake with its place, and fails', async (test) => {
+    const file = join(temporaryFolder(test), 'gateway.yaml');
+    writeFileSync(file, 'groups:\n  labgroup: { pks: hunter2hunter2 }\npool: ten\npsk: short\n', { mode: 0o600 });
+    const { status, stdout, stderr } = await run(['check', file]);
+    assert.equal(status, 1);
+    assert.equal(stdout, '');
+    assert.deepEqual(stderr.trim().split('\n'), [
+      `${file}:2:15: groups.labgroup: unknown key 'pks' at line 2, column 15; did you mean 'psk'?`,
+      `${file}:3:7: pool: must be an IPv4 network such as 10.1.0.0/24 at line 3, column 7`,
+      `${file}:4:6: warning: psk: the secret is shorter than 12 characters at line 4, column 6; who hears one login can guess it`,
+    ]);
+  });
+
+  it('names a file that is not there, and one that others may read', async (test) => {
+    const file = join(temporaryFolder(test), 'gateway.yaml');
+    fails(await run(['check', file]), 1, /gateway\.yaml: can't be read \(no such file\)/);
+    writeFileSync(file, 'psk: hunter2hunter2\n', { mode: 0o644 });
+    const { status, stderr } = await run(['check', file]);
+    assert.equal(status, 1);
+    assert.match(stderr, /other users may read it; run: chmod 600/);
+  });
+});
+
+describe('sallyport serve', () => {
+  it('refuses a wrong configuration with all that is wrong, before it touches anything', async (test) => {
+    const folder = temporaryFolder(test);
+    const file = join(folder, 'gateway.yaml');
+    writeFileSync(file, `state: ${folder}/state\npol: 10.0.0.0/24\nmtu: 1\n`);
+    const { status, stderr } = await run(['serve', '--config', file]);
+    assert.equal(status, 1);
+    assert.equal(
+      stderr,
+      `sallyport: ${file}:2:1: unknown key 'pol' at line 2, column 1; did you mean 'pool'?\n${file}:3:6: mtu: must be a whole number from 576 to 9000 at line 3, column 6\n`,
+    );
+    assert.ok(!existsSync(join(folder, 'state')));
+  });
+});
