@@ -18,7 +18,7 @@ import { type InboundSa, largestInner, type OutboundSa, sealedLength } from '../
 import { sealPacket } from '../../src/dataplane/seal.ts';
 import { nodeCrypto } from '../../src/host/crypto/node-crypto.ts';
 import { ALL_SUITES, exampleSa } from '../core/esp/suites.ts';
-import { Seeded } from './seeded.ts';
+import { Seeded } from '../seeded.ts';
 
 const arena = new Arena();
 const ciphers = new OpensslCiphers(arena);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { REPLAY_WINDOW, ReplayWindow } from '../../src/dataplane/replay.ts';
-import { Seeded } from './seeded.ts';
+import { Seeded } from '../seeded.ts';
 
 test('the window is at least 1024', () => assert.ok(REPLAY_WINDOW >= 1024));
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { Ring, ringBytes } from '../../src/dataplane/ring.ts';
-import { Seeded } from './seeded.ts';
+import { Seeded } from '../seeded.ts';
 
 const CAPACITY = 1024;
 

@@ -13,8 +13,8 @@ import { Fragmenter } from '../../src/dataplane/fragment.ts';
 import { writeTooBig } from '../../src/dataplane/icmp.ts';
 import { clampMss, isSyn } from '../../src/dataplane/mss.ts';
 import { TcpSegmenter } from '../../src/dataplane/segment.ts';
+import { Seeded } from '../seeded.ts';
 import { ACK, checksum, checksumsRight, DF, ip4, PSH_ACK, SYN, setU16, tcp4, u16 } from './packets.ts';
-import { Seeded } from './seeded.ts';
 
 const arena = new Arena();
 const sum = createSum(arena);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { U32Table } from '../../src/dataplane/u32-table.ts';
-import { Seeded } from './seeded.ts';
+import { Seeded } from '../seeded.ts';
 
 test('agrees with a Map through random sets and deletes', () => {
   const random = new Seeded(2);

@@ -22,4 +22,13 @@ export class Seeded {
   bytes(length: number): Uint8Array<ArrayBuffer> {
     return Uint8Array.from({ length }, () => this.u32() & 255);
   }
+
+  /** True with the given probability. */
+  chance(probability: number): boolean {
+    return this.u32() < probability * 2 ** 32;
+  }
+
+  pick<T>(choices: readonly T[]): T {
+    return choices[this.below(choices.length)]!;
+  }
 }

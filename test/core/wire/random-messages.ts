@@ -1,0 +1,155 @@
+/** Random values of every IKEv1 wire format, and how each is encoded and parsed. */
+import type { Bytes } from '../../../src/core/bytes/bytes.ts';
+import {
+  type Attribute,
+  encodeConfiguration,
+  encodeDeletion,
+  encodeFragment,
+  encodeId,
+  encodeNotification,
+  encodeSa,
+  parseConfiguration,
+  parseDeletion,
+  parseFragment,
+  parseId,
+  parseNotification,
+  parseSa,
+  type Transform,
+} from '../../../src/core/wire/ikev1.ts';
+import {
+  encodeMessage,
+  encodePayloads,
+  firstPayload,
+  type Payload,
+  parseMessage,
+  parseWholeChain,
+} from '../../../src/core/wire/isakmp.ts';
+import type { Seeded } from '../../seeded.ts';
+
+export interface Format {
+  readonly name: string;
+  readonly random: (random: Seeded) => unknown;
+  readonly encode: (value: never) => Bytes;
+  readonly parse: (bytes: Bytes) => unknown;
+}
+
+function format<T>(
+  name: string,
+  random: (random: Seeded) => T,
+  encode: (value: T) => Bytes,
+  parse: (bytes: Bytes) => T,
+): Format {
+  return { name, random, encode, parse };
+}
+
+const some = <T>(random: Seeded, least: number, most: number, item: (i: number) => T): T[] =>
+  Array.from({ length: least + random.below(most - least + 1) }, (_, i) => item(i));
+
+const u16 = (random: Seeded) => random.u32() & 0xffff;
+const u8 = (random: Seeded) => random.u32() & 0xff;
+
+function randomAttribute(random: Seeded): Attribute {
+  const type = random.u32() & 0x7fff;
+  return random.chance(0.5) ? { type, value: u16(random) } : { type, value: random.bytes(random.below(20)) };
+}
+
+function randomTransform(random: Seeded): Transform {
+  return { number: u8(random), id: u8(random), attributes: some(random, 0, 10, () => randomAttribute(random)) };
+}
+
+const FIRST_UNRESERVED = 1;
+
+export function randomPayload(random: Seeded): Payload {
+  return { type: FIRST_UNRESERVED + random.below(255), body: random.bytes(random.below(60)) };
+}
+
+export const FORMATS: readonly Format[] = [
+  format(
+    'ISAKMP message',
+    (random) => ({
+      header: {
+        initiatorCookie: random.bytes(8),
+        responderCookie: random.bytes(8),
+        nextPayload: u8(random),
+        version: u8(random),
+        exchangeType: u8(random),
+        flags: u8(random),
+        messageId: random.u32(),
+      },
+      body: random.bytes(random.below(100)),
+    }),
+    ({ header, body }) => encodeMessage(header, body),
+    parseMessage,
+  ),
+  format(
+    'payload chain',
+    (random) => some(random, 1, 8, () => randomPayload(random)),
+    // the header, which carries the first payload's type, is one byte here
+    (payloads) => Uint8Array.of(firstPayload(payloads), ...encodePayloads(payloads)),
+    (bytes) => parseWholeChain(bytes[0] ?? 1, bytes.subarray(1)),
+  ),
+  format(
+    'SA payload',
+    (random) =>
+      some(random, 1, 5, () => ({
+        number: u8(random),
+        protocol: u8(random),
+        spi: random.bytes(random.pick([0, 4, 8])),
+        transforms: some(random, 1, 6, () => randomTransform(random)),
+      })),
+    (proposals) => encodeSa(proposals).body,
+    parseSa,
+  ),
+  format(
+    'ID payload',
+    (random) => ({
+      type: u8(random),
+      protocol: u8(random),
+      port: u16(random),
+      data: random.bytes(random.below(40)),
+    }),
+    (id) => encodeId(id).body,
+    parseId,
+  ),
+  format(
+    'Notification payload',
+    (random) => ({
+      protocol: u8(random),
+      type: u16(random),
+      spi: random.bytes(random.below(17)),
+      data: random.bytes(random.below(40)),
+    }),
+    (notification) => encodeNotification(notification).body,
+    parseNotification,
+  ),
+  format(
+    'Delete payload',
+    (random) => {
+      const length = random.pick([4, 16]);
+      return { protocol: u8(random), spis: some(random, 1, 64, () => random.bytes(length)) };
+    },
+    (deletion) => encodeDeletion(deletion).body,
+    parseDeletion,
+  ),
+  format(
+    'Attribute payload',
+    (random) => ({
+      type: u8(random),
+      identifier: u16(random),
+      attributes: some(random, 0, 64, () => randomAttribute(random)),
+    }),
+    (configuration) => encodeConfiguration(configuration).body,
+    parseConfiguration,
+  ),
+  format(
+    'Fragment payload',
+    (random) => ({
+      id: u16(random),
+      number: 1 + random.below(255),
+      last: random.chance(0.5),
+      data: random.bytes(1 + random.below(60)),
+    }),
+    (fragment) => encodeFragment(fragment).body,
+    parseFragment,
+  ),
+];
