@@ -1,5 +1,7 @@
 /** The worker's life: wait for packets and commands, handle them, until it is told to stop. */
+import { Errno, SystemCallError } from '../ffi/errno.ts';
 import { POLLIN, poll, read } from '../ffi/libc.ts';
+import { lastErrno } from '../ffi/library.ts';
 import { Pollfd, VnetHdr } from '../ffi/structs.ts';
 import { Arena } from './arena.ts';
 import { createSum } from './checksum.ts';
@@ -177,11 +179,19 @@ class Loop implements DatagramHandler {
     const { base } = this.#arena;
     for (let i = 0; i < FRAMES_PER_TURN; i++) {
       const length = read(this.#data.tun.fd, base + this.#frame, FRAME_ROOM);
-      if (length <= VnetHdr.size) break;
+      if (length < 0) {
+        this.#checkTun(lastErrno());
+        break;
+      }
       this.#counters[Counter.tun_frames_in]!++;
       this.#outbound.handleFrame(this.#frame, length);
     }
     this.#transmit.flush();
+  }
+
+  /** Anybody may delete the interface: then poll would return at once for ever, and no packet ever come. */
+  #checkTun(errno: number): void {
+    if (errno !== Errno.EAGAIN && errno !== Errno.EINTR) throw new SystemCallError('reading the TUN', errno);
   }
 
   #handleCommands(): void {

@@ -1,7 +1,7 @@
 /** The TUN interface: made, addressed and routed by ioctl. It goes when its descriptor is closed, and its routes with it. */
 import { writeFileSync } from 'node:fs';
 import type { IpAddress, Prefix } from '../core/net/address.ts';
-import { prefixMask } from '../core/net/address.ts';
+import { formatPrefix, prefixMask } from '../core/net/address.ts';
 import { Block } from '../ffi/block.ts';
 import { Errno, SystemCallError, succeed } from '../ffi/errno.ts';
 import {
@@ -159,7 +159,7 @@ function addRoute4(fd: number, name: string, route: Prefix): void {
   writeSockaddr4(entry, Rtentry.mask, prefixMask(route.length, 4));
   entry.view.setUint16(Rtentry.flags, RTF_UP | (route.length === 32 ? RTF_HOST : 0), true);
   entry.setPointer(Rtentry.device, entry.address + Rtentry.size);
-  addRoute(fd, entry, `the route to ${route.address.text}/${route.length}`);
+  addRoute(fd, entry, route);
 }
 
 function addRoute6(v4: number, v6: number, name: string, route: Prefix): void {
@@ -169,13 +169,12 @@ function addRoute6(v4: number, v6: number, name: string, route: Prefix): void {
   message.view.setUint32(In6Rtmsg.metric, 1, true);
   message.view.setUint32(In6Rtmsg.flags, RTF_UP, true);
   message.view.setInt32(In6Rtmsg.interface, interfaceIndex(v4, name), true);
-  addRoute(v6, message, `the route to ${route.address.text}/${route.length}`);
+  addRoute(v6, message, route);
 }
 
-/** A route that exists through the TUN is what was wanted: its own address may have brought it. */
-function addRoute(fd: number, request: Block, what: string): void {
-  if (ioctl(fd, SIOCADDRT, request.address) < 0 && lastErrno() !== Errno.EEXIST)
-    throw new SystemCallError(what, lastErrno());
+/** An older route to the same network, through another interface, rests until this one goes with the TUN. */
+function addRoute(fd: number, request: Block, route: Prefix): void {
+  succeed(ioctl(fd, SIOCADDRT, request.address), `the route to ${formatPrefix(route)}`);
 }
 
 function interfaceIndex(fd: number, name: string): number {

@@ -14,6 +14,7 @@ export const Errno = {
   EEXIST: 17,
   ENODEV: 19,
   EINVAL: 22,
+  EBADFD: 77,
   ENOPROTOOPT: 92,
   EPROTONOSUPPORT: 93,
   EMSGSIZE: 90,

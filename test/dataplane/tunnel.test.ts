@@ -117,6 +117,13 @@ group('dataplanes in namespaces', { skip: reason ?? false }, () => {
     }
   }
 
+  test('an older route to the network inside rests while the TUN is there', async () => {
+    await a.ip('route', 'add', '10.8.0.0/16', 'via', '10.9.1.254');
+    await tunnel(ends({}), carries);
+    assert.match(await a.ip('route'), /10\.8\.0\.0\/16 via 10\.9\.1\.254/);
+    await a.ip('route', 'del', '10.8.0.0/16');
+  });
+
   test('listening on one address alone', async () => {
     const [settingsA, settingsB] = ends({});
     await tunnel([{ ...settingsA, listen: '10.9.1.1' }, settingsB], carries);
@@ -325,6 +332,56 @@ group('dataplanes in namespaces', { skip: reason ?? false }, () => {
       assert.equal(await a.hasLink('tun0'), false);
       assert.doesNotMatch(await a.ip('route'), /10\.8/);
     }
+    open.length = 0;
+  });
+
+  test('a peer that is gone, whose host says so by ICMP, holds nothing up', async () => {
+    const [settings] = ends({});
+    const end = await start(a, settings);
+    await ping(a, { target: '10.8.0.2', count: 5 });
+    const before = (await end.counters()).counters;
+    assert.ok(before.esp_out! >= 5);
+    await sleep(1000);
+    const { counters } = await end.counters();
+    assert.ok(counters.receive_calls! - before.receive_calls! < 10, 'the loop sleeps');
+    assert.equal(counters.drop_send, 0);
+    await end.stop();
+    open.length = 0;
+  });
+
+  test('the TUN taken down and up again goes on; deleted, it ends the dataplane with words', async () => {
+    const [settingsA, settingsB] = ends({});
+    const [endA, endB] = await Promise.all([start(a, settingsA), start(b, settingsB)]);
+    await a.ip('link', 'set', 'tun0', 'down');
+    await ping(b, { target: '10.8.0.1', count: 2 });
+    await a.ip('link', 'set', 'tun0', 'up');
+    await a.ip('route', 'add', '10.8.0.0/16', 'dev', 'tun0');
+    assert.equal((await ping(b, { target: '10.8.0.1' })).received, 3);
+    await a.ip('link', 'del', 'tun0');
+    assert.match((await endA.hears('failure')).message, /TUN.*EBADFD/);
+    await Promise.all([endA.stop(), endB.stop()]);
+    open.length = 0;
+  });
+
+  test('a worker that throws is told of', async () => {
+    const [settings] = ends({});
+    const broken = `
+      import { parentPort } from 'node:worker_threads';
+      parentPort.postMessage('ready');
+      setTimeout(() => { throw new Error('broken on purpose'); }, 300);`;
+    const end = await start(a, { ...settings, worker: `data:text/javascript,${encodeURIComponent(broken)}` });
+    assert.match((await end.hears('failure')).message, /broken on purpose/);
+    await end.stop();
+    open.length = 0;
+  });
+
+  test('a program that just exits is not held up by the worker', async () => {
+    const [settings] = ends({});
+    const end = await start(a, settings);
+    const before = performance.now();
+    end.tell({ type: 'exit' });
+    await end.ended;
+    assert.ok(performance.now() - before < 900, 'sooner than the worker wakes by itself');
     open.length = 0;
   });
 

@@ -39,6 +39,7 @@ export interface SessionSettings {
 
 /** What an end may be told after its settings. */
 export type EndCommand =
+  | { readonly type: 'exit' }
   | { readonly type: 'counters' }
   | { readonly type: 'move'; readonly session: SessionSettings }
   | { readonly type: 'close-session'; readonly id: number }
@@ -135,6 +136,9 @@ function obey(dataplane: Dataplane, settings: EndSettings, command: EndCommand):
     }
     case 'move':
       dataplane.movePath(command.session.id, pathOf(settings.carrier, command.session));
+      break;
+    case 'exit':
+      process.exit();
       break;
     case 'close-session':
       dataplane.closeSession(command.id);
