@@ -67,7 +67,7 @@ function buildPolicy(settings: GatewaySettings, given: Given, around: Surroundin
   );
   const psk = resolvePsk(settings, read, report);
   const nameless: GroupPolicy[] = psk
-    ? [{ ...given, name: undefined, psk, users: undefined, maxSessions: undefined }]
+    ? [{ ...given, name: undefined, psk, hybrid: false, certificates: false, users: undefined, maxSessions: undefined }]
     : [];
   const carriers = settings.carriers?.value ?? {};
   const policy = {
@@ -101,7 +101,17 @@ function buildGroup(
     report.warning(users.item, 'is empty, so nobody can log in through this group');
   }
   const psk = resolvePsk(value, read, report, item);
-  return psk && { ...buildGiven(value, given), name, psk, users: users?.value, maxSessions: value.max_sessions };
+  return (
+    psk && {
+      ...buildGiven(value, given),
+      name,
+      psk,
+      hybrid: false,
+      certificates: false,
+      users: users?.value,
+      maxSessions: value.max_sessions,
+    }
+  );
 }
 
 function buildPeer(

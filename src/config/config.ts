@@ -73,6 +73,14 @@ export function namesNobody(config: GatewayConfig): boolean {
 
 /** The configuration with one more group, given what the top level gives. */
 export function withGroup(config: GatewayConfig, name: string, psk: Uint8Array): GatewayConfig {
-  const group = { ...config.given, name, psk, users: undefined, maxSessions: undefined };
+  const group = {
+    ...config.given,
+    name,
+    psk,
+    hybrid: false,
+    certificates: false,
+    users: undefined,
+    maxSessions: undefined,
+  };
   return { ...config, policy: { ...config.policy, groups: [...config.policy.groups, group] } };
 }

@@ -2,7 +2,7 @@
 import type { GatewayConfig } from '../config/config.ts';
 import type { SessionRow } from '../control/types.ts';
 import { readU32, u32 } from '../core/bytes/bytes.ts';
-import { type IpAddress, ipFromBytes, type Prefix, parseIp } from '../core/net/address.ts';
+import { formatPrefix, type IpAddress, ipFromBytes, type Prefix, parseIp } from '../core/net/address.ts';
 import { SECOND } from '../core/net/time.ts';
 import type { GatewayEvent, LoginVerdict, Who } from '../core/session/events.ts';
 import { GatewayState } from '../core/session/gateway-state.ts';
@@ -65,6 +65,9 @@ class Gateway {
     this.#state = new GatewayState({
       crypto: nodeCrypto,
       policy: config.policy,
+      certificate: undefined,
+      identity: undefined,
+      verifier: undefined,
       natTPort: config.ports.natT,
       ownAddress: ownAddress(config),
       phase1Lifetime: lifetimes.phase1Seconds,
@@ -305,7 +308,8 @@ function ownAddress(config: GatewayConfig): IpAddress {
   return ipFromBytes(u32(readU32(config.given.pool.address.bytes) + 1));
 }
 
-/** All that is reached through the tunnel. */
+/** All that is reached through the tunnel, each network once. */
 function innerNetworks({ given, policy }: GatewayConfig): Prefix[] {
-  return [given.pool, ...policy.groups.map((group) => group.pool), ...policy.peers.map((peer) => peer.inner)];
+  const all = [given.pool, ...policy.groups.map((group) => group.pool), ...policy.peers.map((peer) => peer.inner)];
+  return [...new Map(all.map((prefix) => [formatPrefix(prefix), prefix])).values()];
 }

@@ -96,7 +96,7 @@ log: { level: debug, format: json }
     const { policy } = config;
     assert.deepEqual([policy.natT, policy.nativeEsp, policy.ciscoUdpPort, policy.legacy], [false, false, 20000, true]);
     assert.deepEqual(
-      policy.groups.map(({ name, psk }) => [name, fromUtf8(psk)]),
+      policy.groups.map(({ name, psk }) => [name, fromUtf8(psk!)]),
       [
         ['labgroup', 'labsecretpsk'],
         ['x y: z', 'out of a file'],
@@ -141,7 +141,7 @@ log: { level: debug, format: json }
 
   it('a secret is taken as it is, but for the end of its line in a file', () => {
     const read: ReadSecretFile = () => ({ text: ' 0xfeed "quoted" \r\n' });
-    assert.equal(fromUtf8(accepted('psk_file: x', read).policy.groups[0]!.psk), ' 0xfeed "quoted" ');
+    assert.equal(fromUtf8(accepted('psk_file: x', read).policy.groups[0]!.psk!), ' 0xfeed "quoted" ');
   });
 
   it('withGroup gives the new group what the top level gives', () => {

@@ -41,7 +41,7 @@ describe('a configuration file', () => {
     file('psk', 'secret in a file\n', 0o600);
     const path = file('beside.yaml', 'psk_file: psk\nkeylog: keys\nstate: state\n', 0o644);
     const { config } = loadConfig(path);
-    assert.equal(fromUtf8(config.policy.groups[0]!.psk), 'secret in a file');
+    assert.equal(fromUtf8(config.policy.groups[0]!.psk!), 'secret in a file');
     assert.deepEqual([config.keylog, config.state], [join(folder, 'keys'), join(folder, 'state')]);
     file('psk', 'secret in a file\n', 0o644);
     assert.deepEqual(checkConfigFile(path).problems.map(formatProblem), [

@@ -73,7 +73,7 @@ describe('the first login', () => {
     assert.deepEqual([field(text, 'IPSec ID'), field(text, 'Account')], [FIRST_GROUP, FIRST_USER]);
     assert.match(field(text, 'IPSec gateway'), /./);
     const [group] = stage.config!.policy.groups;
-    assert.deepEqual([group!.name, fromUtf8(group!.psk)], [FIRST_GROUP, secret]);
+    assert.deepEqual([group!.name, fromUtf8(group!.psk!)], [FIRST_GROUP, secret]);
     assert.equal(statSync(join(stage.state, 'group-secret')).mode & 0o777, 0o600);
 
     const store = openStore(stage.state);
@@ -83,7 +83,7 @@ describe('the first login', () => {
 
     await (await stage.start()).stop();
     assert.equal(stage.shown.length, 1, 'the second start shows nothing');
-    assert.equal(fromUtf8(stage.config!.policy.groups[0]!.psk), secret, 'and has the same secret');
+    assert.equal(fromUtf8(stage.config!.policy.groups[0]!.psk!), secret, 'and has the same secret');
   });
 
   it('leaves users alone that are there', async (test) => {

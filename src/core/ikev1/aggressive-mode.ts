@@ -1,11 +1,12 @@
 /**
- * Aggressive mode with pre-shared keys, RFC 2409 sections 5.4 and 5; NAT-D as RFC 3947 section 3.2 places it:
+ * Aggressive mode, RFC 2409 section 5, with proofs as in `authentication.ts` and NAT-D as RFC 3947 section 3.2 places it:
  *
  *     1  HDR, SA, KE, Ni, IDii, VID...                  ->
- *     2                                                 <-  HDR, SA, KE, Nr, IDir, HASH_R, VID..., NAT-D...
- *     3  HDR[*], HASH_I, NAT-D...                       ->
+ *     2                                                 <-  HDR, SA, KE, Nr, IDir, proof, VID..., NAT-D...
+ *     3  HDR[*], proof, NAT-D...                        ->
  *
- * The group's secret can be guessed off line from message 2: a weak one gives every login away. That is the protocol.
+ * A group's secret can be guessed off line from message 2: a weak one gives every login away. That is the protocol; hybrid
+ * authentication has no such secret.
  */
 import type { Bytes } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
@@ -13,7 +14,6 @@ import type { IkePath } from '../carrier/ike-path.ts';
 import { DH_GROUPS } from '../crypto/algorithms.ts';
 import type { Instant } from '../net/time.ts';
 import { decryptBody, encryptBody } from '../protection/ikev1-cipher.ts';
-import { hashI, hashR } from '../protection/ikev1-hashes.ts';
 import { encodeId, encodeSa, NotifyType, parseId, parseSa } from '../wire/ikev1.ts';
 import {
   ExchangeType,
@@ -25,17 +25,16 @@ import {
   parsePayloads,
   parseWholeChain,
 } from '../wire/isakmp.ts';
+import { certificateRequests, isProven, keysFor, kindOf, prove } from './authentication.ts';
 import type { SaContext } from './context.ts';
-import { addressIdentity, identityText } from './identity.ts';
+import { identityText } from './identity.ts';
 import { floated } from './main-mode.ts';
 import { detectNat, natDetectionPayloads } from './nat-detection.ts';
 import { PayloadSet } from './payload-set.ts';
 import {
   establish,
-  hashMatches,
   hasInitialContact,
   type InitiatorIntent,
-  keysFromPsk,
   learnTraits,
   NONCE_LENGTH,
   type Phase1State,
@@ -79,7 +78,8 @@ export function handleAggressive1(context: SaContext, message: IsakmpMessage, pa
     publicLength: initiatorPublic.length,
   });
   if ('refused' in choice) return { refused: choice.refused, notify: NotifyType.NO_PROPOSAL_CHOSEN };
-  const [credential] = context.environment.policy.credentials(peerIdentity, path.remote);
+  const kind = kindOf(choice);
+  const [credential] = context.environment.policy.credentials(kind, peerIdentity, path.remote);
   if (!credential) throw new RangeError('the policy has no secret, not even a made-up one');
   if (!credential.known) {
     context.fail('aggressive mode', `no group is named ${identityText(peerIdentity)}; see 'groups'`);
@@ -97,14 +97,15 @@ export function handleAggressive1(context: SaContext, message: IsakmpMessage, pa
     responderNonce: context.crypto.random(NONCE_LENGTH),
     initiatorSa,
   };
-  const keys = keysFromPsk(context, choice, credential.psk, sharedSecret, exchange);
-  const idir = encodeId(addressIdentity(path.local.address));
+  const keys = keysFor(context, choice, credential, sharedSecret, exchange);
+  const idir = encodeId(context.environment.policy.ownIdentity(kind, path));
   const reply = context.encodeClear(ExchangeType.AGGRESSIVE, 0, [
     encodeSa([choice.answer]),
     { type: PayloadType.KE, body: exchange.responderPublic },
     { type: PayloadType.NONCE, body: exchange.responderNonce },
     idir,
-    { type: PayloadType.HASH, body: hashR(context.crypto, keys, exchange, idir.body) },
+    ...prove(context, choice, keys, exchange, idir.body),
+    ...certificateRequests(context, choice),
     ...vendorIdPayloads(context),
     ...natDetectionPayloads(context, hash, path),
   ]);
@@ -136,14 +137,16 @@ export function handleAggressive2(
     responderNonce: payloads.nonce().slice(),
     initiatorSa,
   };
-  const keys = keysFromPsk(context, choice, intent.credential.psk, sharedSecret, exchange);
+  const keys = keysFor(context, choice, intent.credential, sharedSecret, exchange);
   const idir = payloads.one(PayloadType.ID).slice();
   const peerIdentity = parseId(idir);
-  if (!hashMatches(hashR(context.crypto, keys, exchange, idir), payloads)) {
+  const proven = isProven(context, choice, keys, exchange, idir, payloads);
+  if (proven === false) {
     return {
       refused: "the gateway's hash doesn't fit: the group secrets differ, or the group's name is unknown there",
     };
   }
+  if (proven !== true) return proven;
   if (!intent.credential.accepts(peerIdentity)) {
     return { refused: `the gateway calls itself ${identityText(peerIdentity)}` };
   }
@@ -152,7 +155,7 @@ export function handleAggressive2(
   const nat = detectNat(context, choice.suite.hash, path, payloads);
   const onward = nat.local || nat.remote ? floated(context, path) : path;
   const proof = [
-    { type: PayloadType.HASH, body: hashI(context.crypto, keys, exchange, encodeId(intent.identity).body) },
+    ...prove(context, choice, keys, exchange, encodeId(intent.identity).body),
     ...natDetectionPayloads(context, choice.suite.hash, path),
   ];
   const { body, nextIv: phase1Iv } = encryptBody(context.crypto, keys, keys.initialIv, encodePayloads(proof));
@@ -181,10 +184,11 @@ export function handleAggressive3(
   }
   const payloads = new PayloadSet(parsePayloads(message.header.nextPayload, chain).payloads);
   const idii = encodeId(peerIdentity).body;
-  if (!hashMatches(hashI(context.crypto, keys, exchange, idii), payloads)) {
-    const unknown = `no group is named ${identityText(peerIdentity)}; see 'groups'`;
-    return { refused: credential.known ? 'the group secrets differ' : unknown };
-  }
+  const unknown = `no group is named ${identityText(peerIdentity)}; see 'groups'`;
+  if (!credential.known) return { refused: unknown };
+  const proven = isProven(context, choice, keys, exchange, idii, payloads);
+  if (proven === false) return { refused: 'the group secrets differ' };
+  if (proven !== true) return proven;
   // NAT-D hashes what the initiator saw of both: where message 3 went to, and where from
   const nat = detectNat(context, choice.suite.hash, path, payloads);
   const result = { choice, keys, phase1Iv, peerIdentity, credential, nat, path };

@@ -1,12 +1,12 @@
 /**
- * Main mode with pre-shared keys, RFC 2409 sections 5.4 and 5:
+ * Main mode, RFC 2409 section 5; who proves itself how is in `authentication.ts`:
  *
  *     1  HDR, SA, VID...            ->
  *     2                             <-  HDR, SA, VID...
  *     3  HDR, KE, Ni, NAT-D...      ->
  *     4                             <-  HDR, KE, Nr, NAT-D...
- *     5  HDR*, IDii, HASH_I         ->
- *     6                             <-  HDR*, IDir, HASH_R
+ *     5  HDR*, IDii, proof          ->
+ *     6                             <-  HDR*, IDir, proof
  */
 import type { Bytes } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
@@ -14,8 +14,7 @@ import type { IkePath } from '../carrier/ike-path.ts';
 import { DH_GROUPS } from '../crypto/algorithms.ts';
 import type { Instant } from '../net/time.ts';
 import { decryptBody, encryptBody } from '../protection/ikev1-cipher.ts';
-import { hashI, hashR } from '../protection/ikev1-hashes.ts';
-import type { Phase1Keys } from '../protection/ikev1-keys.ts';
+import type { Phase1Exchange, Phase1Keys } from '../protection/ikev1-keys.ts';
 import { encodeId, encodeSa, type Identification, NotifyType, parseId, parseSa } from '../wire/ikev1.ts';
 import {
   ExchangeType,
@@ -28,23 +27,22 @@ import {
   parsePayloads,
   parseWholeChain,
 } from '../wire/isakmp.ts';
+import { certificateRequests, isProven, keysFor, kindOf, prove } from './authentication.ts';
 import type { SaContext } from './context.ts';
-import { addressIdentity, identityText } from './identity.ts';
+import { identityText } from './identity.ts';
 import { detectNat, natDetectionPayloads } from './nat-detection.ts';
 import { PayloadSet } from './payload-set.ts';
 import {
   establish,
-  hashMatches,
   hasInitialContact,
   type InitiatorIntent,
-  keysFromPsk,
   learnTraits,
   NONCE_LENGTH,
   type Phase1State,
   type Phase1Step,
   vendorIdPayloads,
 } from './phase1.ts';
-import { acceptPhase1Choice, choosePhase1, phase1Offer } from './phase1-proposal.ts';
+import { acceptPhase1Choice, choosePhase1, type Phase1Choice, phase1Offer } from './phase1-proposal.ts';
 
 type State<Awaits extends Phase1State['awaits']> = Extract<Phase1State, { awaits: Awaits }>;
 
@@ -102,6 +100,7 @@ export function handleMain3(
   const reply = encode(context, [
     { type: PayloadType.KE, body: dh.publicValue },
     { type: PayloadType.NONCE, body: responderNonce },
+    ...certificateRequests(context, choice),
     ...natDetectionPayloads(context, hash, path),
   ]);
   const { initiatorCookie, responderCookie } = context;
@@ -142,10 +141,9 @@ export function handleMain4(
     initiatorSa,
   };
   const nat = detectNat(context, choice.suite.hash, path, payloads);
-  const keys = keysFromPsk(context, choice, intent.credential.psk, sharedSecret, exchange);
+  const keys = keysFor(context, choice, intent.credential, sharedSecret, exchange);
   const idii = encodeId(intent.identity);
-  const hash = { type: PayloadType.HASH, body: hashI(context.crypto, keys, exchange, idii.body) };
-  const sealed = seal(context, keys, keys.initialIv, [idii, hash]);
+  const sealed = seal(context, keys, keys.initialIv, [idii, ...prove(context, choice, keys, exchange, idii.body)]);
   const next = { awaits: 'main 6', intent, choice, exchange, keys, iv: sealed.nextIv, nat } as const;
   return { next, reply: sealed.message, path: nat.local || nat.remote ? floated(context, path) : path };
 }
@@ -160,28 +158,31 @@ export function handleMain5(
   const { choice, exchange, nat } = state;
   const secret = state.sharedSecret();
   if (!secret) return { drop: 'ike_malformed' };
-  let stranger: string | undefined;
-  for (const credential of context.environment.policy.credentials(undefined, path.remote)) {
-    const keys = keysFromPsk(context, choice, credential.psk, secret, exchange);
-    const opened = openIdentity(context, keys, keys.initialIv, message, (idii) =>
-      hashI(context.crypto, keys, exchange, idii),
-    );
-    if (!opened) continue;
-    const { payloads, peerIdentity } = opened;
-    if (!credential.accepts(peerIdentity)) {
-      stranger = `the identity ${identityText(peerIdentity)} isn't served with this secret; see 'peers' and 'psk'`;
+  const kind = kindOf(choice);
+  let refused: string | undefined;
+  for (const credential of context.environment.policy.credentials(kind, undefined, path.remote)) {
+    const keys = keysFor(context, choice, credential, secret, exchange);
+    const opened = openIdentity(context, choice, keys, exchange, keys.initialIv, message);
+    if (opened === undefined) continue;
+    if ('refused' in opened) {
+      refused ??= opened.refused;
       continue;
     }
-    const idir = encodeId(addressIdentity(path.local.address));
-    const hash = { type: PayloadType.HASH, body: hashR(context.crypto, keys, exchange, idir.body) };
-    const sealed = seal(context, keys, opened.nextIv, [idir, hash]);
+    const { payloads, peerIdentity } = opened;
+    if (!credential.accepts(peerIdentity)) {
+      refused = `the identity ${identityText(peerIdentity)} isn't served with what it proved; see 'peers', 'psk', 'groups'`;
+      continue;
+    }
+    const idir = encodeId(context.environment.policy.ownIdentity(kind, path));
+    const proof = prove(context, choice, keys, exchange, idir.body);
+    const sealed = seal(context, keys, opened.nextIv, [idir, ...proof]);
     const initialContact = hasInitialContact(payloads);
     const phase1Iv = sealed.nextIv;
     const result = { choice, keys, phase1Iv, peerIdentity, credential, nat, path, initialContact };
     return { next: establish(context, { ...result, exchange: 'main mode' }, now), reply: sealed.message };
   }
   const wrong = "message 5 opens with no secret here: the client's pre-shared key is wrong, or 'psk' is not set";
-  return { refused: stranger ?? wrong };
+  return { refused: refused ?? wrong };
 }
 
 export function handleMain6(
@@ -193,8 +194,9 @@ export function handleMain6(
 ): Phase1Step {
   const { intent, choice, exchange, keys, iv, nat } = state;
   const { credential } = intent;
-  const opened = openIdentity(context, keys, iv, message, (idir) => hashR(context.crypto, keys, exchange, idir));
+  const opened = openIdentity(context, choice, keys, exchange, iv, message);
   if (!opened) return { drop: 'ike_not_authentic' };
+  if ('refused' in opened) return opened;
   const { peerIdentity, nextIv: phase1Iv } = opened;
   if (!credential.accepts(peerIdentity)) return { refused: `the peer calls itself ${identityText(peerIdentity)}` };
   const initialContact = hasInitialContact(opened.payloads);
@@ -209,22 +211,27 @@ export function floated(context: SaContext, path: IkePath): IkePath {
   return { carrier: 'nat-t', local: { ...path.local, port }, remote: { ...path.remote, port } };
 }
 
-/** An encrypted ID and HASH payload; undefined when the key is wrong or the hash doesn't match. */
+/** An encrypted ID payload with its proof; undefined when the key is wrong or the hash doesn't match. */
 function openIdentity(
   context: SaContext,
+  choice: Phase1Choice,
   keys: Phase1Keys,
+  exchange: Phase1Exchange,
   iv: Bytes,
   message: IsakmpMessage,
-  expectedHash: (id: Bytes) => Bytes,
-): { payloads: PayloadSet; peerIdentity: Identification; nextIv: Bytes } | undefined {
+):
+  | { readonly payloads: PayloadSet; readonly peerIdentity: Identification; readonly nextIv: Bytes }
+  | { readonly refused: string }
+  | undefined {
   if ((message.header.flags & Flag.ENCRYPTION) === 0) return undefined;
   const opened = decryptBody(context.crypto, keys, iv, message.body);
   if (!opened) return undefined;
   try {
     const payloads = new PayloadSet(parsePayloads(message.header.nextPayload, opened.payloads).payloads);
-    const id = payloads.one(PayloadType.ID);
-    if (!hashMatches(expectedHash(id), payloads)) return undefined;
-    return { payloads, peerIdentity: parseId(id.slice()), nextIv: opened.nextIv };
+    const id = payloads.one(PayloadType.ID).slice();
+    const proven = isProven(context, choice, keys, exchange, id, payloads);
+    if (proven === false) return undefined;
+    return proven === true ? { payloads, peerIdentity: parseId(id), nextIv: opened.nextIv } : proven;
   } catch (error) {
     if (error instanceof MalformedError) return undefined;
     throw error;

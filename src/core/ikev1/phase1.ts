@@ -2,13 +2,13 @@
  * What main and aggressive mode share: the states of phase 1, each named for the message it awaits, and the step from one
  * to the next. A step that fails leaves the state as it was: an attacker's message ends nobody's negotiation.
  */
-import { type Bytes, constantTimeEqual } from '../bytes/bytes.ts';
+import type { Bytes } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { DhGroup } from '../crypto/algorithms.ts';
 import type { DhKeyPair } from '../crypto/provider.ts';
 import { NAT_T_PREFERENCE, ownVendorIds, readVendorIds } from '../ike/vendor-ids.ts';
 import { HOUR, type Instant, SECOND } from '../net/time.ts';
-import { type Phase1Exchange, type Phase1Keys, phase1Keys, skeyidFromPsk } from '../protection/ikev1-keys.ts';
+import type { Phase1Exchange, Phase1Keys } from '../protection/ikev1-keys.ts';
 import { type Identification, NotifyType, parseNotification } from '../wire/ikev1.ts';
 import { type Payload, PayloadType } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
@@ -113,23 +113,8 @@ export function reportLegacy(context: SaContext, suite: Phase1Suite): void {
   for (const what of legacyParts(suite)) context.emit({ type: 'legacy-used', what: `${what} in phase 1` });
 }
 
-export function keysFromPsk(
-  context: SaContext,
-  choice: Phase1Choice,
-  psk: Bytes,
-  sharedSecret: Bytes,
-  exchange: Phase1Exchange,
-): Phase1Keys {
-  const skeyid = skeyidFromPsk(context.crypto, choice.suite.hash, psk, exchange);
-  return phase1Keys(context.crypto, choice.suite, skeyid, sharedSecret, exchange);
-}
-
 export function hasInitialContact(payloads: PayloadSet): boolean {
   return payloads.all(PayloadType.N).some((body) => parseNotification(body).type === NotifyType.INITIAL_CONTACT);
-}
-
-export function hashMatches(expected: Bytes, payloads: PayloadSet): boolean {
-  return constantTimeEqual(expected, payloads.one(PayloadType.HASH));
 }
 
 /** Marks phase 1 as established: from here on the peer is who it says and where it is. */

@@ -1,6 +1,7 @@
 /** What an ISAKMP SA is given and what it tells: its environment, its events, the values that cross its border. */
 import type { Bytes } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
+import type { CertificateVerifier, OwnCertificate } from '../crypto/certificates.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { EspKeys } from '../esp/sa.ts';
 import type { PeerTraits } from '../ike/vendor-ids.ts';
@@ -13,10 +14,14 @@ import type { Selector } from './selector.ts';
 
 export type Role = 'initiator' | 'responder';
 
-/** A secret that may be the peer's, and whose it is if it proves so. */
+/** The kinds of phase 1 authentication, whatever the number and with or without XAUTH behind it. */
+export type AuthenticationKind = 'psk' | 'signatures' | 'hybrid';
+
+/** What may prove the peer, and whose it is if it does. */
 export interface Credential {
+  /** Of no account with signatures and hybrid. */
   readonly psk: Bytes;
-  /** Whether this secret may prove that identity. */
+  /** Whether it may prove that identity. */
   accepts(identity: Identification): boolean;
   /** The owner's own object, handed back with the `established` event. */
   readonly subject: unknown;
@@ -58,7 +63,13 @@ export interface Ikev1Policy {
   /** Authentication methods served. */
   readonly authentications: readonly number[];
   /** Secrets to try, the likeliest first; never empty in aggressive mode. `identity` is absent in main mode. */
-  credentials(identity: Identification | undefined, remote: Endpoint): readonly Credential[];
+  credentials(kind: AuthenticationKind, identity: Identification | undefined, remote: Endpoint): readonly Credential[];
+  /** Our own certificate, for the methods that sign. */
+  readonly certificate: OwnCertificate | undefined;
+  /** Whom we trust to vouch for peers. */
+  readonly verifier: CertificateVerifier | undefined;
+  /** What we call ourselves towards a peer on this path. */
+  ownIdentity(kind: AuthenticationKind, path: IkePath): Identification;
   /** A refusal is a sentence for the log. */
   authorizePhase2(saId: number, request: Phase2Request): Phase2Grant | { readonly refused: string };
   /** When the peer was last heard inside its tunnels, so that DPD asks only the silent. */

@@ -1,8 +1,8 @@
 /** Whose secret may a peer prove: the policy's groups and peers as IKEv1 credentials. */
-import type { Bytes } from '../bytes/bytes.ts';
+import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { identityText } from '../ikev1/identity.ts';
-import type { Credential } from '../ikev1/types.ts';
+import type { AuthenticationKind, Credential } from '../ikev1/types.ts';
 import type { Endpoint } from '../net/address.ts';
 import { encodeId, type Identification } from '../wire/ikev1.ts';
 import type { GatewayPolicy, GroupPolicy, PeerPolicy } from './policy.ts';
@@ -25,34 +25,48 @@ export class Credentials {
   }
 
   /**
-   * Aggressive mode names its identity first: one secret, if need be a made-up one. In main mode the identity comes under
-   * the secret's protection, so all that may be used without a group's name are tried, the one for the peer's address first.
+   * Aggressive mode names its identity first: one credential, if need be a made-up one. In main mode the identity comes under
+   * the keys' protection. With pre-shared keys all that may be used without a group's name are tried then, the one for the
+   * peer's address first; the other kinds need no secret to read it, and any group may be meant.
    */
-  find(identity: Identification | undefined, remote: Endpoint): readonly Credential[] {
-    if (identity) return [this.#named(identity)];
+  find(kind: AuthenticationKind, identity: Identification | undefined, remote: Endpoint): readonly Credential[] {
+    if (identity) return [this.#named(kind, identity)];
     const own = (peer: PeerPolicy) => (peer.id === remote.address.text ? 0 : 1);
-    const peers = [...this.#policy.peers].sort((a, b) => own(a) - own(b)).map(peerCredential);
-    return [...peers, ...this.#policy.groups.filter((group) => group.name === undefined).map(namelessCredential)];
+    const peers = this.#policy.peers.filter((peer) => serves(kind, peer)).sort((a, b) => own(a) - own(b));
+    const groups = this.#policy.groups.filter((group) => serves(kind, group));
+    const named = kind === 'psk' ? [] : groups.filter((group) => group.name !== undefined);
+    const nameless = groups.filter((group) => group.name === undefined);
+    return [...peers.map(peerCredential), ...[...named, ...nameless].map(groupCredential)];
   }
 
-  #named(identity: Identification): Credential {
+  #named(kind: AuthenticationKind, identity: Identification): Credential {
     const name = identityText(identity);
-    const peer = this.#policy.peers.find((one) => one.id === name);
+    const peer = this.#policy.peers.find((one) => one.id === name && serves(kind, one));
     if (peer) return peerCredential(peer);
-    const group = this.#policy.groups.find((one) => one.name === name);
-    if (group) return { psk: group.psk, subject: { kind: 'group', group }, known: true, accepts: () => true };
+    const group = this.#policy.groups.find((one) => one.name === name && serves(kind, one));
+    if (group) return groupCredential(group);
     const psk = this.#crypto.hmac('sha256', this.#decoyKey, encodeId(identity).body);
     return { psk, subject: undefined, known: false, accepts: () => false };
   }
 }
 
-function peerCredential(peer: PeerPolicy): Credential {
-  const subject: Subject = { kind: 'peer', peer };
-  return { psk: peer.psk, subject, known: true, accepts: (identity) => identityText(identity) === peer.id };
+function serves(kind: AuthenticationKind, subject: GroupPolicy | PeerPolicy): boolean {
+  if (kind === 'psk') return subject.psk !== undefined;
+  if ('inner' in subject) return kind === 'signatures' && subject.psk === undefined;
+  return kind === 'hybrid' ? subject.hybrid : subject.certificates;
 }
 
-/** The top-level secret: any identity, since phones and Windows send their private address. The user proves the rest. */
-function namelessCredential(group: GroupPolicy): Credential {
+function peerCredential(peer: PeerPolicy): Credential {
+  const subject: Subject = { kind: 'peer', peer };
+  return { psk: peer.psk ?? EMPTY, subject, known: true, accepts: (identity) => identityText(identity) === peer.id };
+}
+
+/**
+ * A group without a name takes any identity, since phones and Windows send their private address and certificates name their
+ * holder; one with a name only its own. The user proves the rest.
+ */
+function groupCredential(group: GroupPolicy): Credential {
   const subject: Subject = { kind: 'group', group };
-  return { psk: group.psk, subject, known: true, accepts: () => true };
+  const accepts = (identity: Identification) => group.name === undefined || identityText(identity) === group.name;
+  return { psk: group.psk ?? EMPTY, subject, known: true, accepts };
 }

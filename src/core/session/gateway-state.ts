@@ -8,15 +8,16 @@ import { type Bytes, isZero, readU32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import { toHex } from '../bytes/text.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
+import type { CertificateVerifier, OwnCertificate } from '../crypto/certificates.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { EspPath } from '../esp/sa.ts';
-import { identityText } from '../ikev1/identity.ts';
+import { addressIdentity, identityText } from '../ikev1/identity.ts';
 import { MIN_SPI } from '../ikev1/phase2-proposal.ts';
 import { Ikev1Sa } from '../ikev1/sa.ts';
 import type { Ikev1Environment, Ikev1Event, Phase2Lifetime, Transmit } from '../ikev1/types.ts';
 import { formatEndpoint, type IpAddress } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
-import { Authentication } from '../wire/ikev1.ts';
+import { Authentication, type Identification } from '../wire/ikev1.ts';
 import { ExchangeType, type IsakmpMessage, parseMessage } from '../wire/isakmp.ts';
 import { Credentials, type Subject } from './credentials.ts';
 import { Deadlines } from './deadlines.ts';
@@ -29,6 +30,11 @@ export interface GatewayOptions {
   readonly crypto: CryptoProvider;
   readonly policy: GatewayPolicy;
   readonly natTPort: number;
+  /** For hybrid authentication and certificates; `identity` is what the certificate holds of us. */
+  readonly certificate: OwnCertificate | undefined;
+  readonly identity: Identification | undefined;
+  /** For certificates on both sides. */
+  readonly verifier: CertificateVerifier | undefined;
   /** The gateway's own address inside. */
   readonly ownAddress: IpAddress;
   /** Seconds. */
@@ -73,8 +79,11 @@ export class GatewayState {
         natTPort: options.natTPort,
         phase1Lifetime: options.phase1Lifetime,
         dpd: options.dpd,
-        authentications: [Authentication.XAUTH_INIT_PSK, Authentication.PSK],
-        credentials: (identity, remote) => credentials.find(identity, remote),
+        authentications: servedMethods(options),
+        credentials: (kind, identity, remote) => credentials.find(kind, identity, remote),
+        certificate: options.certificate,
+        verifier: options.verifier,
+        ownIdentity: (kind, path) => (kind === 'psk' ? addressIdentity(path.local.address) : options.identity!),
         authorizePhase2: (saId, request) => this.#sessions.authorizePhase2(saId, request),
         lastTraffic: (saId) => this.#sessions.lastTraffic(saId),
       },
@@ -295,4 +304,18 @@ export class GatewayState {
       if (spi >= MIN_SPI && !isTaken(spi)) return spi;
     }
   }
+}
+
+/** The methods that some group or peer may use. */
+function servedMethods({ policy, certificate, verifier }: GatewayOptions): number[] {
+  const { groups, peers } = policy;
+  const hybrid = certificate && groups.some((group) => group.hybrid);
+  const signatures = certificate && verifier;
+  const byCertificate = groups.some((group) => group.certificates) || peers.some((peer) => peer.psk === undefined);
+  return [
+    ...(hybrid ? [Authentication.HYBRID_INIT_RSA] : []),
+    ...(signatures && byCertificate ? [Authentication.XAUTH_INIT_RSA, Authentication.RSA_SIG] : []),
+    Authentication.XAUTH_INIT_PSK,
+    Authentication.PSK,
+  ];
 }

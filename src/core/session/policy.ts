@@ -6,7 +6,12 @@ import type { IpAddress, Prefix } from '../net/address.ts';
 export interface GroupPolicy {
   /** As the client names it; undefined for clients that name none (the top-level `psk`). */
   readonly name: string | undefined;
-  readonly psk: Bytes;
+  /** Undefined: its members prove nothing but themselves, by certificate or by login. */
+  readonly psk: Bytes | undefined;
+  /** Hybrid authentication: the gateway signs, the user logs in. */
+  readonly hybrid: boolean;
+  /** Certificates on both sides, then the login. */
+  readonly certificates: boolean;
   readonly pool: Prefix;
   readonly dns: readonly IpAddress[];
   readonly domain: string | undefined;
@@ -22,7 +27,8 @@ export interface GroupPolicy {
 export interface PeerPolicy {
   /** An address or a name, as its ID payload carries it. */
   readonly id: string;
-  readonly psk: Bytes;
+  /** Undefined: it proves its identity by a certificate that holds it. */
+  readonly psk: Bytes | undefined;
   /** The network behind it. */
   readonly inner: Prefix;
 }

@@ -21,7 +21,7 @@ import type {
 } from '../ikev1/types.ts';
 import { formatPrefix, type IpAddress, prefixOf } from '../net/address.ts';
 import { earliest, type Instant, MINUTE, SECOND } from '../net/time.ts';
-import { type Attribute, Authentication } from '../wire/ikev1.ts';
+import { type Attribute, Authentication, type Identification } from '../wire/ikev1.ts';
 import { AddressBook } from './addresses.ts';
 import { asksForCiscoUdp, configurationPush, configurationReply, requestedAddress } from './configuration.ts';
 import type { Subject } from './credentials.ts';
@@ -34,6 +34,8 @@ export interface SessionsOptions {
   readonly crypto: CryptoProvider;
   readonly policy: GatewayPolicy;
   readonly ownAddress: IpAddress;
+  /** What our certificate calls us; undefined: there is none. */
+  readonly identity: Identification | undefined;
   readonly phase1Lifetime: number;
   readonly phase2Lifetime: Phase2Lifetime;
   readonly lastTraffic: (sessionId: number) => Instant;
@@ -54,6 +56,13 @@ const PUSH_AFTER = 4 * SECOND;
 const RENEWAL_RETRY = MINUTE;
 /** A proven group secret without a login is worth no longer than this. */
 const NOBODY_PATIENCE = MINUTE;
+
+/** Methods that announce XAUTH by themselves. */
+const LOGIN_METHODS: ReadonlySet<number> = new Set([
+  Authentication.XAUTH_INIT_PSK,
+  Authentication.XAUTH_INIT_RSA,
+  Authentication.HYBRID_INIT_RSA,
+]);
 
 export class Sessions {
   readonly #options: SessionsOptions;
@@ -125,7 +134,7 @@ export class Sessions {
     this.#addPhase1(session, sa);
     if (subject.kind === 'peer') {
       session.inner = subject.peer.inner;
-    } else if (event.traits.xauth || event.suite.authentication === Authentication.XAUTH_INIT_PSK) {
+    } else if (event.traits.xauth || LOGIN_METHODS.has(event.suite.authentication)) {
       this.#askLogin(session, sa, 1, now);
     } else {
       session.stage = { awaits: 'nobody', until: now + NOBODY_PATIENCE };
@@ -426,11 +435,10 @@ export class Sessions {
     const { subject } = session;
     if (subject.kind !== 'peer' || session.phase1 !== sa || !sa.established) return;
     const { path } = sa;
-    const accepts = sa.established.credential.accepts;
-    const credential = { psk: subject.peer.psk, subject, known: true, accepts };
-    const suites = [sa.established.suite];
-    const identity = addressIdentity(path.local.address);
-    const intent = { suites, credential, identity, lifetime: this.#options.phase1Lifetime };
+    const { suite, credential } = sa.established;
+    const signs = suite.authentication !== Authentication.PSK && this.#options.identity;
+    const identity = signs || addressIdentity(path.local.address);
+    const intent = { suites: [suite], credential, identity, lifetime: this.#options.phase1Lifetime };
     session.renewal = { awaits: 'phase 1' };
     this.#renewals.set(this.#options.initiate(intent, path, now), session);
   }

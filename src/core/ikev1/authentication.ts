@@ -1,0 +1,129 @@
+/**
+ * How the two sides of phase 1 prove themselves, RFC 2409 section 5 and draft-ietf-ipsec-isakmp-hybrid-auth:
+ *
+ *     method                       initiator          responder        SKEYID
+ *     pre-shared key               HASH_I             HASH_R           prf(psk, Ni_b | Nr_b)
+ *     signatures                   CERT, SIG_I        CERT, SIG_R      prf(Ni_b | Nr_b, g^xy)
+ *     hybrid (the user follows)    HASH_I             CERT, SIG_R      prf(Ni_b | Nr_b, g^xy)
+ *
+ * A signature is over HASH_I or HASH_R.
+ */
+import { type Bytes, bytesEqual, concat, constantTimeEqual } from '../bytes/bytes.ts';
+import type { VerifiedCertificate } from '../crypto/certificates.ts';
+import { hashI, hashR } from '../protection/ikev1-hashes.ts';
+import {
+  type Phase1Exchange,
+  type Phase1Keys,
+  phase1Keys,
+  skeyidFromNonces,
+  skeyidFromPsk,
+} from '../protection/ikev1-keys.ts';
+import { Authentication, IdType, parseId } from '../wire/ikev1.ts';
+import { type Payload, PayloadType } from '../wire/isakmp.ts';
+import type { SaContext } from './context.ts';
+import { identityText } from './identity.ts';
+import type { PayloadSet } from './payload-set.ts';
+import type { Phase1Choice } from './phase1-proposal.ts';
+import type { AuthenticationKind, Credential, Role } from './types.ts';
+
+/** RFC 2408 section 3.9: "X.509 Certificate - Signature" */
+const X509_SIGNATURE = 4;
+
+const KINDS: Readonly<Record<number, AuthenticationKind>> = {
+  [Authentication.PSK]: 'psk',
+  [Authentication.XAUTH_INIT_PSK]: 'psk',
+  [Authentication.RSA_SIG]: 'signatures',
+  [Authentication.XAUTH_INIT_RSA]: 'signatures',
+  [Authentication.HYBRID_INIT_RSA]: 'hybrid',
+};
+
+/** A method outside our tables never gets as far as this. */
+export function kindOf({ suite }: Phase1Choice): AuthenticationKind {
+  const kind = KINDS[suite.authentication];
+  if (!kind) throw new RangeError(`authentication method ${suite.authentication} was chosen`);
+  return kind;
+}
+
+export function keysFor(
+  context: SaContext,
+  choice: Phase1Choice,
+  credential: Credential,
+  sharedSecret: Bytes,
+  exchange: Phase1Exchange,
+): Phase1Keys {
+  const { crypto } = context;
+  const { hash } = choice.suite;
+  const skeyid =
+    kindOf(choice) === 'psk'
+      ? skeyidFromPsk(crypto, hash, credential.psk, exchange)
+      : skeyidFromNonces(crypto, hash, sharedSecret, exchange);
+  return phase1Keys(crypto, choice.suite, skeyid, sharedSecret, exchange);
+}
+
+/** Our own proof, to stand behind our ID payload; `id` is that payload's body. */
+export function prove(
+  context: SaContext,
+  choice: Phase1Choice,
+  keys: Phase1Keys,
+  exchange: Phase1Exchange,
+  id: Bytes,
+): Payload[] {
+  const hash = hashOf(context, context.role, keys, exchange, id);
+  if (!signs(context.role, choice)) return [{ type: PayloadType.HASH, body: hash }];
+  const { certificate } = context.environment.policy;
+  if (!certificate) throw new RangeError('a method with signatures was chosen without a certificate');
+  const chain = certificate.chain.map((der) => ({
+    type: PayloadType.CERT,
+    body: concat(Uint8Array.of(X509_SIGNATURE), der),
+  }));
+  return [...chain, { type: PayloadType.SIG, body: certificate.sign(hash) }];
+}
+
+/** Whether the peer has proven itself: false says nothing about why, as with a wrong pre-shared key. */
+export function isProven(
+  context: SaContext,
+  choice: Phase1Choice,
+  keys: Phase1Keys,
+  exchange: Phase1Exchange,
+  id: Bytes,
+  payloads: PayloadSet,
+): boolean | { readonly refused: string } {
+  const prover = context.role === 'initiator' ? 'responder' : 'initiator';
+  const hash = hashOf(context, prover, keys, exchange, id);
+  if (!signs(prover, choice)) return constantTimeEqual(hash, payloads.one(PayloadType.HASH));
+  const { verifier, side } = context.environment.policy;
+  if (!verifier) return { refused: "no authority is set that could vouch for it; see 'authorities'" };
+  const chain = payloads.all(PayloadType.CERT).filter((body) => body[0] === X509_SIGNATURE);
+  if (chain.length === 0) return { refused: 'it sent no X.509 certificate' };
+  const certificate = verifier.verify(
+    chain.map((body) => body.slice(1)),
+    side === 'gateway' ? 'client' : 'gateway',
+  );
+  if ('refused' in certificate) return certificate;
+  if (!certificate.verifies(hash, payloads.one(PayloadType.SIG))) return { refused: 'its signature is wrong' };
+  return names(certificate, id) || { refused: `its certificate isn't for ${identityText(parseId(id))}` };
+}
+
+/** Asks the peer for its certificate, when the method wants one. */
+export function certificateRequests(context: SaContext, choice: Phase1Choice): Payload[] {
+  const peer = context.role === 'initiator' ? 'responder' : 'initiator';
+  if (!signs(peer, choice)) return [];
+  const authorities = context.environment.policy.verifier?.authorities ?? [];
+  return authorities.map((dn) => ({ type: PayloadType.CR, body: concat(Uint8Array.of(X509_SIGNATURE), dn) }));
+}
+
+function signs(role: Role, choice: Phase1Choice): boolean {
+  const kind = kindOf(choice);
+  return kind === 'signatures' || (kind === 'hybrid' && role === 'responder');
+}
+
+function hashOf(context: SaContext, prover: Role, keys: Phase1Keys, exchange: Phase1Exchange, id: Bytes): Bytes {
+  return (prover === 'initiator' ? hashI : hashR)(context.crypto, keys, exchange, id);
+}
+
+/** An identity that the certificate doesn't hold would make the certificate worthless. */
+function names(certificate: VerifiedCertificate, idBody: Bytes): boolean {
+  const id = parseId(idBody);
+  if (id.type === IdType.DER_ASN1_DN) return bytesEqual(id.data, certificate.subject);
+  return certificate.names.includes(identityText(id));
+}
