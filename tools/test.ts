@@ -34,7 +34,7 @@ function runTests(): Promise<number> {
   ].flat();
   const byName = named.length === 0 ? [`--test-name-pattern=${pattern}`] : [];
   // A test that hangs fails; those with real peers set longer limits of their own.
-  const args = ['--test', '--test-timeout=120000', ...reporters, ...byName, ...files];
+  const args = ['--test', '--test-timeout=300000', ...reporters, ...byName, ...files];
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
     child.on('error', reject);
