@@ -44,7 +44,6 @@ function runTests(): Promise<number> {
 
 function readSkips(): Skip[] {
   const lines = readFileSync(skipsFile, 'utf8').split('\n');
-  // With a name pattern every other test counts as skipped, without a reason of its own.
   return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Skip);
 }
 
