@@ -156,7 +156,7 @@ export function handleAggressive2(
   const onward = nat.local || nat.remote ? floated(context, path) : path;
   const proof = [
     ...prove(context, choice, keys, exchange, encodeId(intent.identity).body),
-    ...natDetectionPayloads(context, choice.suite.hash, path),
+    ...natDetectionPayloads(context, choice.suite.hash, onward),
   ];
   const { body, nextIv: phase1Iv } = encryptBody(context.crypto, keys, keys.initialIv, encodePayloads(proof));
   const reply = context.encode(ExchangeType.AGGRESSIVE, 0, Flag.ENCRYPTION, firstPayload(proof), body);

@@ -155,6 +155,8 @@ export function handleMain5(
   path: IkePath,
   now: Instant,
 ): Phase1Step {
+  // a late repeat of message 1 or 3 is nobody's wrong secret
+  if ((message.header.flags & Flag.ENCRYPTION) === 0) return { drop: 'ike_not_encrypted' };
   const { choice, exchange, nat } = state;
   const secret = state.sharedSecret();
   if (!secret) return { drop: 'ike_malformed' };
