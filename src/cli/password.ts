@@ -30,8 +30,9 @@ async function readFirstLine(): Promise<string> {
 /** One line from the terminal, not shown. */
 function prompt(question: string): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(question);
+  // Before the question: who answers at once must not see it echoed.
   stdin.setRawMode(true).setEncoding('utf8').resume();
+  stderr.write(question);
   return new Promise<string>((resolve, reject) => {
     let line = '';
     const onKeys = (keys: string) => {
