@@ -109,6 +109,19 @@ for (const suite of ALL_SUITES) {
     out.sealer.free();
   });
 
+  if (suite.cipher !== 'aes-gcm') {
+    test(`${name}: the IV owes nothing to the key, the packet or its number`, () => {
+      const ivs = [0, 1].map(() => {
+        const out = outbound(sa);
+        arena.u8.fill(0, INNER - 64, INNER + 100);
+        sealPacket(arena, out, INNER, 60, SEALED);
+        out.sealer.free();
+        return arena.u8.slice(SEALED + 8, SEALED + 8 + ivLength(suite)).toString();
+      });
+      assert.notEqual(ivs[0], ivs[1]);
+    });
+  }
+
   test(`${name}: on random and mutated packets both say the same`, () => {
     const random = new Seeded(4);
     const fast = inbound(sa);
