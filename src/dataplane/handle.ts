@@ -93,6 +93,8 @@ export class DataplaneHandle implements Dataplane {
     requireIpv4(sa.localSelector);
     requireIpv4(sa.remoteSelector);
     const { encryption, salt, integrity } = sa.keys;
+    // A peer that chooses the same SPI again means the new SA by it.
+    if (sa.direction === 'out') this.removeSa(sa.sessionId, 'out', sa.spi);
     const { slot } = this.#registry.addSa(sa);
     this.#command(
       {

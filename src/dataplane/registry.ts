@@ -49,6 +49,7 @@ export class Registry {
     return session;
   }
 
+  /** An outbound SPI is the peer's choice: one that it chose before must have been removed, which is for the caller. */
   addSa({ sessionId, direction, spi }: EspSa): OpenSession {
     const session = this.require(sessionId);
     const own = direction === 'in' ? session.inbound : session.outbound;
