@@ -2,12 +2,13 @@
 import { isAbsolute, resolve } from 'node:path';
 import { parsePrefix } from '../core/net/address.ts';
 import type { GatewayPolicy, GroupPolicy, PeerPolicy } from '../core/session/policy.ts';
+import { buildCertificate, buildPeerSecret, buildProofs, type OwnProofs } from './authentication.ts';
 import type { Located } from './checks.ts';
 import { DEFAULTS, type GatewayConfig, type Given } from './config.ts';
 import { checkNetworks } from './networks.ts';
 import type { Report } from './report.ts';
 import type { GatewaySettings, GivenSettings, GroupSettings, PeerSettings } from './schema.ts';
-import { type ReadSecretFile, resolvePsk } from './secrets.ts';
+import type { ReadSecretFile } from './secrets.ts';
 
 export interface Surroundings {
   /** Undefined: the embedded default. */
@@ -31,6 +32,10 @@ export function buildConfig(settings: GatewaySettings, around: Surroundings, rep
     mtu: settings.mtu ?? DEFAULTS.mtu,
     given,
     policy,
+    certificate: buildCertificate(settings.certificate, (path) => absolute(path, around), report),
+    identity: settings.identity,
+    authorities: (settings.authorities ?? []).map((path) => absolute(path, around)),
+    crls: (settings.crls ?? []).map((path) => absolute(path, around)),
     lifetimes: {
       phase1Seconds: lifetimes.phase1 ?? DEFAULTS.phase1Seconds,
       phase2Seconds: lifetimes.phase2 ?? DEFAULTS.phase2Seconds,
@@ -44,7 +49,13 @@ export function buildConfig(settings: GatewaySettings, around: Surroundings, rep
   };
 }
 
-const NOTHING_GIVEN = { domain: undefined, routes: undefined, banner: undefined };
+const NOTHING_GIVEN = {
+  domain: undefined,
+  routes: undefined,
+  banner: undefined,
+  idleTimeout: undefined,
+  sessionTimeout: undefined,
+};
 
 function absolute(path: string, around: Surroundings): string {
   return isAbsolute(path) ? path : resolve(around.folder, path);
@@ -57,22 +68,28 @@ function buildGiven(settings: GivenSettings, otherwise: Given): Given {
     domain: settings.domain ?? otherwise.domain,
     routes: settings.routes ?? otherwise.routes,
     banner: settings.banner ?? otherwise.banner,
+    idleTimeout: settings.idle_timeout ?? otherwise.idleTimeout,
+    sessionTimeout: settings.session_timeout ?? otherwise.sessionTimeout,
   };
 }
 
 function buildPolicy(settings: GatewaySettings, given: Given, around: Surroundings, report: Report): GatewayPolicy {
   const read: ReadSecretFile = (path) => around.readSecret(absolute(path, around));
+  const own = { certificate: settings.certificate !== undefined, authorities: (settings.authorities ?? []).length > 0 };
   const groups = [...(settings.groups?.value ?? [])].map(([name, group]) =>
-    buildGroup(name, group, given, read, report),
+    buildGroup(name, group, given, own, read, report),
   );
-  const psk = resolvePsk(settings, read, report);
-  const nameless: GroupPolicy[] = psk
-    ? [{ ...given, name: undefined, psk, hybrid: false, certificates: false, users: undefined, maxSessions: undefined }]
+  const named = settings.psk || settings.psk_file || settings.authentication;
+  const proofs = named && buildProofs(settings, own, read, report);
+  const nameless: GroupPolicy[] = proofs
+    ? [{ ...given, ...proofs, name: undefined, users: undefined, maxSessions: undefined }]
     : [];
   const carriers = settings.carriers?.value ?? {};
   const policy = {
     groups: [...groups.filter((group) => group !== undefined), ...nameless],
-    peers: (settings.peers ?? []).map((peer) => buildPeer(peer, read, report)).filter((peer) => peer !== undefined),
+    peers: (settings.peers ?? [])
+      .map((peer) => buildPeer(peer, own, read, report))
+      .filter((peer) => peer !== undefined),
     ciscoUdpPort: ciscoUdpPort(carriers['cisco-udp']?.value ?? true),
     natT: carriers['nat-t'] ?? true,
     nativeEsp: carriers.esp ?? true,
@@ -93,6 +110,7 @@ function buildGroup(
   name: string,
   { value, item }: Located<GroupSettings>,
   given: Given,
+  own: OwnProofs,
   read: ReadSecretFile,
   report: Report,
 ): GroupPolicy | undefined {
@@ -100,32 +118,25 @@ function buildGroup(
   if (users?.value.length === 0 && !report.failedAt(users.item.path)) {
     report.warning(users.item, 'is empty, so nobody can log in through this group');
   }
-  const psk = resolvePsk(value, read, report, item);
+  const proofs = buildProofs(value, own, read, report, item);
   return (
-    psk && {
-      ...buildGiven(value, given),
-      name,
-      psk,
-      hybrid: false,
-      certificates: false,
-      users: users?.value,
-      maxSessions: value.max_sessions,
-    }
+    proofs && { ...buildGiven(value, given), ...proofs, name, users: users?.value, maxSessions: value.max_sessions }
   );
 }
 
 function buildPeer(
   { value, item }: Located<PeerSettings>,
+  own: OwnProofs,
   read: ReadSecretFile,
   report: Report,
 ): PeerPolicy | undefined {
   const { id, inner } = value;
-  const psk = resolvePsk(value, read, report, item);
+  const secret = buildPeerSecret(value, own, read, report, item);
   if (!id && !report.failedAt(`${item.path}.id`))
     report.error(item, 'has no id', 'name the address or the name it proves');
   if (!inner && !report.failedAt(`${item.path}.inner`))
     report.error(item, 'has no inner', 'name the network behind it');
-  return psk && id && inner && { id: id.value, psk, inner: inner.value };
+  return secret && id && inner && { id: id.value, ...secret, inner: inner.value };
 }
 
 function buildListen(settings: GatewaySettings, report: Report): GatewayConfig['listen'] {

@@ -19,6 +19,13 @@ export interface GatewayConfig {
   /** What a group is given that doesn't say otherwise. The gateway's own address inside is the first of this pool. */
   readonly given: Given;
   readonly policy: GatewayPolicy;
+  /** The gateway's certificate with its key; undefined: it proves itself by pre-shared keys alone. */
+  readonly certificate: CertificateFiles | undefined;
+  /** What the gateway calls itself with its certificate; undefined: the first name in it. */
+  readonly identity: string | undefined;
+  /** Files of the authorities that vouch for clients and peers, and of their revocation lists. */
+  readonly authorities: readonly string[];
+  readonly crls: readonly string[];
   readonly lifetimes: Lifetimes;
   /** Undefined: dead peers are not looked for. */
   readonly dpd: DeadPeerDetection | undefined;
@@ -29,7 +36,15 @@ export interface GatewayConfig {
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
 
-export type Given = Pick<GroupPolicy, 'pool' | 'dns' | 'domain' | 'routes' | 'banner'>;
+/** PEM files, or one PKCS#12 file with the file that holds its password. */
+export type CertificateFiles =
+  | { readonly chain: string; readonly key: string }
+  | { readonly pkcs12: string; readonly passwordFile: string };
+
+export type Given = Pick<
+  GroupPolicy,
+  'pool' | 'dns' | 'domain' | 'routes' | 'banner' | 'idleTimeout' | 'sessionTimeout'
+>;
 
 /** The longest that we agree to; a client may ask for less. */
 export interface Lifetimes {

@@ -24,10 +24,18 @@ const given = {
   domain: domainName,
   routes: list(ipv4Prefix, 'IPv4 networks', 256),
   banner: bannerText,
+  idle_timeout: duration(60, 30 * 86400),
+  session_timeout: duration(60, 365 * 86400),
 };
+
+/** How phase 1 may be proven; without it: by the secret that is given. */
+const authentication = located(list(oneOf(['psk', 'hybrid', 'certificate']), 'psk, hybrid or certificate', 3));
+
+const certificate = { file: located(path), key: located(path), pkcs12: located(path), password_file: located(path) };
 
 const group = {
   ...secret,
+  authentication,
   ...given,
   users: located(list(userName, 'user names', 100_000)),
   max_sessions: integer(1, 65535),
@@ -67,6 +75,11 @@ const gateway = {
   ...given,
   groups: located(mapOf(located(record(group)), wrongGroupName)),
   ...secret,
+  authentication,
+  certificate: located(record(certificate)),
+  identity: text('a name or an address', (value) => value !== '' && Buffer.byteLength(value) <= 255),
+  authorities: list(path, 'files', 64),
+  crls: list(path, 'files', 64),
   peers: list(located(record(peer)), 'peers'),
   carriers: located(record(carriers)),
   legacy: boolean,
@@ -79,7 +92,7 @@ const gateway = {
 };
 
 /** The shapes by where their keys stand. */
-export const SHAPES = { gateway, group, peer, carriers, lifetimes, dpd, log, ports } as const;
+export const SHAPES = { gateway, group, peer, certificate, carriers, lifetimes, dpd, log, ports } as const;
 
 export const checkGateway = record(gateway);
 export type GatewaySettings = Values<typeof gateway>;
@@ -87,6 +100,8 @@ export type GivenSettings = Values<typeof given>;
 export type GroupSettings = Values<typeof group>;
 export type PeerSettings = Values<typeof peer>;
 export type SecretSettings = Values<typeof secret>;
+export type AuthenticationSettings = Values<typeof secret & { authentication: typeof authentication }>;
+export type CertificateSettings = Values<typeof certificate>;
 
 function portOrSwitch(value: unknown): number | boolean | undefined {
   if (typeof value === 'boolean') return value;

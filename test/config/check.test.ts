@@ -190,7 +190,7 @@ describe('a mistake', () => {
     ['groups: [a]', 'groups: must be a map of names at line 1, column 9'],
     [
       'groups: { a: }',
-      'groups.a: must be a map of psk, psk_file, pool, dns, domain, routes, banner, users and max_sessions at line 1, column 14',
+      'groups.a: must be a map of psk, psk_file, authentication, pool, dns, domain, routes, banner, idle_timeout, session_timeout, users and max_sessions at line 1, column 14',
     ],
     ['groups: { a: {} }', 'groups.a: has no secret at line 1, column 14; give it a psk or a psk_file'],
     [

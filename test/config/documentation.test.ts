@@ -21,6 +21,7 @@ const SECTIONS: Readonly<Record<keyof typeof SHAPES, readonly string[]>> = {
   gateway: ['The gateway', 'What clients are given', 'Who may come in'],
   group: ['A group'],
   peer: ['A peer'],
+  certificate: ['certificate'],
   carriers: ['carriers'],
   lifetimes: ['lifetimes'],
   dpd: ['dpd'],

@@ -14,11 +14,11 @@ export type Subject =
 
 export class Credentials {
   readonly #crypto: CryptoProvider;
-  readonly #policy: GatewayPolicy;
+  readonly #policy: () => GatewayPolicy;
   /** Makes up secrets for unknown identities: stable, so that two tries look alike. */
   readonly #decoyKey: Bytes;
 
-  constructor(crypto: CryptoProvider, policy: GatewayPolicy) {
+  constructor(crypto: CryptoProvider, policy: () => GatewayPolicy) {
     this.#crypto = crypto;
     this.#policy = policy;
     this.#decoyKey = crypto.random(32);
@@ -32,8 +32,10 @@ export class Credentials {
   find(kind: AuthenticationKind, identity: Identification | undefined, remote: Endpoint): readonly Credential[] {
     if (identity) return [this.#named(kind, identity)];
     const own = (peer: PeerPolicy) => (peer.id === remote.address.text ? 0 : 1);
-    const peers = this.#policy.peers.filter((peer) => serves(kind, peer)).sort((a, b) => own(a) - own(b));
-    const groups = this.#policy.groups.filter((group) => serves(kind, group));
+    const peers = this.#policy()
+      .peers.filter((peer) => serves(kind, peer))
+      .sort((a, b) => own(a) - own(b));
+    const groups = this.#policy().groups.filter((group) => serves(kind, group));
     const named = kind === 'psk' ? [] : groups.filter((group) => group.name !== undefined);
     const nameless = groups.filter((group) => group.name === undefined);
     return [...peers.map(peerCredential), ...[...named, ...nameless].map(groupCredential)];
@@ -41,9 +43,9 @@ export class Credentials {
 
   #named(kind: AuthenticationKind, identity: Identification): Credential {
     const name = identityText(identity);
-    const peer = this.#policy.peers.find((one) => one.id === name && serves(kind, one));
+    const peer = this.#policy().peers.find((one) => one.id === name && serves(kind, one));
     if (peer) return peerCredential(peer);
-    const group = this.#policy.groups.find((one) => one.name === name && serves(kind, one));
+    const group = this.#policy().groups.find((one) => one.name === name && serves(kind, one));
     if (group) return groupCredential(group);
     const psk = this.#crypto.hmac('sha256', this.#decoyKey, encodeId(identity).body);
     return { psk, subject: undefined, known: false, accepts: () => false };

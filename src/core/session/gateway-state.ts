@@ -8,40 +8,28 @@ import { type Bytes, isZero, readU32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import { toHex } from '../bytes/text.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
-import type { CertificateVerifier, OwnCertificate } from '../crypto/certificates.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { EspPath } from '../esp/sa.ts';
 import { addressIdentity, identityText } from '../ikev1/identity.ts';
 import { MIN_SPI } from '../ikev1/phase2-proposal.ts';
 import { Ikev1Sa } from '../ikev1/sa.ts';
-import type { Ikev1Environment, Ikev1Event, Phase2Lifetime, Transmit } from '../ikev1/types.ts';
+import type { Ikev1Event, Ikev1Policy, Transmit } from '../ikev1/types.ts';
 import { formatEndpoint, type IpAddress } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
-import { Authentication, type Identification } from '../wire/ikev1.ts';
+import { Authentication } from '../wire/ikev1.ts';
 import { ExchangeType, type IsakmpMessage, parseMessage } from '../wire/isakmp.ts';
 import { Credentials, type Subject } from './credentials.ts';
 import { Deadlines } from './deadlines.ts';
 import type { GatewayEvent, LoginVerdict, Who } from './events.ts';
-import type { GatewayPolicy } from './policy.ts';
+import type { GatewaySettings } from './policy.ts';
 import { type SessionView, viewSession } from './session.ts';
 import { Sessions } from './sessions.ts';
 
-export interface GatewayOptions {
+export interface GatewayOptions extends GatewaySettings {
   readonly crypto: CryptoProvider;
-  readonly policy: GatewayPolicy;
   readonly natTPort: number;
-  /** For hybrid authentication and certificates; `identity` is what the certificate holds of us. */
-  readonly certificate: OwnCertificate | undefined;
-  readonly identity: Identification | undefined;
-  /** For certificates on both sides. */
-  readonly verifier: CertificateVerifier | undefined;
   /** The gateway's own address inside. */
   readonly ownAddress: IpAddress;
-  /** Seconds. */
-  readonly phase1Lifetime: number;
-  readonly phase2Lifetime: Phase2Lifetime;
-  /** Milliseconds; undefined: off. */
-  readonly dpd: { readonly idle: number; readonly timeout: number } | undefined;
   /** When an authentic packet last came in through a session's tunnel; 0: never. */
   readonly lastTraffic: (sessionId: number) => Instant;
 }
@@ -50,7 +38,8 @@ export interface GatewayOptions {
 export const MAX_HALF_OPEN = 4096;
 
 export class GatewayState {
-  readonly #environment: Ikev1Environment;
+  readonly #environment: { readonly crypto: CryptoProvider; readonly policy: Ikev1Policy };
+  readonly #credentials: Credentials;
   readonly #sessions: Sessions;
   readonly #deadlines = new Deadlines();
   readonly #transmits: Transmit[] = [];
@@ -65,35 +54,28 @@ export class GatewayState {
   readonly #initiated = new Map<string, Ikev1Sa>();
   /** Failures told once per negotiation. */
   readonly #told = new Set<number>();
+  #settings: GatewaySettings;
   #lastSaId = 0;
 
   constructor(options: GatewayOptions) {
-    const { crypto, policy } = options;
-    const credentials = new Credentials(crypto, policy);
-    this.#environment = {
-      crypto,
-      policy: {
-        side: 'gateway',
-        legacy: policy.legacy,
-        natTraversal: policy.natT,
-        natTPort: options.natTPort,
-        phase1Lifetime: options.phase1Lifetime,
-        dpd: options.dpd,
-        authentications: servedMethods(options),
-        credentials: (kind, identity, remote) => credentials.find(kind, identity, remote),
-        certificate: options.certificate,
-        verifier: options.verifier,
-        ownIdentity: (kind, path) => (kind === 'psk' ? addressIdentity(path.local.address) : options.identity!),
-        authorizePhase2: (saId, request) => this.#sessions.authorizePhase2(saId, request),
-        lastTraffic: (saId) => this.#sessions.lastTraffic(saId),
-      },
-    };
+    const { crypto, natTPort } = options;
+    this.#settings = options;
+    this.#credentials = new Credentials(crypto, () => this.#settings.policy);
+    this.#environment = { crypto, policy: this.#ikePolicy(natTPort) };
     this.#sessions = new Sessions({
       ...options,
+      settings: () => this.#settings,
       emit: (event) => this.#events.push(event),
       newSpi: (isTaken) => this.#newSpi(isTaken),
       initiate: (intent, path, now) => this.#initiate(intent, path, now),
     });
+  }
+
+  /** New rules for all that comes; who is on stays on, and follows those of its group or peer if it is still there. */
+  reload(settings: GatewaySettings): void {
+    this.#settings = settings;
+    Object.assign(this.#environment.policy, changeable(settings));
+    this.#sessions.reload();
   }
 
   /** Takes an IKE message without its non-ESP marker. Nothing that a peer can send makes it throw. */
@@ -171,6 +153,18 @@ export class GatewayState {
 
   get halfOpen(): number {
     return this.#byFirstMessage.size;
+  }
+
+  #ikePolicy(natTPort: number): Ikev1Policy {
+    return {
+      side: 'gateway',
+      natTPort,
+      ...changeable(this.#settings),
+      credentials: (kind, identity, remote) => this.#credentials.find(kind, identity, remote),
+      ownIdentity: (kind, path) => (kind === 'psk' ? addressIdentity(path.local.address) : this.#settings.identity!),
+      authorizePhase2: (saId, request) => this.#sessions.authorizePhase2(saId, request),
+      lastTraffic: (saId) => this.#sessions.lastTraffic(saId),
+    };
   }
 
   #find(path: IkePath, datagram: Bytes, now: Instant): Ikev1Sa | undefined {
@@ -306,8 +300,23 @@ export class GatewayState {
   }
 }
 
+/** What IKE takes of the settings. */
+function changeable(settings: GatewaySettings) {
+  const { policy, certificate, verifier, phase1Lifetime, dpd } = settings;
+  const authentications = servedMethods(settings);
+  return {
+    legacy: policy.legacy,
+    natTraversal: policy.natT,
+    phase1Lifetime,
+    dpd,
+    authentications,
+    certificate,
+    verifier,
+  };
+}
+
 /** The methods that some group or peer may use. */
-function servedMethods({ policy, certificate, verifier }: GatewayOptions): number[] {
+function servedMethods({ policy, certificate, verifier }: GatewaySettings): number[] {
   const { groups, peers } = policy;
   const hybrid = certificate && groups.some((group) => group.hybrid);
   const signatures = certificate && verifier;

@@ -1,6 +1,9 @@
 /** What the administrator allows: the checked configuration as the sessions need it. */
 import type { Bytes } from '../bytes/bytes.ts';
+import type { CertificateVerifier, OwnCertificate } from '../crypto/certificates.ts';
+import type { Phase2Lifetime } from '../ikev1/types.ts';
 import type { IpAddress, Prefix } from '../net/address.ts';
+import type { Identification } from '../wire/ikev1.ts';
 
 /** A group of remote users who share a secret and what they are given. */
 export interface GroupPolicy {
@@ -21,6 +24,9 @@ export interface GroupPolicy {
   /** Names that may log in through this group; undefined: every user. */
   readonly users: readonly string[] | undefined;
   readonly maxSessions: number | undefined;
+  /** Seconds without a packet from the client, and seconds in all, after which a session ends; undefined: never. */
+  readonly idleTimeout: number | undefined;
+  readonly sessionTimeout: number | undefined;
 }
 
 /** A peer that may have a tunnel without a user, known by the identity it proves with its own secret. */
@@ -42,4 +48,19 @@ export interface GatewayPolicy {
   readonly nativeEsp: boolean;
   /** Lets modp1024, modp1536, 3DES and MD5 in. */
   readonly legacy: boolean;
+}
+
+/** All that a reload may change while sessions go on. */
+export interface GatewaySettings {
+  readonly policy: GatewayPolicy;
+  /** For hybrid authentication and certificates; `identity` is what the certificate holds of us. */
+  readonly certificate: OwnCertificate | undefined;
+  readonly identity: Identification | undefined;
+  /** For certificates on both sides. */
+  readonly verifier: CertificateVerifier | undefined;
+  /** Seconds. */
+  readonly phase1Lifetime: number;
+  readonly phase2Lifetime: Phase2Lifetime;
+  /** Milliseconds; undefined: off. */
+  readonly dpd: { readonly idle: number; readonly timeout: number } | undefined;
 }

@@ -32,7 +32,7 @@ export type Renewal =
 
 export class Session {
   readonly id: number;
-  readonly subject: Subject;
+  subject: Subject;
   readonly since: Instant;
   /** The oldest first; the last one is in use. */
   readonly phase1s: Ikev1Sa[] = [];

@@ -11,33 +11,23 @@ import type { EspPath } from '../esp/sa.ts';
 import { addressIdentity } from '../ikev1/identity.ts';
 import type { InitiatorIntent } from '../ikev1/phase1.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
-import type {
-  EndReason,
-  Ikev1Event,
-  Phase1Established,
-  Phase2Grant,
-  Phase2Lifetime,
-  Phase2Request,
-} from '../ikev1/types.ts';
+import type { EndReason, Ikev1Event, Phase1Established, Phase2Grant, Phase2Request } from '../ikev1/types.ts';
 import { formatPrefix, type IpAddress, prefixOf } from '../net/address.ts';
 import { earliest, type Instant, MINUTE, SECOND } from '../net/time.ts';
-import { type Attribute, Authentication, type Identification } from '../wire/ikev1.ts';
+import { type Attribute, Authentication } from '../wire/ikev1.ts';
 import { AddressBook } from './addresses.ts';
 import { asksForCiscoUdp, configurationPush, configurationReply, requestedAddress } from './configuration.ts';
 import type { Subject } from './credentials.ts';
 import type { GatewayEvent, LoginVerdict, Who } from './events.ts';
-import type { GatewayPolicy, GroupPolicy } from './policy.ts';
+import { limitDeadline, limitReached } from './limits.ts';
+import type { GatewaySettings, GroupPolicy } from './policy.ts';
 import { Session } from './session.ts';
 import { Tunnels } from './tunnels.ts';
 
 export interface SessionsOptions {
   readonly crypto: CryptoProvider;
-  readonly policy: GatewayPolicy;
+  readonly settings: () => GatewaySettings;
   readonly ownAddress: IpAddress;
-  /** What our certificate calls us; undefined: there is none. */
-  readonly identity: Identification | undefined;
-  readonly phase1Lifetime: number;
-  readonly phase2Lifetime: Phase2Lifetime;
   readonly lastTraffic: (sessionId: number) => Instant;
   readonly emit: (event: GatewayEvent) => void;
   readonly newSpi: (isTaken: (spi: number) => boolean) => number;
@@ -97,6 +87,19 @@ export class Sessions {
     this.#addresses.reserve(addresses);
   }
 
+  /** A session whose group or peer is gone keeps the rules that it came under. */
+  reload(): void {
+    const { groups, peers } = this.#options.settings().policy;
+    for (const session of this.#byId.values()) {
+      const { subject } = session;
+      const group = subject.kind === 'group' && groups.find(({ name }) => name === subject.group.name);
+      const peer = subject.kind === 'peer' && peers.find(({ id }) => id === subject.peer.id);
+      if (group) session.subject = { kind: 'group', group };
+      if (peer) session.subject = { kind: 'peer', peer };
+      this.#dirty.add(session.id);
+    }
+  }
+
   lastTraffic(saId: number): Instant {
     const session = this.#bySa.get(saId);
     return session?.espPath ? this.#options.lastTraffic(session.id) : 0;
@@ -113,10 +116,7 @@ export class Sessions {
     for (const id of this.#dirty) {
       this.#dirty.delete(id);
       const session = this.#byId.get(id);
-      yield {
-        id,
-        at: session && earliest(stageDeadline(session), renewalDeadline(session), session.children.pollTimeout()),
-      };
+      yield { id, at: session && this.#deadline(session) };
     }
   }
 
@@ -237,6 +237,8 @@ export class Sessions {
     const session = this.#byId.get(id);
     if (!session) return;
     this.#dirty.add(id);
+    const limit = limitReached(session, this.#options.lastTraffic(id), now);
+    if (limit) return this.end(session, limit);
     this.#tunnels.handleTimeout(session, now);
     const { renewal, phase1 } = session;
     if (renewal.awaits === 'retry' && renewal.at <= now && phase1) this.#renewPhase1(session, phase1, now);
@@ -261,6 +263,11 @@ export class Sessions {
       this.#bySa.delete(sa.id);
       this.#touched.add(sa);
     }
+  }
+
+  #deadline(session: Session): Instant | undefined {
+    const limit = limitDeadline(session, this.#options.lastTraffic(session.id));
+    return earliest(limit, stageDeadline(session), renewalDeadline(session), session.children.pollTimeout());
   }
 
   #addPhase1(session: Session, sa: Ikev1Sa): void {
@@ -340,12 +347,15 @@ export class Sessions {
     if (session.user === undefined) return [];
     return this.all.filter(
       (one) =>
-        one !== session && one.user === session.user && one.group === session.group && one.stage.awaits === 'nothing',
+        one !== session &&
+        one.user === session.user &&
+        sameGroup(one.group, session.group) &&
+        one.stage.awaits === 'nothing',
     );
   }
 
   #sessionsOf(group: GroupPolicy): Session[] {
-    return this.all.filter((one) => one.group === group && one.user !== undefined);
+    return this.all.filter((one) => sameGroup(one.group, group) && one.user !== undefined);
   }
 
   /** A static address comes back from an older login of the same user; a full pool takes the user's own oldest one back. */
@@ -387,7 +397,7 @@ export class Sessions {
     const owner = this.#continueOlder(session, sa, requestedAddress(requested));
     const { group, address } = owner;
     if (!group || !address) return;
-    const port = asksForCiscoUdp(requested) ? this.#options.policy.ciscoUdpPort : undefined;
+    const port = asksForCiscoUdp(requested) ? this.#options.settings().policy.ciscoUdpPort : undefined;
     owner.ciscoUdp = port !== undefined;
     sa.answerRequest(messageId, configurationReply(requested, address, group, port), now);
     this.#configured(owner);
@@ -436,9 +446,9 @@ export class Sessions {
     if (subject.kind !== 'peer' || session.phase1 !== sa || !sa.established) return;
     const { path } = sa;
     const { suite, credential } = sa.established;
-    const signs = suite.authentication !== Authentication.PSK && this.#options.identity;
+    const signs = suite.authentication !== Authentication.PSK && this.#options.settings().identity;
     const identity = signs || addressIdentity(path.local.address);
-    const intent = { suites: [suite], credential, identity, lifetime: this.#options.phase1Lifetime };
+    const intent = { suites: [suite], credential, identity, lifetime: this.#options.settings().phase1Lifetime };
     session.renewal = { awaits: 'phase 1' };
     this.#renewals.set(this.#options.initiate(intent, path, now), session);
   }
@@ -489,6 +499,11 @@ function stageDeadline({ stage }: Session): Instant | undefined {
 
 function renewalDeadline({ renewal }: Session): Instant | undefined {
   return renewal.awaits === 'retry' ? renewal.at : undefined;
+}
+
+/** Groups are known by name: a reload makes new ones. */
+function sameGroup(a: GroupPolicy | undefined, b: GroupPolicy | undefined): boolean {
+  return a !== undefined && b !== undefined && a.name === b.name;
 }
 
 function samePort(a: Session, b: Session): boolean {

@@ -6,18 +6,17 @@ import { phase1SuiteName } from '../ikev1/phase1-proposal.ts';
 import { udpTunnelMode } from '../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
 import { formatSelector } from '../ikev1/selector.ts';
-import type { EspPair, Phase2Grant, Phase2Lifetime, Phase2Request } from '../ikev1/types.ts';
+import type { EspPair, Phase2Grant, Phase2Request } from '../ikev1/types.ts';
 import { formatPrefix, prefixCovers } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
 import { EncapsulationMode } from '../wire/ikev1.ts';
 import { type Child, espSa, samePath } from './children.ts';
 import type { GatewayEvent } from './events.ts';
-import type { GatewayPolicy } from './policy.ts';
+import type { GatewaySettings } from './policy.ts';
 import type { Session } from './session.ts';
 
 export interface TunnelsOptions {
-  readonly policy: GatewayPolicy;
-  readonly phase2Lifetime: Phase2Lifetime;
+  readonly settings: () => GatewaySettings;
   readonly emit: (event: GatewayEvent) => void;
   /** An inbound SPI for which `isTaken` is false. */
   readonly newSpi: (isTaken: (spi: number) => boolean) => number;
@@ -72,14 +71,14 @@ export class Tunnels {
       return { refused: `it asks for ${asked}, but may send from ${own} only` };
     }
     const modes = this.#modes(session, sa);
-    return { spi: this.#newSpi(), modes, lifetime: this.#options.phase2Lifetime };
+    return { spi: this.#newSpi(), modes, lifetime: this.#options.settings().phase2Lifetime };
   }
 
   /** Encapsulation follows the way that IKE took: on the NAT-T port ESP goes there too. */
   #modes(session: Session, sa: Ikev1Sa): number[] {
     const { natTraversal } = sa.established?.traits ?? {};
     if (sa.path.carrier === 'nat-t') return [natTraversal ? udpTunnelMode(natTraversal) : EncapsulationMode.UDP_TUNNEL];
-    return session.ciscoUdp || this.#options.policy.nativeEsp ? [EncapsulationMode.TUNNEL] : [];
+    return session.ciscoUdp || this.#options.settings().policy.nativeEsp ? [EncapsulationMode.TUNNEL] : [];
   }
 
   prepare(session: Session, sa: Ikev1Sa, pair: EspPair, now: Instant): void {
@@ -112,7 +111,7 @@ export class Tunnels {
     const udp = pair.suite.mode !== EncapsulationMode.TUNNEL;
     const carrier: EspCarrier = udp ? 'nat-t' : session.ciscoUdp ? 'cisco-udp' : 'esp';
     if (carrier === 'nat-t') return { carrier, local, remote };
-    const localPort = carrier === 'cisco-udp' ? (this.#options.policy.ciscoUdpPort ?? 0) : 0;
+    const localPort = carrier === 'cisco-udp' ? (this.#options.settings().policy.ciscoUdpPort ?? 0) : 0;
     // with Cisco's UDP the client's port is learned from its first authentic packet
     return { carrier, local: { ...local, port: localPort }, remote: { ...remote, port: 0 } };
   }
@@ -158,7 +157,7 @@ export class Tunnels {
     // strongSwan drops with the old phase 1 what was made under it while the new one came
     if (session.renewal.awaits === 'phase 1') return session.children.postponeRekey(child, now);
     const { suite, local, remote } = child.pair;
-    const lifetime = this.#options.phase2Lifetime;
+    const lifetime = this.#options.settings().phase2Lifetime;
     const intent = { spi: this.#newSpi(), suites: [suite], local, remote, lifetime };
     if (!sa.beginQuickMode(intent, now)) session.children.postponeRekey(child, now);
     this.#options.touch(session);
