@@ -45,7 +45,12 @@ const ROWS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Packages and node: modules, by the rows that may use them; nothing else comes from outside. */
-const PACKAGES: Readonly<Record<string, readonly string[]>> = { koffi: ['ffi'], pino: ['host'], yaml: ['config'] };
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  koffi: ['ffi'],
+  pino: ['host'],
+  yaml: ['config'],
+  '@noble/curves/nist.js': ['host'],
+};
 
 /** What runs on systems without our FFI, or before it is wanted. */
 const WITHOUT_FFI = ['core', 'config', 'host', 'control', 'doctor', 'console'];
