@@ -1,6 +1,6 @@
 /** What all exchanges of one ISAKMP SA share: its names, its keys once there are any, its outputs. */
 import type { Bytes } from '../bytes/bytes.ts';
-import type { IkePath } from '../carrier/ike-path.ts';
+import { type IkePath, sameIkePath } from '../carrier/ike-path.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { Timers } from '../ike/timers.ts';
 import { NO_TRAITS, type PeerTraits } from '../ike/vendor-ids.ts';
@@ -82,6 +82,13 @@ export class SaContext {
     this.ended = true;
     this.timers.clearAll();
     this.emit({ type: 'ended', reason, detail });
+  }
+
+  /** Call only with the source of a message that is authentic and fresh. */
+  movePath(path: IkePath): void {
+    if (sameIkePath(this.path, path)) return;
+    this.path = path;
+    this.emit({ type: 'path-changed', path });
   }
 
   /** Sends a finished message, in fragments when it is long and the peer takes them. */

@@ -4,14 +4,15 @@ import type { IkePath } from '../carrier/ike-path.ts';
 import { type Instant, SECOND } from '../net/time.ts';
 import { type Notification, NotifyType, Protocol } from '../wire/ikev1.ts';
 import type { SaContext } from './context.ts';
-import { notifyPeer } from './informational.ts';
+import { notifyPeer } from './notices.ts';
 
 /** How long an answer may take before the question is put again. */
 const ANSWER_WAIT = 5 * SECOND;
 
 export class DeadPeerDetection {
   readonly #context: SaContext;
-  /** Our own sequence number, from a random start (RFC 3706 section 6.2). */
+  /** Our own sequence numbers, from a random start (RFC 3706 section 6.2): the first is one above it, the last is this. */
+  readonly #start: number;
   #sequence: number;
   #peerSequence: number | undefined;
   #questions = 0;
@@ -19,7 +20,8 @@ export class DeadPeerDetection {
 
   constructor(context: SaContext) {
     this.#context = context;
-    this.#sequence = readU32(context.crypto.random(4)) >>> 1;
+    this.#start = readU32(context.crypto.random(4)) >>> 1;
+    this.#sequence = this.#start;
   }
 
   /** Begins to watch, once phase 1 is up. Without the peer's DPD vendor ID there is nobody to ask. */
@@ -59,6 +61,7 @@ export class DeadPeerDetection {
   handleRequest({ data }: Notification, path: IkePath, now: Instant): boolean {
     if (data.length !== 4) return false;
     const sequence = readU32(data);
+    if (this.#isOurs(sequence)) return false;
     const newer = this.#peerSequence === undefined || (sequence - this.#peerSequence) >> 0 > 0;
     if (!newer && sequence !== this.#peerSequence) return false;
     this.#peerSequence = sequence;
@@ -72,6 +75,11 @@ export class DeadPeerDetection {
     if (data.length !== 4 || this.#questions === 0 || readU32(data) !== this.#sequence) return false;
     this.heard(now);
     return true;
+  }
+
+  /** A question of our own that somebody sent back: IKEv1's hashes don't tell the directions apart. */
+  #isOurs(sequence: number): boolean {
+    return sequence > this.#start && sequence <= this.#sequence;
   }
 
   #send(type: number, sequence: number, path: IkePath): void {

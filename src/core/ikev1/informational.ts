@@ -1,23 +1,15 @@
 /** Informational exchanges, RFC 2409 section 5.7: one protected message each way, no answer and no repeat of its own. */
-import { bytesEqual, concat, readU32, u32 } from '../bytes/bytes.ts';
+import { bytesEqual, concat, readU32 } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { Instant } from '../net/time.ts';
 import { phase2Iv } from '../protection/ikev1-cipher.ts';
 import { hash1 } from '../protection/ikev1-hashes.ts';
-import {
-  encodeDeletion,
-  encodeNotification,
-  type Notification,
-  NotifyType,
-  Protocol,
-  parseDeletion,
-  parseNotification,
-} from '../wire/ikev1.ts';
-import { ExchangeType, Flag, type IsakmpMessage, type Payload, PayloadType, parseWholeChain } from '../wire/isakmp.ts';
+import { type Notification, NotifyType, Protocol, parseDeletion, parseNotification } from '../wire/ikev1.ts';
+import { Flag, type IsakmpMessage, PayloadType, parseWholeChain } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import type { DeadPeerDetection } from './dpd.ts';
-import { type Exchanges, establishedOf, openExchange, sealExchange } from './exchange.ts';
-import { movePath, quickModeRefusedByPeer } from './quick-mode.ts';
+import { type Exchanges, establishedOf, openExchange } from './exchange.ts';
+import { quickModeRefusedByPeer } from './quick-mode.ts';
 import type { DropReason } from './types.ts';
 
 /** RFC 2408 section 3.14.1: the errors among the notifications. */
@@ -27,23 +19,6 @@ const NOTIFY_NAMES = new Map(Object.entries(NotifyType).map(([name, number]) => 
 
 export function notifyName(type: number): string {
   return NOTIFY_NAMES.get(type) ?? `notification ${type}`;
-}
-
-export function notifyPeer(context: SaContext, notification: Notification, path: IkePath = context.path): void {
-  context.transmit(path, sealInformational(context, encodeNotification(notification)));
-}
-
-/** Tells the peer that this phase 1 is no more. */
-export function deletePhase1(context: SaContext): void {
-  const spi = concat(context.initiatorCookie, context.responderCookie);
-  const deletion = encodeDeletion({ protocol: Protocol.ISAKMP, spis: [spi] });
-  context.transmit(context.path, sealInformational(context, deletion));
-}
-
-/** Tells the peer that we no longer receive on these SPIs of ours. */
-export function deleteEsp(context: SaContext, inboundSpis: readonly number[]): void {
-  const deletion = encodeDeletion({ protocol: Protocol.ESP, spis: inboundSpis.map(u32) });
-  context.transmit(context.path, sealInformational(context, deletion));
 }
 
 export function handleInformational(
@@ -61,7 +36,7 @@ export function handleInformational(
   if ('drop' in payloads) return payloads.drop;
   for (const body of payloads.all(PayloadType.N)) {
     const fresh = handleNotification(context, exchanges, dpd, parseNotification(body), path, now);
-    if (fresh) movePath(context, path);
+    if (fresh) context.movePath(path);
   }
   for (const body of payloads.all(PayloadType.D)) handleDeletion(context, parseDeletion(body));
   return undefined;
@@ -124,12 +99,4 @@ function handleDeletion(context: SaContext, { protocol, spis }: ReturnType<typeo
   } else if (protocol === Protocol.ESP) {
     context.emit({ type: 'esp-deleted', spis: spis.filter((spi) => spi.length === 4).map(readU32) });
   }
-}
-
-function sealInformational(context: SaContext, payload: Payload) {
-  const { keys, phase1Iv } = establishedOf(context);
-  const messageId = context.newMessageId(() => false);
-  const iv = phase2Iv(context.crypto, keys, phase1Iv, messageId);
-  const exchange = { messageId, exchangeType: ExchangeType.INFORMATIONAL, iv };
-  return sealExchange(context, exchange, [payload], (rest) => hash1(context.crypto, keys, messageId, rest));
 }

@@ -9,7 +9,7 @@
  */
 import { type Bytes, u32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
-import { type IkePath, sameIkePath } from '../carrier/ike-path.ts';
+import type { IkePath } from '../carrier/ike-path.ts';
 import type { DhKeyPair } from '../crypto/provider.ts';
 import type { EspKeys } from '../esp/sa.ts';
 import { keymatLength, splitKeymat } from '../esp/suites.ts';
@@ -20,8 +20,8 @@ import { encodeId, encodeSa, NotifyType, Protocol, parseId, parseSa } from '../w
 import { ExchangeType, type IsakmpMessage, type Payload, PayloadType } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import { type Exchange, type Exchanges, establishedOf, openExchange, sealExchange } from './exchange.ts';
-import { notifyPeer } from './informational.ts';
 import type { QuickModeIds } from './message-ids.ts';
+import { notifyPeer } from './notices.ts';
 import type { PayloadSet } from './payload-set.ts';
 import { NONCE_LENGTH } from './phase1.ts';
 import {
@@ -177,16 +177,9 @@ export function handleQuick3(
   for (const what of legacyPhase2Parts(state.pair.suite))
     context.emit({ type: 'legacy-used', what: `${what} in phase 2` });
   // HASH(3) has our fresh nonce in it: this is no replay, so the peer is where it came from
-  movePath(context, path);
+  context.movePath(path);
   context.emit({ type: 'esp-established', pair: state.pair });
   return undefined;
-}
-
-/** Call only with the source of a message that is authentic and fresh. */
-export function movePath(context: SaContext, path: IkePath): void {
-  if (sameIkePath(context.path, path)) return;
-  context.path = path;
-  context.emit({ type: 'path-changed', path });
 }
 
 /** A quick mode that got no answer. */

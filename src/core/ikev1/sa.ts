@@ -16,7 +16,7 @@ import { SaContext } from './context.ts';
 import { DeadPeerDetection } from './dpd.ts';
 import { type Exchange, Exchanges } from './exchange.ts';
 import { FragmentBuffer } from './fragments.ts';
-import { deleteEsp, deletePhase1, handleInformational, readUnprotected } from './informational.ts';
+import { handleInformational, readUnprotected } from './informational.ts';
 import {
   beginMainMode,
   handleMain1,
@@ -27,6 +27,7 @@ import {
   handleMain6,
 } from './main-mode.ts';
 import { QuickModeIds } from './message-ids.ts';
+import { deleteEsp, deletePhase1 } from './notices.ts';
 import {
   HALF_OPEN_LIFETIME,
   type InitiatorIntent,
@@ -49,6 +50,7 @@ import {
   pushConfiguration,
   requestConfiguration,
   requestXauth,
+  type XauthQuestion,
 } from './transaction.ts';
 import type {
   Credential,
@@ -198,8 +200,8 @@ export class Ikev1Sa {
     this.#context.path = path;
   }
 
-  requestXauth(message: Bytes | undefined, now: Instant): void {
-    requestXauth(this.#context, this.#exchanges, message, now);
+  requestXauth(question: XauthQuestion, now: Instant): void {
+    requestXauth(this.#context, this.#exchanges, question, now);
   }
 
   finishXauth(succeeded: boolean, now: Instant): void {
@@ -245,7 +247,8 @@ export class Ikev1Sa {
         return this.#handlePhase1(datagram, message, path, now);
       case ExchangeType.INFORMATIONAL:
         if (!this.#context.established) return this.#hear(message);
-        return this.#authentic(handleInformational(this.#context, this.#exchanges, this.#dpd, message, path, now), now);
+        // whether it is a sign of life, dead peer detection knows: anybody can repeat an old one
+        return handleInformational(this.#context, this.#exchanges, this.#dpd, message, path, now);
       case ExchangeType.TRANSACTION:
       case ExchangeType.QUICK_MODE:
         return this.#handleExchange(datagram, message, path, now);
@@ -268,6 +271,7 @@ export class Ikev1Sa {
   }
 
   #handlePhase1(datagram: Bytes, message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
+    if (message.header.messageId !== 0) return 'ike_malformed';
     const digest = this.#digest(datagram);
     if (this.#lastReceived && digest.every((byte, i) => byte === this.#lastReceived![i])) {
       if (this.#lastSent && this.#repeats++ < MAX_REPEATS) this.#context.transmit(path, this.#lastSent);
@@ -370,14 +374,19 @@ export class Ikev1Sa {
     }
     const exchange = known ?? this.#exchanges.open(messageId, exchangeType, now);
     if (!exchange) return 'ike_too_many_exchanges';
-    const drop = this.#stepExchange(exchange, message, path, now);
-    // what was not authentic leaves no trace: neither in the table nor as "the message answered last"
-    if (drop && !known) this.#exchanges.close(exchange);
-    if (!drop) {
-      exchange.lastReceived = digest;
-      exchange.repeats = 0;
+    let counts = false;
+    try {
+      const drop = this.#stepExchange(exchange, message, path, now);
+      counts = drop === undefined;
+      if (drop) return drop;
+    } finally {
+      // what was malformed or not authentic leaves no trace: neither in the table nor as "the message answered last"
+      if (!counts && !known) this.#exchanges.close(exchange);
     }
-    return this.#authentic(drop, now);
+    exchange.lastReceived = digest;
+    exchange.repeats = 0;
+    this.#dpd.heard(now);
+    return undefined;
   }
 
   /** Transaction exchanges with vpnc go on under a known ID; a quick mode's ID is never served twice. */
@@ -438,11 +447,6 @@ export class Ikev1Sa {
   #expire(): void {
     if (this.#context.established) deletePhase1(this.#context);
     this.#context.end('lifetime', 'phase 1 ended without a rekey');
-  }
-
-  #authentic(drop: DropReason | undefined, now: Instant): DropReason | undefined {
-    if (!drop) this.#dpd.heard(now);
-    return drop;
   }
 
   #digest(datagram: Bytes): Bytes {

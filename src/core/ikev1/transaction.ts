@@ -9,7 +9,7 @@
  * A gateway takes nothing else: what a client sets about itself, its XAUTH status say, is refused.
  */
 import type { Bytes } from '../bytes/bytes.ts';
-import { fromUtf8 } from '../bytes/text.ts';
+import { fromUtf8, utf8 } from '../bytes/text.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { Instant } from '../net/time.ts';
 import { hash1 } from '../protection/ikev1-hashes.ts';
@@ -44,13 +44,22 @@ const XAUTH_TYPE_GENERIC = 0;
 
 const EMPTY_VALUE = new Uint8Array(0);
 
-/** Gateway: asks for name and password, with a message for the user on a second try. */
-export function requestXauth(context: SaContext, exchanges: Exchanges, message: Bytes | undefined, now: Instant): void {
+export interface XauthQuestion {
+  readonly asks: 'password' | 'passcode';
+  /** Shown to the user. */
+  readonly message: string | undefined;
+}
+
+/** Gateway: asks for name and password, or for the passcode that goes with them. */
+export function requestXauth(context: SaContext, exchanges: Exchanges, question: XauthQuestion, now: Instant): void {
+  const { asks, message } = question;
+  const passcode = asks === 'passcode';
+  const wanted = passcode ? ConfigurationAttribute.XAUTH_PASSCODE : ConfigurationAttribute.XAUTH_USER_PASSWORD;
   const attributes = [
     numericAttribute(ConfigurationAttribute.XAUTH_TYPE, XAUTH_TYPE_GENERIC),
-    ...(message ? [{ type: ConfigurationAttribute.XAUTH_MESSAGE, value: message }] : []),
-    { type: ConfigurationAttribute.XAUTH_USER_NAME, value: EMPTY_VALUE },
-    { type: ConfigurationAttribute.XAUTH_USER_PASSWORD, value: EMPTY_VALUE },
+    ...(message ? [{ type: ConfigurationAttribute.XAUTH_MESSAGE, value: utf8(message) }] : []),
+    ...(passcode ? [] : [{ type: ConfigurationAttribute.XAUTH_USER_NAME, value: EMPTY_VALUE }]),
+    { type: wanted, value: EMPTY_VALUE },
   ];
   begin(context, exchanges, { awaits: 'xauth reply' }, ConfigurationType.REQUEST, attributes, now);
 }

@@ -4,7 +4,7 @@ import type { EspPath, EspSa } from '../esp/sa.ts';
 import type { DropReason } from '../ikev1/types.ts';
 import type { Endpoint, IpAddress, Prefix } from '../net/address.ts';
 
-/** The answer to an `authenticate` event. */
+/** The answer to an `authenticate` event. Only `ok: true` lets anybody in. */
 export type LoginVerdict =
   | {
       readonly ok: true;
@@ -13,6 +13,8 @@ export type LoginVerdict =
       /** What the user had last in this group. */
       readonly lastAddress: IpAddress | undefined;
     }
+  /** The password is right, and a second factor is due: what the user then types comes as another `authenticate`. */
+  | { readonly ok: 'passcode'; readonly message: string }
   /** `reason` is for the log; the client learns only that the login failed. */
   | { readonly ok: false; readonly reason: string };
 
@@ -31,7 +33,9 @@ export type GatewayEvent =
       readonly requestId: number;
       readonly group: string | undefined;
       readonly user: string;
+      /** Or the passcode, when the verdict before was `passcode`: `step` says which. */
       readonly password: string;
+      readonly step: 'password' | 'passcode';
       readonly source: Endpoint;
     }
   | { readonly type: 'open-session'; readonly id: number; readonly inner: Prefix; readonly path: EspPath }

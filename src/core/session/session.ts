@@ -12,11 +12,20 @@ import type { Subject } from './credentials.ts';
 import type { Who } from './events.ts';
 import type { GroupPolicy } from './policy.ts';
 
+/** What the user is asked for: name and password, or after these the passcode. */
+export type Factor = { readonly step: 'password' } | { readonly step: 'passcode'; readonly user: string };
+
 /** How far a session has come, by what it awaits. */
 export type SessionStage =
   /** The client's name and password. `attempt` counts from 1. */
-  | { readonly awaits: 'login'; readonly attempt: number }
-  | { readonly awaits: 'verdict'; readonly requestId: number; readonly attempt: number; readonly user: string }
+  | { readonly awaits: 'login'; readonly attempt: number; readonly factor: Factor }
+  | {
+      readonly awaits: 'verdict';
+      readonly requestId: number;
+      readonly attempt: number;
+      readonly factor: Factor;
+      readonly user: string;
+    }
   /** Logged in; the client asks for its configuration, or at `pushAt` gets it unasked. */
   | { readonly awaits: 'configuration'; readonly pushAt: Instant | undefined }
   /** The client has heard that its login failed, and hangs up or is hung up on. */

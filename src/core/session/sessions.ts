@@ -4,7 +4,6 @@
  * No way leads round the user: configuration and tunnels are for those whose login succeeded, and for the `peers`.
  */
 
-import { utf8 } from '../bytes/text.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { EspPath } from '../esp/sa.ts';
@@ -198,6 +197,7 @@ export class Sessions {
     const sa = session?.phase1;
     if (!session || !sa || session.stage.awaits !== 'verdict' || session.stage.requestId !== requestId) return;
     const { user, attempt } = session.stage;
+    if (verdict.ok === 'passcode') return this.#askPasscode(session, sa, attempt, user, verdict.message, now);
     const refusal = this.#admit(session, user, verdict);
     this.#touch(session);
     if (refusal === undefined) {
@@ -289,22 +289,37 @@ export class Sessions {
   }
 
   #askLogin(session: Session, sa: Ikev1Sa, attempt: number, now: Instant): void {
-    session.stage = { awaits: 'login', attempt };
-    sa.requestXauth(attempt > 1 ? utf8('Name or password is wrong. Try again.') : undefined, now);
+    session.stage = { awaits: 'login', attempt, factor: { step: 'password' } };
+    const message = attempt > 1 ? 'Name or password is wrong. Try again.' : undefined;
+    sa.requestXauth({ asks: 'password', message }, now);
     this.#touch(session);
   }
 
-  #handleLogin(session: Session, sa: Ikev1Sa, user: string, password: string): void {
+  #askPasscode(session: Session, sa: Ikev1Sa, attempt: number, user: string, message: string, now: Instant): void {
+    session.stage = { awaits: 'login', attempt, factor: { step: 'passcode', user } };
+    sa.requestXauth({ asks: 'passcode', message }, now);
+    this.#touch(session);
+  }
+
+  #handleLogin(session: Session, sa: Ikev1Sa, userName: string, password: string): void {
     if (session.stage.awaits !== 'login') return;
+    const { attempt, factor } = session.stage;
+    // with the passcode some clients send a name again: the one whose password was right counts
+    const user = factor.step === 'passcode' ? factor.user : userName;
     const requestId = ++this.#lastRequest;
-    session.stage = { awaits: 'verdict', requestId, attempt: session.stage.attempt, user };
+    session.stage = { awaits: 'verdict', requestId, attempt, factor, user };
     this.#byLogin.set(requestId, session);
     const source = sa.path.remote;
-    this.#options.emit({ type: 'authenticate', requestId, group: session.group?.name, user, password, source });
+    const group = session.group?.name;
+    this.#options.emit({ type: 'authenticate', requestId, group, user, password, step: factor.step, source });
   }
 
   /** Lets the user in with an address, or says why not. */
-  #admit(session: Session, user: string, verdict: LoginVerdict): { reason: string; final: boolean } | undefined {
+  #admit(
+    session: Session,
+    user: string,
+    verdict: LoginVerdict & { readonly ok: boolean },
+  ): { reason: string; final: boolean } | undefined {
     if (!verdict.ok) return { reason: verdict.reason, final: false };
     const { group } = session;
     if (!group) return { reason: 'a peer has no user', final: true };

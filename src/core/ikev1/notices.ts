@@ -1,0 +1,34 @@
+/** What we tell a peer outside of any exchange: notifications and deletes, each in one protected informational message. */
+import { concat, u32 } from '../bytes/bytes.ts';
+import type { IkePath } from '../carrier/ike-path.ts';
+import { phase2Iv } from '../protection/ikev1-cipher.ts';
+import { hash1 } from '../protection/ikev1-hashes.ts';
+import { encodeDeletion, encodeNotification, type Notification, Protocol } from '../wire/ikev1.ts';
+import { ExchangeType, type Payload } from '../wire/isakmp.ts';
+import type { SaContext } from './context.ts';
+import { establishedOf, sealExchange } from './exchange.ts';
+
+export function notifyPeer(context: SaContext, notification: Notification, path: IkePath = context.path): void {
+  context.transmit(path, sealInformational(context, encodeNotification(notification)));
+}
+
+/** Tells the peer that this phase 1 is no more. */
+export function deletePhase1(context: SaContext): void {
+  const spi = concat(context.initiatorCookie, context.responderCookie);
+  const deletion = encodeDeletion({ protocol: Protocol.ISAKMP, spis: [spi] });
+  context.transmit(context.path, sealInformational(context, deletion));
+}
+
+/** Tells the peer that we no longer receive on these SPIs of ours. */
+export function deleteEsp(context: SaContext, inboundSpis: readonly number[]): void {
+  const deletion = encodeDeletion({ protocol: Protocol.ESP, spis: inboundSpis.map(u32) });
+  context.transmit(context.path, sealInformational(context, deletion));
+}
+
+function sealInformational(context: SaContext, payload: Payload) {
+  const { keys, phase1Iv } = establishedOf(context);
+  const messageId = context.newMessageId(() => false);
+  const iv = phase2Iv(context.crypto, keys, phase1Iv, messageId);
+  const exchange = { messageId, exchangeType: ExchangeType.INFORMATIONAL, iv };
+  return sealExchange(context, exchange, [payload], (rest) => hash1(context.crypto, keys, messageId, rest));
+}
