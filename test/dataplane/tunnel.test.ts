@@ -15,7 +15,7 @@ import { End } from './lab/tunnel.ts';
 const GCM: EspSuite = { cipher: 'aes-gcm', keyBits: 128 };
 const CBC: EspSuite = { cipher: 'aes-cbc', keyBits: 256, integrity: 'sha256' };
 const TRIPLE_DES: EspSuite = { cipher: '3des-cbc', keyBits: 192, integrity: 'md5' };
-const reason = lacking();
+const reason = lacking('setpriv');
 
 group('dataplanes in namespaces', { skip: reason ?? false }, () => {
   let a: Netns;
