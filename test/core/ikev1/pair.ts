@@ -22,7 +22,12 @@ import type {
 } from '../../../src/core/ikev1/types.ts';
 import { type Endpoint, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { earliest, type Instant } from '../../../src/core/net/time.ts';
-import { Authentication, EncapsulationMode } from '../../../src/core/wire/ikev1.ts';
+import {
+  type Attribute,
+  Authentication,
+  ConfigurationAttribute,
+  EncapsulationMode,
+} from '../../../src/core/wire/ikev1.ts';
 import { parseMessage } from '../../../src/core/wire/isakmp.ts';
 import { Seeded } from '../../seeded.ts';
 import { seededCrypto } from '../../seeded-crypto.ts';
@@ -42,6 +47,14 @@ export const SUITE: Phase1Suite = {
 export const CLIENT: Endpoint = { address: parseIp('192.0.2.7')!, port: 500 };
 export const GATEWAY: Endpoint = { address: parseIp('203.0.113.1')!, port: 500 };
 export const INNER = parseIp('10.77.0.5')!;
+
+export const LOGIN: readonly Attribute[] = [
+  { type: ConfigurationAttribute.XAUTH_USER_NAME, value: utf8('ann') },
+  { type: ConfigurationAttribute.XAUTH_USER_PASSWORD, value: utf8('secret') },
+];
+export const ADDRESS_REQUEST: readonly Attribute[] = [
+  { type: ConfigurationAttribute.INTERNAL_IP4_ADDRESS, value: new Uint8Array(0) },
+];
 
 export interface PairOptions {
   readonly seed?: number;
@@ -109,6 +122,8 @@ export class Pair {
   readonly record: Letter[] = [];
   /** Called for each message that is about to arrive; false: it doesn't. */
   onWay: (letter: Letter) => boolean = () => true;
+  /** Called for each event as it is told. */
+  onEvent: (end: End, event: Ikev1Event) => void = () => undefined;
   now: Instant = 1_000_000;
 
   constructor(options: PairOptions = {}) {
@@ -135,7 +150,10 @@ export class Pair {
   /** Takes over what both have to tell and to send. */
   drain(): void {
     for (const end of [this.client, this.gateway]) {
-      for (let event = end.sa?.pollEvent(); event; event = end.sa?.pollEvent()) end.events.push(event);
+      for (let event = end.sa?.pollEvent(); event; event = end.sa?.pollEvent()) {
+        end.events.push(event);
+        this.onEvent(end, event);
+      }
       for (let transmit = end.sa?.pollTransmit(); transmit; transmit = end.sa?.pollTransmit()) {
         end.sent.push(transmit);
         const letter = { from: end.name, path: transmit.path, message: transmit.message };
@@ -177,6 +195,7 @@ export class Pair {
 
   /** Gives `to` a message, from where the other end is if no path is given. */
   deliverTo(to: End, message: Bytes, path: IkePath = this.pathTo(to.name)): void {
+    if (to === this.gateway && !to.sa && !isMessage(message)) return;
     if (to === this.gateway && !to.sa) to.sa = Ikev1Sa.respond(2, to, parseMessage(message), path, this.now);
     to.sa!.handleInput(message, path, this.now);
     this.drain();
@@ -196,6 +215,15 @@ export class Pair {
 
   #seenFromGateway(inside: Endpoint): Endpoint {
     return this.#options.nat?.(inside) ?? inside;
+  }
+}
+
+function isMessage(bytes: Bytes): boolean {
+  try {
+    parseMessage(bytes);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -227,6 +255,44 @@ function policyOf(side: Name, overrides: Partial<Ikev1Policy> = {}): Ikev1Policy
     lastTraffic: () => 0,
   };
   return { ...policy, ...overrides };
+}
+
+export const ADDRESS_REPLY: readonly Attribute[] = [
+  { type: ConfigurationAttribute.INTERNAL_IP4_ADDRESS, value: INNER.bytes },
+];
+
+/** Makes both ends go on by themselves: login, configuration, and a quick mode that the client begins. */
+export function connectByItself(pair: Pair): Pair {
+  pair.onEvent = ({ name, sa }, event) => {
+    switch (event.type) {
+      case 'established':
+        if (name === 'gateway') sa!.requestXauth({ asks: 'password', message: undefined }, pair.now);
+        break;
+      case 'xauth-answered':
+        sa!.finishXauth(event.password === 'secret', pair.now);
+        break;
+      case 'xauth-requested':
+        sa!.answerRequest(event.messageId, LOGIN, pair.now);
+        break;
+      case 'xauth-result':
+        if (event.succeeded) sa!.requestConfiguration(ADDRESS_REQUEST, pair.now);
+        break;
+      case 'configuration-requested':
+        sa!.answerRequest(event.messageId, ADDRESS_REPLY, pair.now);
+        break;
+      case 'configuration-received':
+        sa!.beginQuickMode(quickModeIntent(), pair.now);
+        break;
+    }
+  };
+  return pair;
+}
+
+/** A pair that went all the way: phase 1, login, configuration, quick mode. */
+export function connectedPair(options: PairOptions = {}): Pair {
+  const pair = connectByItself(new Pair(options)).run();
+  for (const end of [pair.client, pair.gateway]) end.last('esp-established');
+  return pair;
 }
 
 /** A pair whose phase 1 is done. */
