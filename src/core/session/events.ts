@@ -60,4 +60,7 @@ export type GatewayEvent =
   /** For the key log that the administrator may have asked for. */
   | { readonly type: 'phase1-key'; readonly initiatorCookie: Bytes; readonly cipherKey: Bytes }
   | { readonly type: 'legacy-used'; readonly who: Who; readonly what: string }
-  | { readonly type: 'dropped'; readonly reason: DropReason | 'ike_unknown_cookies' | 'ike_half_open_full' };
+  | {
+      readonly type: 'dropped';
+      readonly reason: DropReason | 'ike_unknown_cookies' | 'ike_half_open_full' | 'ike_rate_limit';
+    };

@@ -4,7 +4,7 @@
  * An ISAKMP SA is found by both of its cookies, a session by its id, an inbound ESP SA by its SPI. After each call drain
  * `pollTransmit` and `pollEvent`, then arm one timer for `pollTimeout`.
  */
-import { type Bytes, isZero, readU32 } from '../bytes/bytes.ts';
+import { type Bytes, concat, EMPTY, isZero, readU32, u32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import { toHex } from '../bytes/text.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
@@ -16,8 +16,18 @@ import { Ikev1Sa } from '../ikev1/sa.ts';
 import type { Ikev1Event, Ikev1Policy, Transmit } from '../ikev1/types.ts';
 import { formatEndpoint, type IpAddress } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
-import { Authentication } from '../wire/ikev1.ts';
-import { ExchangeType, type IsakmpMessage, parseMessage } from '../wire/isakmp.ts';
+import { Authentication, encodeNotification, type Notification, NotifyType, Protocol } from '../wire/ikev1.ts';
+import {
+  COOKIE_LENGTH,
+  ExchangeType,
+  encodeMessage,
+  encodePayloads,
+  IKEV1_VERSION,
+  type IsakmpHeader,
+  type IsakmpMessage,
+  parseMessage,
+} from '../wire/isakmp.ts';
+import { Admission } from './admission.ts';
 import { Credentials, type Subject } from './credentials.ts';
 import { Deadlines } from './deadlines.ts';
 import type { GatewayEvent, LoginVerdict, Who } from './events.ts';
@@ -37,10 +47,16 @@ export interface GatewayOptions extends GatewaySettings {
 /** Negotiations under way, not counting established ones. Above, a new one takes the place of the oldest. */
 export const MAX_HALF_OPEN = 4096;
 
+const IKE_PORT = 500;
+const NO_COOKIE = new Uint8Array(COOKIE_LENGTH);
+
+type Cookies = Pick<IsakmpHeader, 'initiatorCookie' | 'responderCookie'>;
+
 export class GatewayState {
   readonly #environment: { readonly crypto: CryptoProvider; readonly policy: Ikev1Policy };
   readonly #credentials: Credentials;
   readonly #sessions: Sessions;
+  readonly #admission = new Admission();
   readonly #deadlines = new Deadlines();
   readonly #transmits: Transmit[] = [];
   readonly #events: GatewayEvent[] = [];
@@ -129,6 +145,16 @@ export class GatewayState {
     this.#settleTouched(now);
   }
 
+  /** ESP came for an SPI that we don't have: its sender may have outlived our restart (RFC 2408 section 3.14.1). */
+  handleUnknownSpi(path: EspPath, spi: number, now: Instant): void {
+    const remote = path.carrier === 'nat-t' ? path.remote : { ...path.remote, port: IKE_PORT };
+    const local = path.carrier === 'nat-t' ? path.local : { ...path.local, port: IKE_PORT };
+    const carrier = path.carrier === 'nat-t' ? 'nat-t' : 'udp';
+    const cookies = { initiatorCookie: this.#environment.crypto.random(COOKIE_LENGTH), responderCookie: NO_COOKIE };
+    const notification = { protocol: Protocol.ESP, spi: u32(spi), type: NotifyType.INVALID_SPI, data: EMPTY };
+    this.#notify({ carrier, local, remote }, cookies, notification, now);
+  }
+
   /** Ends a session, with a delete to the peer. False: there is none. */
   kick(sessionId: number, reason: string, now: Instant): boolean {
     const found = this.#sessions.endById(sessionId, reason);
@@ -174,13 +200,38 @@ export class GatewayState {
       const initiator = toHex(initiatorCookie);
       if (isZero(responderCookie)) return this.#findFirst(initiator, message, path, now);
       const known = this.#byCookies.get(initiator + toHex(responderCookie)) ?? this.#initiated.get(initiator);
-      if (!known) this.#events.push({ type: 'dropped', reason: 'ike_unknown_cookies' });
+      if (!known) this.#answerStranger(message, path, now);
       return known;
     } catch (error) {
       if (!(error instanceof MalformedError)) throw error;
       this.#events.push({ type: 'dropped', reason: 'ike_malformed' });
       return undefined;
     }
+  }
+
+  /** A peer whose SA we lost, in a restart say, learns of it before its DPD does. */
+  #answerStranger({ header }: IsakmpMessage, path: IkePath, now: Instant): void {
+    this.#events.push({ type: 'dropped', reason: 'ike_unknown_cookies' });
+    if (header.exchangeType === ExchangeType.INFORMATIONAL) return;
+    const { initiatorCookie, responderCookie } = header;
+    const spi = concat(initiatorCookie, responderCookie);
+    this.#notify(path, header, { protocol: Protocol.ISAKMP, spi, type: NotifyType.INVALID_COOKIE, data: EMPTY }, now);
+  }
+
+  #notify(path: IkePath, cookies: Cookies, notification: Notification, now: Instant): void {
+    if (!this.#admission.mayNotify(now)) return;
+    const payload = encodeNotification(notification);
+    const { initiatorCookie, responderCookie } = cookies;
+    const header = {
+      initiatorCookie,
+      responderCookie,
+      nextPayload: payload.type,
+      version: IKEV1_VERSION,
+      exchangeType: ExchangeType.INFORMATIONAL,
+      flags: 0,
+      messageId: readU32(this.#environment.crypto.random(4)),
+    };
+    this.#transmits.push({ path, message: encodeMessage(header, encodePayloads([payload])) });
   }
 
   /** A first message, new or repeated. */
@@ -192,6 +243,10 @@ export class GatewayState {
     const begins = exchangeType === ExchangeType.IDENTITY_PROTECTION || exchangeType === ExchangeType.AGGRESSIVE;
     if (version >> 4 !== 1 || !begins) {
       this.#events.push({ type: 'dropped', reason: version >> 4 === 1 ? 'ike_unexpected_exchange' : 'ike_version' });
+      return undefined;
+    }
+    if (exchangeType === ExchangeType.AGGRESSIVE && !this.#admission.admits(path.remote, now)) {
+      this.#events.push({ type: 'dropped', reason: 'ike_rate_limit' });
       return undefined;
     }
     if (this.#byFirstMessage.size >= MAX_HALF_OPEN) this.#forgetOldestHalfOpen();
