@@ -13,6 +13,8 @@ export const COUNTER_NAMES = [
   'send_calls',
   'path_changes',
   'icmp_too_big_sent',
+  /** Sockets whose card can't checksum, for which UDP GSO was turned off. */
+  'gso_off',
   /** IKE datagrams that found the ring to the main thread full. */
   'drop_ike_ring_full',
   'drop_ike_send',

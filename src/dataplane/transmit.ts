@@ -8,13 +8,16 @@
  */
 import { Errno } from '../ffi/errno.ts';
 import { MSG_DONTWAIT, POLLOUT, poll, SOL_UDP, sendmmsg, UDP_SEGMENT } from '../ffi/libc.ts';
-import { lastErrno } from '../ffi/library.ts';
+import { lastErrno, type Pointer } from '../ffi/library.ts';
 import { Cmsghdr, Iovec, Mmsghdr, Pollfd } from '../ffi/structs.ts';
 import type { Arena } from './arena.ts';
 import { Counter } from './counters.ts';
 import { MAX_GSO_BYTES, MAX_GSO_SEGMENTS } from './limits.ts';
 import { PATH_CONTROL } from './path.ts';
 import type { Session } from './session.ts';
+
+/** Sends `count` mmsghdrs at `messages`: the number that went, or, negative, errno. */
+export type Send = (fd: number, messages: Pointer, count: number) => number;
 
 const MESSAGES = 64;
 const AREA = 9 * 65_536;
@@ -24,15 +27,21 @@ const AREA_PER_MESSAGE = 65_536 + 256;
 const EXTRA = 96;
 const EXTRA_CONTROL = 16;
 const SEGMENT_CMSG = 24;
-/** How long a full socket buffer may hold the loop up, milliseconds, and how often in a row. */
+/** How long a full socket buffer may hold the loop up, milliseconds, and how often in one flush. */
 const SEND_PATIENCE = 5;
 const SEND_RETRIES = 20;
+
+const sendNow: Send = (fd, messages, count) => {
+  const sent = sendmmsg(fd, messages, count, MSG_DONTWAIT);
+  return sent < 0 ? -lastErrno() : sent;
+};
 
 export class Transmit {
   readonly #arena: Arena;
   readonly #counters: Float64Array;
   /** Called for a session whose packet was above its path's MTU. */
   readonly #onTooBig: (session: Session) => void;
+  readonly #sendMessages: Send;
   readonly #area: number;
   readonly #messages: number;
   readonly #extras: number;
@@ -50,8 +59,11 @@ export class Transmit {
   #segment = 0;
   #last = 0;
   #packets = 0;
+  /** Left to the flush at hand. */
+  #retries = 0;
 
-  constructor(arena: Arena, counters: Float64Array, onTooBig: (session: Session) => void) {
+  constructor(arena: Arena, counters: Float64Array, onTooBig: (session: Session) => void, send = sendNow) {
+    this.#sendMessages = send;
     this.#arena = arena;
     this.#counters = counters;
     this.#onTooBig = onTooBig;
@@ -101,20 +113,14 @@ export class Transmit {
   flush(): void {
     this.#close();
     const count = this.#count;
-    let i = 0;
-    let retries = 0;
-    while (i < count) {
+    this.#retries = SEND_RETRIES;
+    for (let i = 0; i < count; ) {
       const fd = this.#sessions[i]!.socket.fd;
       let run = i + 1;
       while (run < count && this.#sessions[run]!.socket.fd === fd) run++;
       const sent = this.#send(fd, i, run - i);
-      if (sent > 0) {
-        i += sent;
-        retries = 0;
-      } else if (!this.#recover(i, lastErrno(), retries++)) {
-        i++;
-        retries = 0;
-      }
+      if (sent > 0) i += sent;
+      else if (!this.#recover(i, -sent)) i++;
     }
     this.#count = 0;
     this.#used = 0;
@@ -122,7 +128,7 @@ export class Transmit {
 
   #send(fd: number, first: number, count: number): number {
     this.#counters[Counter.send_calls]!++;
-    return sendmmsg(fd, this.#arena.base + this.#messages + first * Mmsghdr.size, count, MSG_DONTWAIT);
+    return this.#sendMessages(fd, this.#arena.base + this.#messages + first * Mmsghdr.size, count);
   }
 
   /** Ends the message that is being filled and writes its headers. */
@@ -170,16 +176,14 @@ export class Transmit {
   }
 
   /** After message `i` failed: true to try it again, false when it was dealt with or given up. */
-  #recover(i: number, errno: number, retries: number): boolean {
+  #recover(i: number, errno: number): boolean {
     const session = this.#sessions[i]!;
-    if ((errno === Errno.EAGAIN || errno === Errno.ENOBUFS) && retries < SEND_RETRIES) {
-      this.#waitForRoom(session.socket.fd);
-      return true;
-    }
-    // An error that an earlier packet left on the socket is reported once, instead of sending.
-    if ((errno === Errno.ECONNREFUSED || errno === Errno.EINTR) && retries < SEND_RETRIES) return true;
+    if (this.#mayRetry(session.socket.fd, errno)) return true;
     if (errno === Errno.EMSGSIZE) this.#onTooBig(session);
-    if (errno === Errno.EIO) session.socket.gso = false;
+    if (errno === Errno.EIO && session.socket.gso) {
+      session.socket.gso = false;
+      this.#counters[Counter.gso_off]!++;
+    }
     const length = this.#lengths[i]!;
     if (length > this.#segments[i]! && (errno === Errno.EIO || errno === Errno.EMSGSIZE || errno === Errno.EINVAL)) {
       this.#sendSingly(i, session);
@@ -196,11 +200,27 @@ export class Transmit {
     for (let at = 0; at < length; at += segment) {
       this.#describe(i, session, this.#starts[i]! + at, Math.min(segment, length - at), 0);
       let sent = this.#send(session.socket.fd, i, 1);
-      for (let retries = 0; sent <= 0 && lastErrno() === Errno.EAGAIN && retries < SEND_RETRIES; retries++) {
-        this.#waitForRoom(session.socket.fd);
-        sent = this.#send(session.socket.fd, i, 1);
-      }
+      while (sent <= 0 && this.#mayRetry(session.socket.fd, -sent)) sent = this.#send(session.socket.fd, i, 1);
       if (sent <= 0) this.#counters[Counter.drop_send]!++;
+    }
+  }
+
+  /** True when the failure was of the moment; waits for room where that was lacking. */
+  #mayRetry(fd: number, errno: number): boolean {
+    if (this.#retries === 0) return false;
+    switch (errno) {
+      case Errno.EAGAIN:
+      case Errno.ENOBUFS:
+        this.#retries--;
+        this.#waitForRoom(fd);
+        return true;
+      // What ICMP said about an earlier packet is reported once, instead of sending.
+      case Errno.ECONNREFUSED:
+      case Errno.EINTR:
+        this.#retries--;
+        return true;
+      default:
+        return false;
     }
   }
 

@@ -9,7 +9,6 @@ import { run } from '../lab/run.ts';
 import { ping, transfer } from '../lab/traffic.ts';
 import type { EndSettings, SessionSettings } from './lab/end.ts';
 import { spiOf } from './lab/keys.ts';
-import { setTxChecksum } from './lab/offload.ts';
 import { End } from './lab/tunnel.ts';
 
 const GCM: EspSuite = { cipher: 'aes-gcm', keyBits: 128 };
@@ -262,12 +261,6 @@ group('dataplanes in namespaces', { skip: reason ?? false }, () => {
       await carries();
       assert.equal((await endA.counters()).counters.icmp_too_big_sent, 0, 'the clamp made the segments fit');
     });
-  });
-
-  test('a card without checksums: GSO goes off, the tunnel stays', async () => {
-    await setTxChecksum(a, 'eth0', false);
-    await tunnel(ends({}), carries);
-    await setTxChecksum(a, 'eth0', true);
   });
 
   test('by volume a rekey is asked for once', async () => {
