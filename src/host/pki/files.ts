@@ -43,7 +43,9 @@ function read(file: string): Buffer {
 /** A file that only its owner and, at most, a group may read. Throws {@link HostError} `CERTIFICATE`. */
 export function readSecret(file: string): Buffer {
   return readChecked(file, (mode) =>
-    (mode & 0o027) === 0 ? undefined : `${file} holds a private key that other users may read or change: chmod 600 it`,
+    (mode & 0o027) === 0
+      ? undefined
+      : `${file} holds a secret, and other users may read or change it: 'chmod 600' closes it to them`,
   );
 }
 

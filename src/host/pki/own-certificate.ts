@@ -1,23 +1,24 @@
 /** Our own certificate with its key, from PEM files or a PKCS#12 file: {@link OwnCertificate}. */
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { type Bytes, bytesEqual } from '../../core/bytes/bytes.ts';
+import { MalformedError } from '../../core/bytes/reader.ts';
 import type { OwnCertificate } from '../../core/crypto/certificates.ts';
 import { HostError } from '../errors.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
 import { readItems, readSecret } from './files.ts';
 import { signHash } from './ike-signature.ts';
 import { formatName } from './names.ts';
+import { readPkcs12 } from './pkcs12.ts';
 import { refuseKey, signatureKind } from './public-key.ts';
 import { formatTime } from './time.ts';
 
+/** Files. */
 export type CertificateSource =
   | {
       /** PEM or DER: the certificate itself and what leads to its authority, in any order. */
       readonly certificate: readonly string[];
-      /** PEM, PKCS#8 or the older forms. */
+      /** PEM: PKCS#8 or the older forms. */
       readonly key: string;
-      /** Of an encrypted key. */
-      readonly passphrase?: string | undefined;
     }
   | { readonly pkcs12: string; readonly password: string };
 
@@ -30,8 +31,8 @@ export interface OpenedCertificate extends OwnCertificate {
 }
 
 /** Throws {@link HostError} `CERTIFICATE`. */
-export async function openCertificate(source: CertificateSource, now: Date): Promise<OpenedCertificate> {
-  const { key, certificates, file } = 'pkcs12' in source ? await openPkcs12(source) : openPem(source);
+export function openCertificate(source: CertificateSource, now: Date): OpenedCertificate {
+  const { key, certificates, file } = 'pkcs12' in source ? openPkcs12(source) : openPem(source);
   const own = certificates.find((certificate) => isPair(certificate, key));
   if (!own) throw new HostError('CERTIFICATE', `${file} holds a key that belongs to none of the certificates`);
   const kind = signatureKind(own.key);
@@ -55,31 +56,33 @@ interface Opened {
   readonly file: string;
 }
 
-function openPem({ certificate, key: file, passphrase }: Extract<CertificateSource, { key: string }>): Opened {
+function openPem({ certificate, key: file }: Extract<CertificateSource, { key: string }>): Opened {
   const certificates = certificate.flatMap((name) => readItems(name, 'CERTIFICATE', parseCertificate));
-  return { key: readPrivateKey(readSecret(file), file, passphrase), certificates, file };
+  return { key: readPrivateKey(readSecret(file), file), certificates, file };
 }
 
-/** PKCS#12 is rare, and its reader large: loaded on demand. */
-async function openPkcs12({ pkcs12: file, password }: Extract<CertificateSource, { pkcs12: string }>): Promise<Opened> {
-  const { readPkcs12 } = await import('./pkcs12.ts');
-  const { key, certificates } = await readPkcs12(readSecret(file), password, file);
-  return { key, certificates: certificates.map(parseCertificate), file };
+function openPkcs12({ pkcs12: file, password }: Extract<CertificateSource, { pkcs12: string }>): Opened {
+  const { key, certificates } = readPkcs12(readSecret(file), password, file);
+  return { key, certificates: certificates.map((der) => parseNamed(der, file)), file };
 }
 
-function readPrivateKey(pem: Buffer, file: string, passphrase: string | undefined): KeyObject {
+function parseNamed(der: Bytes, file: string): Certificate {
   try {
-    return createPrivateKey({ key: pem, ...(passphrase === undefined ? {} : { passphrase }) });
+    return parseCertificate(der);
   } catch (error) {
-    throw new HostError('CERTIFICATE', `${file} holds no private key that can be read: ${whyUnreadable(error)}`);
+    if (!(error instanceof MalformedError)) throw error;
+    throw new HostError('CERTIFICATE', `${file} holds a certificate that can't be read: ${error.message}`);
   }
 }
 
-function whyUnreadable(error: unknown): string {
-  const { code } = error as NodeJS.ErrnoException;
-  if (code === 'ERR_MISSING_PASSPHRASE') return 'it is encrypted, and no passphrase is given';
-  if (code === 'ERR_OSSL_BAD_DECRYPT') return 'the passphrase is wrong';
-  return 'it has to be PEM ("BEGIN PRIVATE KEY")';
+function readPrivateKey(pem: Buffer, file: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (error) {
+    const encrypted = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE';
+    const why = encrypted ? "it is encrypted; 'openssl pkey' decrypts it" : 'it has to be PEM ("BEGIN PRIVATE KEY")';
+    throw new HostError('CERTIFICATE', `${file} holds no private key that can be read: ${why}`);
+  }
 }
 
 function isPair({ key }: Certificate, privateKey: KeyObject): boolean {
