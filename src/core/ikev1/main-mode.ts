@@ -191,11 +191,12 @@ export function handleMain6(
   context: SaContext,
   state: State<'main 6'>,
   message: IsakmpMessage,
-  path: IkePath,
   now: Instant,
 ): Phase1Step {
   const { intent, choice, exchange, keys, iv, nat } = state;
   const { credential } = intent;
+  // where message 5 went: a repeat of this one may come by a port that we left
+  const { path } = context;
   const opened = openIdentity(context, choice, keys, exchange, iv, message);
   if (!opened) return { drop: 'ike_not_authentic' };
   if ('refused' in opened) return opened;
@@ -203,7 +204,7 @@ export function handleMain6(
   if (!credential.accepts(peerIdentity)) return { refused: `the peer calls itself ${identityText(peerIdentity)}` };
   const initialContact = hasInitialContact(opened.payloads);
   const result = { choice, keys, phase1Iv, peerIdentity, credential, nat, path, initialContact };
-  return { next: establish(context, { ...result, exchange: 'main mode' }, now) };
+  return { next: establish(context, { ...result, exchange: 'main mode' }, now), path };
 }
 
 /** From message 5 on the initiator that found a NAT speaks on the NAT-T port, RFC 3947 section 4. */

@@ -274,7 +274,9 @@ export class Ikev1Sa {
     if (message.header.messageId !== 0) return 'ike_malformed';
     const digest = this.#digest(datagram);
     if (this.#lastReceived && digest.every((byte, i) => byte === this.#lastReceived![i])) {
-      if (this.#lastSent && this.#repeats++ < MAX_REPEATS) this.#context.transmit(path, this.#lastSent);
+      // an initiator has floated when it speaks, whatever port the repeat came to
+      const to = this.#context.role === 'initiator' ? this.#context.path : path;
+      if (this.#lastSent && this.#repeats++ < MAX_REPEATS) this.#context.transmit(to, this.#lastSent);
       return undefined;
     }
     const step = this.#stepPhase1(message, path, now);
@@ -307,7 +309,7 @@ export class Ikev1Sa {
       case 'main 5':
         return handleMain5(this.#context, state, message, path, now);
       case 'main 6':
-        return handleMain6(this.#context, state, message, path, now);
+        return handleMain6(this.#context, state, message, now);
       case 'aggressive 1':
         return handleAggressive1(this.#context, message, path);
       case 'aggressive 2':
