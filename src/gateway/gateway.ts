@@ -2,10 +2,10 @@
 import type { GatewayConfig } from '../config/config.ts';
 import type { SessionRow } from '../control/types.ts';
 import { readU32, u32 } from '../core/bytes/bytes.ts';
-import { formatPrefix, type IpAddress, ipFromBytes, type Prefix, parseIp } from '../core/net/address.ts';
-import { SECOND } from '../core/net/time.ts';
+import { type IpAddress, ipFromBytes, parseIp } from '../core/net/address.ts';
 import type { GatewayEvent, LoginVerdict, Who } from '../core/session/events.ts';
 import { GatewayState } from '../core/session/gateway-state.ts';
+import type { GatewaySettings } from '../core/session/policy.ts';
 import type { Dataplane, DataplaneEvents, SessionCounters } from '../dataplane/dataplane.ts';
 import { openDataplane } from '../dataplane/index.ts';
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
@@ -14,6 +14,16 @@ import type { Logger } from '../host/log.ts';
 import { PasswordVerifier } from '../host/passwords.ts';
 import type { Store } from '../host/store/store.ts';
 import type { StartGateway } from './program.ts';
+import { innerNetworks } from './reload.ts';
+
+/** What a person is told, and what is the dataplane's or another's to do. */
+type Reported = Extract<GatewayEvent, { readonly who: Who }>;
+type Effect = Exclude<GatewayEvent, Reported>;
+
+interface Told {
+  readonly event: Reported;
+  readonly counters: SessionCounters;
+}
 
 const NO_COUNTERS: SessionCounters = { packetsIn: 0, bytesIn: 0, packetsOut: 0, bytesOut: 0, lastInbound: 0 };
 
@@ -26,9 +36,9 @@ const LOGIN_FAILURES = {
   throttled: 'too many wrong passwords came lately for this user or from this source',
 } as const;
 
-export const startGateway: StartGateway = async (config, store, log) => {
+export const startGateway: StartGateway = async (config, settings, store, log) => {
   const keylog = config.keylog === undefined ? undefined : openKeylog(config.keylog);
-  const gateway = new Gateway(config, store, log, keylog);
+  const gateway = new Gateway(config, settings, store, log, keylog);
   try {
     await gateway.open();
   } catch (error) {
@@ -55,24 +65,17 @@ class Gateway {
   #timerAt = Number.POSITIVE_INFINITY;
   #stopping = false;
 
-  constructor(config: GatewayConfig, store: Store, log: Logger, keylog: Keylog | undefined) {
+  constructor(config: GatewayConfig, settings: GatewaySettings, store: Store, log: Logger, keylog: Keylog | undefined) {
     this.#config = config;
     this.#store = store;
     this.#log = log;
     this.#keylog = keylog;
     this.#passwords = new PasswordVerifier(store.users);
-    const { lifetimes, dpd } = config;
     this.#state = new GatewayState({
+      ...settings,
       crypto: nodeCrypto,
-      policy: config.policy,
-      certificate: undefined,
-      identity: undefined,
-      verifier: undefined,
       natTPort: config.ports.natT,
       ownAddress: ownAddress(config),
-      phase1Lifetime: lifetimes.phase1Seconds,
-      phase2Lifetime: { seconds: lifetimes.phase2Seconds, kilobytes: lifetimes.phase2Kilobytes },
-      dpd: dpd && { idle: dpd.idleSeconds * SECOND, timeout: dpd.timeoutSeconds * SECOND },
       lastTraffic: (id) => this.#counters(id).lastInbound,
     });
   }
@@ -124,9 +127,17 @@ class Gateway {
     return found;
   }
 
+  reload(settings: GatewaySettings): void {
+    this.#act(() => this.#state.reload(settings));
+  }
+
+  /** Ends all of a user's sessions, also one whose login is still being checked. */
+  endUser(user: string): void {
+    this.#act(() => this.#state.endUser(user, 'the user was removed', now()));
+  }
+
   async stop(): Promise<void> {
-    this.#state.close(now());
-    this.#settle();
+    this.#act(() => this.#state.close(now()));
     this.#stopping = true;
     clearTimeout(this.#timer);
     await new Promise((resolve) => setTimeout(resolve, FAREWELL));
@@ -139,30 +150,42 @@ class Gateway {
       onIke: (path, message) => this.#act(() => this.#state.handleDatagram(path, message, now())),
       onPathChange: (id, path) => this.#act(() => this.#state.handlePathChange(id, path)),
       onRekeyNeeded: (id, spi) => this.#act(() => this.#state.handleRekeyNeeded(id, spi, now())),
-      onFirstPacket: () => {},
+      onFirstPacket: (id, spi) => this.#act(() => this.#state.handleFirstPacket(id, spi, now())),
       onUnknownSpi: (path, spi) => {
         this.#log.debug(
           { remote: path.remote.address.text, spi: spi.toString(16) },
           'ESP for an SPI that is not known',
         );
+        this.#act(() => this.#state.handleUnknownSpi(path, spi, now()));
       },
       onFailure: (error) => this.#failure.resolve(error),
     };
   }
 
+  /** A mistake of ours in one call must not end everybody's sessions: it is logged, and the rest goes on. */
   #act(what: () => void): void {
     if (this.#stopping) return;
-    what();
-    this.#settle();
+    try {
+      what();
+      this.#settle();
+    } catch (error) {
+      this.#log.error({ err: error }, 'internal error; please report it');
+    }
   }
 
-  /** Carries out what the state decided, and arms the one timer. */
+  /** Carries out what the state decided, sends, arms the one timer; then tells, which may be slow. */
   #settle(): void {
-    for (let event = this.#state.pollEvent(); event; event = this.#state.pollEvent()) this.#apply(event);
+    const told: Told[] = [];
+    for (let event = this.#state.pollEvent(); event; event = this.#state.pollEvent()) {
+      // the counters of a session that ends are gone with it
+      if ('who' in event) told.push({ event, counters: 'id' in event ? this.#counters(event.id) : NO_COUNTERS });
+      else this.#apply(event);
+    }
     for (let out = this.#state.pollTransmit(); out; out = this.#state.pollTransmit()) {
       this.#dataplane?.sendIke(out.path, out.message);
     }
     this.#arm(this.#state.pollTimeout());
+    for (const one of told) this.#report(one);
   }
 
   #arm(at: number | undefined): void {
@@ -174,72 +197,90 @@ class Gateway {
 
   #timeUp(): void {
     this.#timerAt = Number.POSITIVE_INFINITY;
-    this.#state.handleTimeout(now());
-    this.#settle();
+    this.#act(() => this.#state.handleTimeout(now()));
   }
 
-  #apply(event: GatewayEvent): void {
+  #apply(event: Effect): void {
     switch (event.type) {
       case 'authenticate':
-        this.#authenticate(event).catch((error) => this.#log.error({ err: error }, 'the login could not be checked'));
+        this.#authenticate(event);
         break;
       case 'open-session':
-        this.#dataplane?.openSession(event.id, event.inner, event.path);
+        this.#order(event.id, (dataplane) => dataplane.openSession(event.id, event.inner, event.path));
         break;
       case 'install-sa':
-        this.#dataplane?.installSa(event.sa);
+        this.#order(event.sa.sessionId, (dataplane) => dataplane.installSa(event.sa));
         this.#recordKeys(event);
         break;
       case 'remove-sa':
-        this.#dataplane?.removeSa(event.sessionId, event.direction, event.spi);
+        this.#order(event.sessionId, (dataplane) => dataplane.removeSa(event.sessionId, event.direction, event.spi));
         break;
       case 'move-path':
-        this.#dataplane?.movePath(event.id, event.path);
+        this.#order(event.id, (dataplane) => dataplane.movePath(event.id, event.path));
         break;
       case 'close-session':
-        this.#dataplane?.closeSession(event.id);
+        this.#order(undefined, (dataplane) => dataplane.closeSession(event.id));
         break;
       case 'phase1-key':
         this.#keylog?.phase1(event.initiatorCookie, event.cipherKey);
         break;
       case 'leased': {
         const { group = '', user, address } = event;
-        this.#store.leases.remember({ group, user, address: address.text });
+        this.#keep(() => this.#store.leases.remember({ group, user, address: address.text }));
         break;
       }
       case 'dropped':
         this.#drops.set(event.reason, (this.#drops.get(event.reason) ?? 0) + 1);
         this.#log.debug({ reason: event.reason }, 'dropped an IKE message');
         break;
-      default:
-        this.#report(event);
+    }
+  }
+
+  /** What the dataplane can't do, for want of room say, ends the session that it was for, and no other. */
+  #order(session: number | undefined, what: (dataplane: Dataplane) => void): void {
+    try {
+      if (this.#dataplane) what(this.#dataplane);
+    } catch (error) {
+      this.#log.error({ session, err: error }, 'the dataplane refused');
+      if (session !== undefined) this.#state.kick(session, 'the dataplane has no room for it', now());
+    }
+  }
+
+  /** History and leases are worth less than the sessions: a full disk costs the one, not the other. */
+  #keep(what: () => void): void {
+    try {
+      what();
+    } catch (error) {
+      this.#log.error({ err: error }, 'could not write to the store');
     }
   }
 
   /** What a person reads: one line each, and a row where it is kept. */
-  #report(event: Extract<GatewayEvent, { readonly who: Who }>): void {
+  #report({ event, counters: { bytesIn, bytesOut } }: Told): void {
     const fields = described(event.who);
+    const { user, group, remote } = event.who;
     switch (event.type) {
-      case 'session-up': {
-        const { user, group, remote } = event.who;
-        this.#history.set(event.id, this.#store.history.begin({ user, group, remote, address: event.address }));
+      case 'session-up':
         this.#log.info({ session: event.id, ...fields, address: event.address, by: event.summary }, 'session is up');
+        this.#keep(() => {
+          this.#history.set(event.id, this.#store.history.begin({ user, group, remote, address: event.address }));
+        });
         break;
-      }
       case 'session-down': {
-        const { bytesIn, bytesOut } = this.#counters(event.id);
-        const row = this.#history.get(event.id);
-        if (row !== undefined) this.#store.history.end(row, { bytesIn, bytesOut, reason: event.reason });
-        this.#history.delete(event.id);
         this.#log.info({ session: event.id, ...fields, bytesIn, bytesOut, reason: event.reason }, 'session ended');
+        const row = this.#history.get(event.id);
+        if (row !== undefined) {
+          this.#keep(() => this.#store.history.end(row, { bytesIn, bytesOut, reason: event.reason }));
+        }
+        this.#history.delete(event.id);
         break;
       }
-      case 'failure': {
-        const { user, group, remote } = event.who;
-        this.#store.failures.record({ user, group, remote, reason: `${event.step}: ${event.reason}` });
+      case 'failure':
         this.#log.warn({ ...fields, step: event.step, reason: event.reason }, 'connection failed');
+        this.#keep(() =>
+          this.#store.failures.record({ user, group, remote, reason: `${event.step}: ${event.reason}` }),
+        );
         break;
-      }
       case 'notice':
         this.#log.info(fields, event.text);
         break;
@@ -251,18 +292,24 @@ class Gateway {
     }
   }
 
-  async #authenticate(event: GatewayEvent & { readonly type: 'authenticate' }): Promise<void> {
-    const { requestId, group, user, password, source } = event;
+  #authenticate(event: GatewayEvent & { readonly type: 'authenticate' }): void {
+    const { requestId } = event;
+    const failed = (error: unknown): LoginVerdict => {
+      this.#log.error({ err: error }, 'the login could not be checked');
+      return { ok: false, reason: 'it could not be checked: see the error before this line' };
+    };
+    this.#verdict(event)
+      .catch(failed)
+      .then((verdict) => this.#act(() => this.#state.answerLogin(requestId, verdict, now())));
+  }
+
+  async #verdict(event: GatewayEvent & { readonly type: 'authenticate' }): Promise<LoginVerdict> {
+    const { group, user, password, source } = event;
     const verdict = await this.#passwords.verify({ user, password, source: source.address.text });
-    const answer: LoginVerdict = verdict.ok
-      ? {
-          ok: true,
-          address: address(verdict.user.address),
-          lastAddress: address(this.#store.leases.last(group ?? '', user)),
-        }
-      : { ok: false, reason: LOGIN_FAILURES[verdict.reason] };
+    if (!verdict.ok) return { ok: false, reason: LOGIN_FAILURES[verdict.reason] };
     this.#state.reserve(this.#store.users.list().flatMap((one) => address(one.address) ?? []));
-    this.#act(() => this.#state.answerLogin(requestId, answer, now()));
+    const lastAddress = address(this.#store.leases.last(group ?? '', user));
+    return { ok: true, address: address(verdict.user.address), lastAddress };
   }
 
   #recordKeys({ sa, path }: GatewayEvent & { readonly type: 'install-sa' }): void {
@@ -306,10 +353,4 @@ function described({ remote, identity, group, user }: Who): Record<string, strin
 /** The first address of the top-level pool. */
 function ownAddress(config: GatewayConfig): IpAddress {
   return ipFromBytes(u32(readU32(config.given.pool.address.bytes) + 1));
-}
-
-/** All that is reached through the tunnel, each network once. */
-function innerNetworks({ given, policy }: GatewayConfig): Prefix[] {
-  const all = [given.pool, ...policy.groups.map((group) => group.pool), ...policy.peers.map((peer) => peer.inner)];
-  return [...new Map(all.map((prefix) => [formatPrefix(prefix), prefix])).values()];
 }

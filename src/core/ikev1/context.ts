@@ -25,6 +25,8 @@ export interface Established extends Phase1Established {
   readonly keys: Phase1Keys;
   /** Last ciphertext block of phase 1, from which each later exchange's IV comes. */
   readonly phase1Iv: Bytes;
+  /** Seconds, when we end phase 1 sooner than the initiator proposed. */
+  readonly lifetimeCutTo: number | undefined;
 }
 
 /** `phase1` waits for the next message of it, `exchange:N` for an answer under message ID N. */

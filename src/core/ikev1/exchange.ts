@@ -66,7 +66,7 @@ export class Exchanges {
   /** Undefined when there are too many. */
   open(messageId: number, exchangeType: number, now: Instant): Exchange | undefined {
     this.#forgetFinished(now);
-    if (this.#byId.size >= MAX_EXCHANGES) return undefined;
+    if (this.#byId.size >= MAX_EXCHANGES && !this.#forgetOldestFinished()) return undefined;
     const { keys, phase1Iv } = establishedOf(this.#context);
     const exchange: Exchange = {
       messageId,
@@ -126,6 +126,13 @@ export class Exchanges {
     this.#context.transmit(this.#context.path, exchange.lastSent);
     this.#context.timers.set(`exchange:${exchange.messageId}`, next);
     return true;
+  }
+
+  #forgetOldestFinished(): boolean {
+    for (const exchange of this.#byId.values()) {
+      if (exchange.state.awaits === 'nothing') return this.#byId.delete(exchange.messageId);
+    }
+    return false;
   }
 
   #forgetFinished(now: Instant): void {

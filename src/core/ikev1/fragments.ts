@@ -41,16 +41,16 @@ export class FragmentBuffer {
   #length = 0;
 
   /**
-   * Takes a message whose next payload is 132: the whole message once its last missing fragment is here, undefined until
+   * Takes a message whose next payload is 132, of a whole of at most `limit` bytes: the whole message once its last missing fragment is here, undefined until
    * then. Throws MalformedError on what can't be part of one.
    */
-  add(message: IsakmpMessage): Bytes | undefined {
+  add(message: IsakmpMessage, limit = MAX_MESSAGE_LENGTH): Bytes | undefined {
     const [payload, ...others] = parseWholeChain(PayloadType.FRAGMENT, message.body);
     const fragment = payload && others.length === 0 ? parseFragment(payload.body) : undefined;
     if (!fragment || fragment.number > MAX_FRAGMENTS) return undefined;
     if (fragment.id !== this.#id || this.#parts.size === 0) this.#start(fragment.id);
     if (this.#parts.has(fragment.number) || this.#contradicts(fragment)) return undefined;
-    if (this.#length + fragment.data.length > MAX_MESSAGE_LENGTH) {
+    if (this.#length + fragment.data.length > limit) {
       this.#start(0);
       return undefined;
     }

@@ -3,8 +3,16 @@ import { fromUtf8, toHex, utf8 } from '../bytes/text.ts';
 import { type IpAddress, ipFromBytes, parseIp } from '../net/address.ts';
 import { type Identification, IdType } from '../wire/ikev1.ts';
 
-/** Printable text of an identity: an address, a name, or a key ID; control characters and binary as hex. */
-export function identityText({ type, data }: Identification): string {
+/** Our own limit: nobody's name is longer, and logs stay readable. */
+const MAX_TEXT = 128;
+
+/** Printable text of an identity: an address, a name, or a key ID; control characters and binary as hex. Cut at 128. */
+export function identityText(identity: Identification): string {
+  const text = wholeText(identity);
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
+}
+
+function wholeText({ type, data }: Identification): string {
   const address = type === IdType.IPV4_ADDR ? 4 : type === IdType.IPV6_ADDR ? 16 : 0;
   if (address > 0) return data.length === address ? ipFromBytes(data).text : `0x${toHex(data)}`;
   const named = type === IdType.FQDN || type === IdType.USER_FQDN || type === IdType.KEY_ID;

@@ -114,7 +114,11 @@ export function handleMain3(
     initiatorSa,
   };
   // g^xy is worked out with message 5: whoever only floods messages 3 costs half as much
-  const sharedSecret = () => dh.sharedSecret(initiatorPublic);
+  let secret: { readonly value: Bytes | undefined } | undefined;
+  const sharedSecret = () => {
+    secret ??= { value: dh.sharedSecret(initiatorPublic) };
+    return secret.value;
+  };
   const nat = detectNat(context, hash, path, payloads);
   return { next: { awaits: 'main 5', choice, exchange, sharedSecret, nat }, reply };
 }

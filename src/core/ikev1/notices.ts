@@ -3,13 +3,34 @@ import { concat, u32 } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import { phase2Iv } from '../protection/ikev1-cipher.ts';
 import { hash1 } from '../protection/ikev1-hashes.ts';
-import { encodeDeletion, encodeNotification, type Notification, Protocol } from '../wire/ikev1.ts';
+import {
+  encodeAttributes,
+  encodeDeletion,
+  encodeNotification,
+  LifeType,
+  type Notification,
+  NotifyType,
+  numericAttribute,
+  Phase1Attribute,
+  Protocol,
+} from '../wire/ikev1.ts';
 import { ExchangeType, type Payload } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import { establishedOf, sealExchange } from './exchange.ts';
 
 export function notifyPeer(context: SaContext, notification: Notification, path: IkePath = context.path): void {
   context.transmit(path, sealInformational(context, encodeNotification(notification)));
+}
+
+/** RESPONDER-LIFETIME, RFC 2407 section 4.6.3.1: phase 1 ends here sooner than the peer proposed. */
+export function tellLifetime(context: SaContext, seconds: number): void {
+  const spi = concat(context.initiatorCookie, context.responderCookie);
+  const attributes = [
+    numericAttribute(Phase1Attribute.LIFE_TYPE, LifeType.SECONDS),
+    numericAttribute(Phase1Attribute.LIFE_DURATION, seconds),
+  ];
+  const data = encodeAttributes(attributes);
+  notifyPeer(context, { protocol: Protocol.ISAKMP, spi, type: NotifyType.RESPONDER_LIFETIME, data });
 }
 
 /** Tells the peer that this phase 1 is no more. */

@@ -7,7 +7,7 @@ import type { IkePath } from '../carrier/ike-path.ts';
 import type { DhGroup } from '../crypto/algorithms.ts';
 import type { DhKeyPair } from '../crypto/provider.ts';
 import { NAT_T_PREFERENCE, ownVendorIds, readVendorIds } from '../ike/vendor-ids.ts';
-import { HOUR, type Instant, SECOND } from '../net/time.ts';
+import { type Instant, SECOND } from '../net/time.ts';
 import type { Phase1Exchange, Phase1Keys } from '../protection/ikev1-keys.ts';
 import { type Identification, NotifyType, parseNotification } from '../wire/ikev1.ts';
 import { type Payload, PayloadType } from '../wire/isakmp.ts';
@@ -94,7 +94,6 @@ export type Phase1Step =
 export const HALF_OPEN_LIFETIME = 30 * SECOND;
 /** When a rekey is due: before those of phase 2, so that they run under the new phase 1. */
 const REKEY_SHARE = 0.9;
-const MAX_LIFETIME = 24 * HOUR;
 
 export function learnTraits(context: SaContext, payloads: PayloadSet): void {
   context.traits = readVendorIds(payloads.all(PayloadType.VID));
@@ -135,11 +134,12 @@ export function establish(
 ): Phase1State {
   const { choice, path, initialContact, ...rest } = result;
   const established = { ...rest, suite: choice.suite, traits: context.traits };
-  context.established = established;
+  const { phase1Lifetime } = context.environment.policy;
+  const offered = choice.lifetime ?? phase1Lifetime;
+  const lifetime = Math.min(offered, phase1Lifetime) * SECOND;
+  context.established = { ...established, lifetimeCutTo: offered > phase1Lifetime ? phase1Lifetime : undefined };
   context.path = path;
   context.timers.clear('phase1');
-  const agreed = (choice.lifetime ?? context.environment.policy.phase1Lifetime) * SECOND;
-  const lifetime = Math.min(agreed, context.environment.policy.phase1Lifetime * SECOND, MAX_LIFETIME);
   context.timers.set('expire', now + lifetime);
   context.timers.set('rekey', now + lifetime * REKEY_SHARE);
   reportLegacy(context, choice.suite);

@@ -38,6 +38,8 @@ import type { DropReason, EspPair, Phase2Lifetime, Phase2Request } from './types
 /** What an initiator asks for. All suites share the PFS group of the first. */
 export interface QuickModeIntent {
   readonly spi: number;
+  /** Inbound SPI of the pair that is to be renewed. */
+  readonly replaces?: number;
   readonly suites: readonly Phase2Suite[];
   readonly local: Selector;
   readonly remote: Selector;
@@ -55,6 +57,9 @@ export type QuickModeState =
 
 type State<Awaits extends QuickModeState['awaits']> = Extract<QuickModeState, { awaits: Awaits }>;
 
+/** vpnc, asked to rekey, writes its own 20 bytes over our nonce and takes just these for Nr_b: so ours has no more. */
+const INITIATOR_NONCE_LENGTH = 20;
+
 /** Sends message 1. False when the SA has too many exchanges open. */
 export function beginQuickMode(
   context: SaContext,
@@ -66,7 +71,7 @@ export function beginQuickMode(
   if (!exchange) return false;
   const group = intent.suites[0]?.group;
   const dh = group === undefined ? undefined : context.crypto.generateDh(group);
-  const nonce = context.crypto.random(NONCE_LENGTH);
+  const nonce = context.crypto.random(INITIATOR_NONCE_LENGTH);
   const payloads = [
     encodeSa(phase2Offer(intent.suites, intent.spi, intent.lifetime)),
     { type: PayloadType.NONCE, body: nonce },
@@ -139,6 +144,8 @@ export function handleQuick2(
   if ('drop' in payloads) return payloads.drop;
   const choice = acceptPhase2Choice(parseSa(payloads.one(PayloadType.SA)), intent.suites);
   if (!choice) return abandon(context, exchanges, exchange, 'the peer chose a proposal that was not offered');
+  // one SPI for both directions would mean one KEYMAT, and GCM nonces used twice
+  if (choice.peerSpi === intent.spi) return abandon(context, exchanges, exchange, 'the peer chose our own SPI');
   const publicValue = payloads.optional(PayloadType.KE);
   const sharedSecret = dh && publicValue ? dh.sharedSecret(publicValue) : undefined;
   if (dh && !sharedSecret)
@@ -198,8 +205,12 @@ export function quickModeTimedOut(
 
 function abandon(context: SaContext, exchanges: Exchanges, exchange: Exchange, reason: string): undefined {
   const { state } = exchange;
-  if (state.awaits === 'quick 2') context.emit({ type: 'esp-abandoned', inboundSpi: state.intent.spi, reason });
-  if (state.awaits === 'quick 3') context.emit({ type: 'esp-abandoned', inboundSpi: state.pair.inbound.spi, reason });
+  if (state.awaits === 'quick 2') {
+    const { spi: inboundSpi, replaces } = state.intent;
+    context.emit({ type: 'esp-abandoned', inboundSpi, replaces, reason });
+  } else if (state.awaits === 'quick 3') {
+    context.emit({ type: 'esp-abandoned', inboundSpi: state.pair.inbound.spi, replaces: undefined, reason });
+  }
   exchanges.close(exchange);
   return undefined;
 }

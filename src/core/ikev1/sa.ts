@@ -27,7 +27,7 @@ import {
   handleMain6,
 } from './main-mode.ts';
 import { QuickModeIds } from './message-ids.ts';
-import { deleteEsp, deletePhase1 } from './notices.ts';
+import { deleteEsp, deletePhase1, tellLifetime } from './notices.ts';
 import {
   HALF_OPEN_LIFETIME,
   type InitiatorIntent,
@@ -66,6 +66,10 @@ import type {
 const LOGIN_PATIENCE = 2 * MINUTE;
 /** How often one phase 1 message is answered again from cache. */
 const MAX_REPEATS = 8;
+/** How many proofs that fail one phase 1 message may try before it is no longer looked at. */
+const MAX_REFUSALS = 8;
+/** Bytes of a fragmented message while the peer has proven nothing. */
+const MAX_UNPROVEN = 16_384;
 
 export class Ikev1Sa {
   readonly #context: SaContext;
@@ -78,6 +82,7 @@ export class Ikev1Sa {
   #lastReceived: Bytes | undefined;
   #lastSent: Bytes | undefined;
   #repeats = 0;
+  #refusals = 0;
   #attempt = 1;
 
   private constructor(context: SaContext, phase1: Phase1State) {
@@ -264,7 +269,8 @@ export class Ikev1Sa {
   }
 
   #handleFragment(message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
-    const whole = this.#fragments.add(message);
+    // before the peer has proven itself it gets less room
+    const whole = this.#fragments.add(message, this.#context.established ? undefined : MAX_UNPROVEN);
     if (!whole) return undefined;
     const { header } = parseMessage(whole);
     return header.nextPayload === PayloadType.FRAGMENT ? 'ike_fragment' : this.#handleMessage(whole, path, now);
@@ -279,10 +285,12 @@ export class Ikev1Sa {
       if (this.#lastSent && this.#repeats++ < MAX_REPEATS) this.#context.transmit(to, this.#lastSent);
       return undefined;
     }
+    if (this.#refusals >= MAX_REFUSALS) return 'ike_not_authentic';
     const step = this.#stepPhase1(message, path, now);
     if (!step) return 'ike_unexpected_exchange';
     if ('drop' in step) return step.drop;
     if ('refused' in step) return this.#refuse(step, path);
+    this.#refusals = 0;
     this.#phase1 = step.next;
     this.#lastReceived = digest;
     this.#repeats = 0;
@@ -324,6 +332,7 @@ export class Ikev1Sa {
   /** A refused first message ends the SA; a refused later one may be an attacker's, so the true peer gets its chance. */
   #refuse(step: Extract<Phase1Step, { refused: string }>, path: IkePath): undefined {
     const { awaits } = this.#phase1;
+    this.#refusals++;
     if (step.notify !== undefined) {
       const notification = {
         protocol: Protocol.ISAKMP,
@@ -342,6 +351,8 @@ export class Ikev1Sa {
   #start(now: Instant): void {
     this.#quickModeIds = new QuickModeIds(this.#context.traits.countingMessageIds);
     this.#dpd.start(now);
+    const { lifetimeCutTo } = this.#context.established ?? {};
+    if (this.#context.role === 'responder' && lifetimeCutTo !== undefined) tellLifetime(this.#context, lifetimeCutTo);
   }
 
   #sendPhase1(path: IkePath, message: Bytes, now: Instant): void {
@@ -387,7 +398,8 @@ export class Ikev1Sa {
     }
     exchange.lastReceived = digest;
     exchange.repeats = 0;
-    this.#dpd.heard(now);
+    // a first message may be a replay; a later one proves that the peer is there
+    if (known) this.#dpd.heard(now);
     return undefined;
   }
 

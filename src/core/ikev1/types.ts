@@ -109,6 +109,13 @@ export interface EspPair {
   readonly initiatedBy: 'us' | 'peer';
 }
 
+export interface EspAbandoned {
+  readonly inboundSpi: number;
+  /** Inbound SPI of the pair that our own quick mode was to renew. */
+  readonly replaces: number | undefined;
+  readonly reason: string;
+}
+
 export type Ikev1Event =
   | ({ readonly type: 'established' } & Phase1Established)
   /** The gateway's side of XAUTH: the user's answer. Call `finishXauth` or `requestXauth` again. */
@@ -127,7 +134,7 @@ export type Ikev1Event =
   | { readonly type: 'esp-prepared'; readonly pair: EspPair }
   | { readonly type: 'esp-established'; readonly pair: EspPair }
   /** A quick mode that was prepared didn't end. */
-  | { readonly type: 'esp-abandoned'; readonly inboundSpi: number; readonly reason: string }
+  | ({ readonly type: 'esp-abandoned' } & EspAbandoned)
   | { readonly type: 'esp-refused'; readonly reason: string }
   | { readonly type: 'esp-deleted'; readonly spis: readonly number[] }
   | { readonly type: 'initial-contact' }

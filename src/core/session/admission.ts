@@ -14,6 +14,9 @@ const IN_ALL: Rate = { perSecond: 300, burst: 600 };
 /** Endpoints and addresses remembered, each. */
 const MAX_SOURCES = 8192;
 
+/** Failures of peers who proved nothing. */
+const REPORTS: Rate = { perSecond: 10, burst: 100 };
+
 /** Unprotected error notifications: enough for lost clients to learn of a restart, too few to make noise with. */
 const NOTIFICATIONS: Rate = { perSecond: 10, burst: 20 };
 
@@ -21,6 +24,7 @@ export class Admission {
   readonly #byEndpoint = new KeyedBuckets(BY_ENDPOINT, MAX_SOURCES);
   readonly #byAddress = new KeyedBuckets(BY_ADDRESS, MAX_SOURCES);
   readonly #inAll = new TokenBucket(IN_ALL);
+  readonly #reports = new TokenBucket(REPORTS);
   readonly #notifications = new TokenBucket(NOTIFICATIONS);
 
   /** Whether an aggressive mode from there may begin now. */
@@ -30,6 +34,11 @@ export class Admission {
       this.#byAddress.take(source.address.text, now) &&
       this.#inAll.take(now)
     );
+  }
+
+  /** Whether one more failure of somebody unknown is told; a flood of them would fill log and disk. */
+  mayReport(now: Instant): boolean {
+    return this.#reports.take(now);
   }
 
   /** Whether one more unprotected notification may go out now. */

@@ -4,7 +4,7 @@ import { formatSelector } from '../ikev1/selector.ts';
 import type { EspPair } from '../ikev1/types.ts';
 import { earliest, type Instant, SECOND } from '../net/time.ts';
 
-/** Our own limits: pairs of one session (a client may have one for each split route), and replaced ones among them. */
+/** Our own limits: pairs of one session (a client may have one for each split route), and replaced ones for one traffic. */
 export const MAX_CHILDREN = 64;
 const MAX_REPLACED = 4;
 
@@ -19,6 +19,8 @@ const REKEY_AS_RESPONDER = 0.95;
 export interface Child {
   readonly pair: EspPair;
   stage: 'prepared' | 'established' | 'replaced';
+  /** Agreed on by a rekey of ours, and used from then on at the latest; undefined: not so. */
+  switchAt: Instant | undefined;
   /** Undefined: none is due, or one is under way. */
   rekeyAt: Instant | undefined;
   /** When the pair ends, whatever happens. */
@@ -26,7 +28,7 @@ export interface Child {
 }
 
 /** What the timers ask for. */
-export type ChildDuty = { readonly rekey: Child } | { readonly expired: Child };
+export type ChildDuty = { readonly rekey: Child } | { readonly expired: Child } | { readonly switchTo: Child };
 
 export class Children {
   readonly #children: Child[] = [];
@@ -48,6 +50,7 @@ export class Children {
     const child: Child = {
       pair,
       stage: 'prepared',
+      switchAt: undefined,
       rekeyAt: undefined,
       expireAt: now + pair.lifetime.seconds * SECOND,
     };
@@ -55,22 +58,25 @@ export class Children {
     return child;
   }
 
+  /** The pairs in use for the same traffic as `child`. */
+  replacedBy(child: Child): Child[] {
+    return this.#children.filter((one) => one.stage === 'established' && one !== child && sameTraffic(one, child));
+  }
+
   /** Puts a prepared pair to use; gives the pairs that it replaces, and those that are too many. */
-  establish(pair: EspPair, now: Instant): { replaced: Child[]; surplus: Child[] } {
-    const child = this.find(pair.inbound.spi);
-    if (!child) return { replaced: [], surplus: [] };
+  establish(child: Child, now: Instant): { replaced: Child[]; surplus: Child[] } {
+    const { pair } = child;
     const share = pair.initiatedBy === 'us' ? REKEY_AS_INITIATOR : REKEY_AS_RESPONDER;
     child.stage = 'established';
+    child.switchAt = undefined;
     child.rekeyAt = now + pair.lifetime.seconds * SECOND * share;
-    const replaced = this.#children.filter(
-      (one) => one.stage === 'established' && one !== child && sameTraffic(one, child),
-    );
+    const replaced = this.replacedBy(child);
     for (const old of replaced) {
       old.stage = 'replaced';
       old.rekeyAt = undefined;
       old.expireAt = Math.min(old.expireAt, now + LINGER);
     }
-    const lingering = this.#children.filter((one) => one.stage === 'replaced');
+    const lingering = this.#children.filter((one) => one.stage === 'replaced' && sameTraffic(one, child));
     return { replaced, surplus: lingering.slice(0, Math.max(0, lingering.length - MAX_REPLACED)) };
   }
 
@@ -79,7 +85,7 @@ export class Children {
   }
 
   findOutbound(spi: number): Child | undefined {
-    return this.#children.find((child) => child.pair.outbound.spi === spi);
+    return this.#children.findLast((child) => child.pair.outbound.spi === spi);
   }
 
   remove(child: Child): void {
@@ -93,7 +99,7 @@ export class Children {
   }
 
   pollTimeout(): Instant | undefined {
-    return earliest(...this.#children.map((child) => earliest(child.rekeyAt, child.expireAt)));
+    return earliest(...this.#children.map((child) => earliest(child.switchAt, child.rekeyAt, child.expireAt)));
   }
 
   takeDue(now: Instant): ChildDuty | undefined {
@@ -102,6 +108,8 @@ export class Children {
       this.remove(expired);
       return { expired };
     }
+    const switchTo = this.#children.find((child) => child.switchAt !== undefined && child.switchAt <= now);
+    if (switchTo) return { switchTo };
     const rekey = this.#children.find((child) => child.rekeyAt !== undefined && child.rekeyAt <= now);
     if (!rekey) return undefined;
     rekey.rekeyAt = undefined;

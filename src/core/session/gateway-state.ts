@@ -47,6 +47,9 @@ export interface GatewayOptions extends GatewaySettings {
 /** Negotiations under way, not counting established ones. Above, a new one takes the place of the oldest. */
 export const MAX_HALF_OPEN = 4096;
 
+/** Bytes of a phase 1 message: 200 transforms and a chain of certificates fit. */
+const MAX_PHASE1_MESSAGE = 16_384;
+
 const IKE_PORT = 500;
 const NO_COOKIE = new Uint8Array(COOKIE_LENGTH);
 
@@ -139,6 +142,12 @@ export class GatewayState {
     this.#sessions.handlePathChange(sessionId, path);
   }
 
+  /** The peer uses an inbound SA for the first time. */
+  handleFirstPacket(sessionId: number, inboundSpi: number, now: Instant): void {
+    this.#sessions.handleFirstPacket(sessionId, inboundSpi, now);
+    this.#settleTouched(now);
+  }
+
   /** An outbound SA nears the end of its volume or sequence numbers. */
   handleRekeyNeeded(sessionId: number, spi: number, now: Instant): void {
     this.#sessions.handleRekeyNeeded(sessionId, spi, now);
@@ -160,6 +169,12 @@ export class GatewayState {
     const found = this.#sessions.endById(sessionId, reason);
     this.#settleTouched(now);
     return found;
+  }
+
+  /** Ends all of a user's sessions, and keeps a login under way out. */
+  endUser(user: string, reason: string, now: Instant): void {
+    this.#sessions.endByUser(user, reason);
+    this.#settleTouched(now);
   }
 
   /** Ends all sessions, with deletes. */
@@ -196,6 +211,7 @@ export class GatewayState {
   #find(path: IkePath, datagram: Bytes, now: Instant): Ikev1Sa | undefined {
     try {
       const message = parseMessage(datagram);
+      if (isPhase1(message) && datagram.length > MAX_PHASE1_MESSAGE) throw new MalformedError('too long for phase 1');
       const { initiatorCookie, responderCookie } = message.header;
       const initiator = toHex(initiatorCookie);
       if (isZero(responderCookie)) return this.#findFirst(initiator, message, path, now);
@@ -240,8 +256,7 @@ export class GatewayState {
     const key = `${initiator} ${formatEndpoint(path.remote)}`;
     const known = this.#byFirstMessage.get(key);
     if (known) return known;
-    const begins = exchangeType === ExchangeType.IDENTITY_PROTECTION || exchangeType === ExchangeType.AGGRESSIVE;
-    if (version >> 4 !== 1 || !begins) {
+    if (version >> 4 !== 1 || !isPhase1(message)) {
       this.#events.push({ type: 'dropped', reason: version >> 4 === 1 ? 'ike_unexpected_exchange' : 'ike_version' });
       return undefined;
     }
@@ -293,7 +308,9 @@ export class GatewayState {
         this.#events.push(event);
         break;
       case 'failed':
-        this.#tell(sa, event.step, event.reason);
+        // what a peer says about a login that failed has been told already
+        if (sa.established && this.#sessions.isEntering(sa.id)) break;
+        this.#tell(sa, event.step, event.reason, now);
         break;
       case 'legacy-used':
         this.#events.push({ type: 'legacy-used', who: this.#whoIs(sa), what: event.what });
@@ -306,7 +323,7 @@ export class GatewayState {
         this.#sessions.handleEstablished(sa, event, now);
         break;
       case 'ended':
-        if (!sa.established) this.#tell(sa, 'phase 1', event.detail);
+        if (!sa.established) this.#tell(sa, 'phase 1', event.detail, now);
         this.#sessions.handlePhase1Ended(sa, event.reason, event.detail, now);
         break;
       default:
@@ -315,8 +332,8 @@ export class GatewayState {
   }
 
   /** A phase 1 that fails is told of once, by the first thing that went wrong. */
-  #tell(sa: Ikev1Sa, step: string, reason: string): void {
-    if (!sa.established && this.#told.has(sa.id)) return;
+  #tell(sa: Ikev1Sa, step: string, reason: string, now: Instant): void {
+    if (!sa.established && (this.#told.has(sa.id) || !this.#admission.mayReport(now))) return;
     this.#told.add(sa.id);
     this.#events.push({ type: 'failure', who: this.#whoIs(sa), step, reason });
   }
@@ -353,6 +370,10 @@ export class GatewayState {
       if (spi >= MIN_SPI && !isTaken(spi)) return spi;
     }
   }
+}
+
+function isPhase1({ header: { exchangeType } }: IsakmpMessage): boolean {
+  return exchangeType === ExchangeType.IDENTITY_PROTECTION || exchangeType === ExchangeType.AGGRESSIVE;
 }
 
 /** What IKE takes of the settings. */

@@ -26,8 +26,8 @@ export type SessionStage =
       readonly factor: Factor;
       readonly user: string;
     }
-  /** Logged in; the client asks for its configuration, or at `pushAt` gets it unasked. */
-  | { readonly awaits: 'configuration'; readonly pushAt: Instant | undefined }
+  /** Logged in; the client asks for its configuration by `until`, or gets it unasked then (`push`), or ends. */
+  | { readonly awaits: 'configuration'; readonly push: boolean; readonly until: Instant }
   /** The client has heard that its login failed, and hangs up or is hung up on. */
   | { readonly awaits: 'goodbye'; readonly until: Instant; readonly reason: string }
   /** Authenticated by a group secret, but it does no XAUTH: it can do nothing here. */
@@ -58,6 +58,8 @@ export class Session {
   initialContact = false;
   /** Set while the dataplane has the session open. */
   espPath: EspPath | undefined;
+  /** Its failure has been told, or it never was anything. */
+  told = false;
   /** Announced as up. */
   announced = false;
 

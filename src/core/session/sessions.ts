@@ -37,10 +37,17 @@ export interface SessionsOptions {
 /** A renewed phase 1 stays until the client deletes it; of more than these the oldest goes. */
 const MAX_PHASE1S = 4;
 const MAX_LOGIN_ATTEMPTS = 3;
+/** Characters; longer ones belong to nobody and are not passed on. */
+const MAX_USER_NAME = 64;
+const MAX_PASSWORD = 1024;
+/** Sessions on the way to their login and configuration; of more the oldest goes. */
+export const MAX_ENTERING = 2048;
 /** How long a client that was refused has to hang up by itself. */
 const GOODBYE = 3 * SECOND;
 /** A client that asks for no configuration by then gets it pushed; Cisco's own kind always asks. */
 const PUSH_AFTER = 4 * SECOND;
+/** Who always asks but hasn't by then has gone. */
+const CONFIGURATION_PATIENCE = MINUTE;
 /** A peer that didn't answer to the renewal of its phase 1 is tried again after this, as long as the old one holds. */
 const RENEWAL_RETRY = MINUTE;
 /** A proven group secret without a login is worth no longer than this. */
@@ -60,6 +67,7 @@ export class Sessions {
   readonly #addresses: AddressBook;
   readonly #tunnels: Tunnels;
   readonly #byLogin = new Map<number, Session>();
+  readonly #entering = new Set<Session>();
   /** SAs that were given something to do outside their own input, and sessions whose deadline may have changed. */
   readonly #touched = new Set<Ikev1Sa>();
   readonly #dirty = new Set<number>();
@@ -76,6 +84,12 @@ export class Sessions {
 
   get all(): Session[] {
     return [...this.#byId.values()];
+  }
+
+  /** On the way in: not yet logged in and configured. */
+  isEntering(saId: number): boolean {
+    const session = this.#bySa.get(saId);
+    return session !== undefined && this.#entering.has(session);
   }
 
   whoIs(saId: number): Who | undefined {
@@ -124,15 +138,18 @@ export class Sessions {
     const renewed =
       this.#renewals.get(sa.id) ?? (subject.kind === 'peer' ? this.#sessionOfPeer(subject.peer.id) : undefined);
     this.#renewals.delete(sa.id);
-    if (renewed) {
+    if (renewed && this.#byId.get(renewed.id) === renewed) {
       renewed.renewal = { awaits: 'nothing' };
       return this.#addPhase1(renewed, sa);
     }
     const session = new Session(++this.#lastId, subject, { awaits: 'nothing' }, now);
     this.#byId.set(session.id, session);
+    this.#entering.add(session);
+    if (this.#entering.size > MAX_ENTERING) this.end(this.#entering.values().next().value!, 'too many logins at once');
     this.#addPhase1(session, sa);
     if (subject.kind === 'peer') {
       session.inner = subject.peer.inner;
+      this.#entering.delete(session);
     } else if (event.traits.xauth || LOGIN_METHODS.has(event.suite.authentication)) {
       this.#askLogin(session, sa, 1, now);
     } else {
@@ -166,7 +183,7 @@ export class Sessions {
     this.#dirty.add(session.id);
     switch (event.type) {
       case 'xauth-answered':
-        return this.#handleLogin(session, sa, event.userName, event.password);
+        return this.#handleLogin(session, sa, event.userName, event.password, now);
       case 'configuration-requested':
         return this.#handleConfigurationRequest(session, sa, event.messageId, event.attributes, now);
       case 'initial-contact':
@@ -177,11 +194,12 @@ export class Sessions {
       case 'esp-established':
         return this.#tunnels.establish(session, sa, event.pair, now);
       case 'esp-abandoned':
-        return this.#tunnels.abandon(session, event.inboundSpi, event.reason, now);
+        return this.#tunnels.abandon(session, event, now);
       case 'esp-refused':
+        session.told = true;
         return this.#options.emit({ type: 'failure', who: session.who, step: 'quick mode', reason: event.reason });
       case 'esp-deleted':
-        return this.#tunnels.deleted(session, event.spis);
+        return this.#tunnels.deleted(session, event.spis, now);
       case 'path-changed':
         return this.#tunnels.followIke(session, event.path);
       case 'rekey-due':
@@ -195,7 +213,8 @@ export class Sessions {
     const session = this.#byLogin.get(requestId);
     this.#byLogin.delete(requestId);
     const sa = session?.phase1;
-    if (!session || !sa || session.stage.awaits !== 'verdict' || session.stage.requestId !== requestId) return;
+    const gone = !session || this.#byId.get(session.id) !== session;
+    if (gone || !sa || session.stage.awaits !== 'verdict' || session.stage.requestId !== requestId) return;
     const { user, attempt } = session.stage;
     if (verdict.ok === 'passcode') return this.#askPasscode(session, sa, attempt, user, verdict.message, now);
     const refusal = this.#admit(session, user, verdict);
@@ -203,10 +222,13 @@ export class Sessions {
     if (refusal === undefined) {
       sa.finishXauth(true, now);
       // a Unity client always asks; to interleave a push with its request would confuse it
-      const pushAt = sa.established?.traits.unity ? undefined : now + PUSH_AFTER;
-      session.stage = { awaits: 'configuration', pushAt };
+      const push = !sa.established?.traits.unity;
+      session.stage = { awaits: 'configuration', push, until: now + (push ? PUSH_AFTER : CONFIGURATION_PATIENCE) };
+      // who renews phase 1 from the same socket may leave Mode-Config out
+      if (this.#predecessor(session)) this.#continueOlder(session, sa, undefined);
       return;
     }
+    session.told = true;
     this.#options.emit({ type: 'failure', who: { ...session.who, user }, step: 'login', reason: refusal.reason });
     if (refusal.final || attempt >= MAX_LOGIN_ATTEMPTS) {
       sa.finishXauth(false, now);
@@ -225,6 +247,13 @@ export class Sessions {
   handlePathChange(sessionId: number, path: EspPath): void {
     const session = this.#byId.get(sessionId);
     if (session) this.#tunnels.handlePathChange(session, path);
+  }
+
+  handleFirstPacket(sessionId: number, inboundSpi: number, now: Instant): void {
+    const session = this.#byId.get(sessionId);
+    if (!session) return;
+    this.#dirty.add(sessionId);
+    this.#tunnels.handleFirstPacket(session, inboundSpi, now);
   }
 
   handleRekeyNeeded(sessionId: number, outboundSpi: number, now: Instant): void {
@@ -252,11 +281,17 @@ export class Sessions {
     return session !== undefined;
   }
 
+  /** Ends all of a user's sessions, also those still on the way in. */
+  endByUser(user: string, reason: string): void {
+    for (const session of this.all) {
+      const typed = session.stage.awaits === 'verdict' ? session.stage.user : session.user;
+      if (typed === user) this.end(session, reason);
+    }
+  }
+
   /** Ends a session from our side: tells the peer, frees all that it had. */
   end(session: Session, reason: string): void {
-    const spis = session.children.all.map((child) => child.pair.inbound.spi);
-    const last = session.phase1;
-    if (last && spis.length > 0) last.deleteEsp(spis);
+    // the delete of phase 1 says it all; vpnc would answer one of ESP with a new quick mode
     this.#remove(session, session.who, reason);
     for (const sa of session.phase1s) {
       sa.close(reason);
@@ -301,7 +336,7 @@ export class Sessions {
     this.#touch(session);
   }
 
-  #handleLogin(session: Session, sa: Ikev1Sa, userName: string, password: string): void {
+  #handleLogin(session: Session, sa: Ikev1Sa, userName: string, password: string, now: Instant): void {
     if (session.stage.awaits !== 'login') return;
     const { attempt, factor } = session.stage;
     // with the passcode some clients send a name again: the one whose password was right counts
@@ -309,6 +344,10 @@ export class Sessions {
     const requestId = ++this.#lastRequest;
     session.stage = { awaits: 'verdict', requestId, attempt, factor, user };
     this.#byLogin.set(requestId, session);
+    if (user.length > MAX_USER_NAME || password.length > MAX_PASSWORD) {
+      session.stage = { ...session.stage, user: user.slice(0, MAX_USER_NAME) };
+      return this.answerLogin(requestId, { ok: false, reason: 'name or password is too long for any user here' }, now);
+    }
     const source = sa.path.remote;
     const group = session.group?.name;
     this.#options.emit({ type: 'authenticate', requestId, group, user, password, step: factor.step, source });
@@ -361,11 +400,7 @@ export class Sessions {
   #ofSameUser(session: Session): Session[] {
     if (session.user === undefined) return [];
     return this.all.filter(
-      (one) =>
-        one !== session &&
-        one.user === session.user &&
-        sameGroup(one.group, session.group) &&
-        one.stage.awaits === 'nothing',
+      (one) => one !== session && one.user === session.user && sameGroup(one.group, session.group) && hasAddress(one),
     );
   }
 
@@ -412,8 +447,10 @@ export class Sessions {
     const owner = this.#continueOlder(session, sa, requestedAddress(requested));
     const { group, address } = owner;
     if (!group || !address) return;
-    const port = asksForCiscoUdp(requested) ? this.#options.settings().policy.ciscoUdpPort : undefined;
-    owner.ciscoUdp = port !== undefined;
+    // a client that found a NAT and floated speaks NAT-T; what a session began with it stays with
+    const offered = asksForCiscoUdp(requested) && sa.path.carrier === 'udp';
+    const port = offered ? this.#options.settings().policy.ciscoUdpPort : undefined;
+    if (port !== undefined) owner.ciscoUdp = true;
     sa.answerRequest(messageId, configurationReply(requested, address, group, port), now);
     this.#configured(owner);
   }
@@ -421,6 +458,7 @@ export class Sessions {
   #configured(session: Session): void {
     const { group, address, user } = session;
     session.stage = { awaits: 'nothing' };
+    this.#entering.delete(session);
     this.#touch(session);
     if (address && !this.#addresses.hold(address, session))
       return this.end(session, 'its address went to another login');
@@ -438,6 +476,7 @@ export class Sessions {
     this.#addPhase1(older, sa);
     this.#addresses.release(session);
     this.#byId.delete(session.id);
+    this.#entering.delete(session);
     this.#dirty.add(older.id);
     this.#options.emit({ type: 'notice', who: older.who, text: 'phase 1 renewed by the client' });
     return older;
@@ -474,8 +513,11 @@ export class Sessions {
       this.end(session, stage.reason);
     } else if (stage.awaits === 'nobody') {
       const reason = "the group secret is right, but the client does no XAUTH and no entry of 'peers' names it";
+      session.told = true;
       this.#options.emit({ type: 'failure', who: session.who, step: 'login', reason });
       this.end(session, reason);
+    } else if (stage.awaits === 'configuration' && !stage.push) {
+      this.end(session, 'it logged in, but never asked for its address (Mode-Config)');
     } else if (stage.awaits === 'configuration' && phase1 && session.address && session.group) {
       const older = this.#continueOlder(session, phase1, undefined);
       if (older.address && older.group) phase1.pushConfiguration(configurationPush(older.address, older.group), now);
@@ -486,9 +528,10 @@ export class Sessions {
   #remove(session: Session, who: Who, reason: string): void {
     this.#addresses.release(session);
     this.#byId.delete(session.id);
+    this.#entering.delete(session);
     this.#dirty.add(session.id);
     if (session.announced) this.#options.emit({ type: 'session-down', id: session.id, who, reason });
-    else if (session.stage.awaits !== 'goodbye' && session.stage.awaits !== 'nobody') {
+    else if (!session.told) {
       this.#options.emit({ type: 'failure', who, step: `waiting for ${session.stage.awaits}`, reason });
     }
     this.#tunnels.close(session);
@@ -504,9 +547,8 @@ function stageDeadline({ stage }: Session): Instant | undefined {
   switch (stage.awaits) {
     case 'goodbye':
     case 'nobody':
-      return stage.until;
     case 'configuration':
-      return stage.pushAt;
+      return stage.until;
     default:
       return undefined;
   }
@@ -519,6 +561,10 @@ function renewalDeadline({ renewal }: Session): Instant | undefined {
 /** Groups are known by name: a reload makes new ones. */
 function sameGroup(a: GroupPolicy | undefined, b: GroupPolicy | undefined): boolean {
   return a !== undefined && b !== undefined && a.name === b.name;
+}
+
+function hasAddress({ stage }: Session): boolean {
+  return stage.awaits === 'nothing' || stage.awaits === 'configuration';
 }
 
 function samePort(a: Session, b: Session): boolean {

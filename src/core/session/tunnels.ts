@@ -6,11 +6,11 @@ import { phase1SuiteName } from '../ikev1/phase1-proposal.ts';
 import { udpTunnelMode } from '../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
 import { formatSelector } from '../ikev1/selector.ts';
-import type { EspPair, Phase2Grant, Phase2Request } from '../ikev1/types.ts';
+import type { EspAbandoned, EspPair, Phase2Grant, Phase2Request } from '../ikev1/types.ts';
 import { formatPrefix, prefixCovers } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
 import { EncapsulationMode } from '../wire/ikev1.ts';
-import { type Child, espSa, samePath } from './children.ts';
+import { type Child, espSa, MAX_CHILDREN, samePath } from './children.ts';
 import type { GatewayEvent } from './events.ts';
 import type { GatewaySettings } from './policy.ts';
 import type { Session } from './session.ts';
@@ -23,6 +23,9 @@ export interface TunnelsOptions {
   /** Its phase 1 has something to send, or its deadline may have changed. */
   readonly touch: (session: Session) => void;
 }
+
+/** Milliseconds that a rekey of ours waits for the peer's first packet on it. */
+const SWITCH_AFTER = 500;
 
 export class Tunnels {
   readonly #options: TunnelsOptions;
@@ -43,7 +46,8 @@ export class Tunnels {
   handleTimeout(session: Session, now: Instant): void {
     for (let duty = session.children.takeDue(now); duty; duty = session.children.takeDue(now)) {
       if ('rekey' in duty) this.rekey(session, duty.rekey, now);
-      else this.retire(session, duty.expired);
+      else if ('expired' in duty) this.retire(session, duty.expired);
+      else if (session.phase1) this.#switchTo(session, session.phase1, duty.switchTo, now);
     }
   }
 
@@ -70,8 +74,18 @@ export class Tunnels {
       const own = session.inner ? formatPrefix(session.inner) : 'nothing';
       return { refused: `it asks for ${asked}, but may send from ${own} only` };
     }
+    if (session.children.isFull && !this.#makeRoom(session)) {
+      return { refused: `it has ${MAX_CHILDREN} tunnels already; give the client fewer routes` };
+    }
     const modes = this.#modes(session, sa);
     return { spi: this.#newSpi(), modes, lifetime: this.#options.settings().phase2Lifetime };
+  }
+
+  /** Gives up a pair that no packet is sent on. */
+  #makeRoom(session: Session): boolean {
+    const idle = session.children.all.find((child) => child.stage !== 'established');
+    if (idle) this.retire(session, idle);
+    return idle !== undefined;
   }
 
   /** Encapsulation follows the way that IKE took: on the NAT-T port ESP goes there too. */
@@ -82,7 +96,6 @@ export class Tunnels {
   }
 
   prepare(session: Session, sa: Ikev1Sa, pair: EspPair, now: Instant): void {
-    if (session.children.isFull) this.retire(session, session.children.all[0]!);
     const path = this.#espPathFor(session, sa, pair);
     this.#openInDataplane(session, path);
     session.children.prepare(pair, now);
@@ -90,13 +103,34 @@ export class Tunnels {
     this.#options.emit({ type: 'install-sa', sa: espSa(session.id, 'in', pair), path: session.espPath ?? path });
   }
 
+  /**
+   * The quick mode is over. When we began it, the peer may get our message 3 later than our first packet: so a rekey of ours
+   * takes effect when the peer uses it, or shortly after.
+   */
   establish(session: Session, sa: Ikev1Sa, pair: EspPair, now: Instant): void {
-    if (!session.children.find(pair.inbound.spi)) return;
+    const child = session.children.find(pair.inbound.spi);
+    if (child && pair.initiatedBy === 'us' && session.children.replacedBy(child).length > 0) {
+      child.switchAt = now + SWITCH_AFTER;
+    } else if (child) {
+      this.#switchTo(session, sa, child, now);
+    }
+  }
+
+  /** The first authentic packet on an inbound SA. */
+  handleFirstPacket(session: Session, inboundSpi: number, now: Instant): void {
+    const child = session.children.find(inboundSpi);
+    if (child?.switchAt !== undefined && session.phase1) this.#switchTo(session, session.phase1, child, now);
+  }
+
+  #switchTo(session: Session, sa: Ikev1Sa, child: Child, now: Instant): void {
+    const { pair } = child;
     const path = this.#espPathFor(session, sa, pair);
     if (session.espPath && leadsElsewhere(session.espPath, path)) this.#movePath(session, path);
     this.#options.emit({ type: 'install-sa', sa: espSa(session.id, 'out', pair), path: session.espPath ?? path });
-    const { replaced, surplus } = session.children.establish(pair, now);
-    for (const old of replaced) this.#removeFromDataplane(session, 'out', old.pair.outbound.spi);
+    const { replaced, surplus } = session.children.establish(child, now);
+    // a peer may give its new SA the old one's SPI: then the dataplane has taken the keys over already
+    const gone = replaced.filter((old) => old.pair.outbound.spi !== pair.outbound.spi);
+    for (const old of gone) this.#removeFromDataplane(session, 'out', old.pair.outbound.spi);
     for (const old of surplus) this.retire(session, old);
     if (session.announced) return;
     session.announced = true;
@@ -136,19 +170,21 @@ export class Tunnels {
     this.#options.emit({ type: 'move-path', id: session.id, path });
   }
 
-  abandon(session: Session, inboundSpi: number, reason: string, now: Instant): void {
+  abandon(session: Session, { inboundSpi, replaces, reason }: EspAbandoned, now: Instant): void {
     const child = session.children.find(inboundSpi);
     if (child) this.#forgetChild(session, child);
     this.#options.emit({ type: 'failure', who: session.who, step: 'quick mode', reason });
-    const { current } = session.children;
-    if (current) session.children.postponeRekey(current, now);
+    const renewed = replaces === undefined ? undefined : session.children.find(replaces);
+    if (renewed) session.children.postponeRekey(renewed, now);
   }
 
-  deleted(session: Session, outboundSpis: readonly number[]): void {
+  deleted(session: Session, outboundSpis: readonly number[], now: Instant): void {
     for (const spi of outboundSpis) {
       const child = session.children.findOutbound(spi);
       if (child) this.#forgetChild(session, child);
     }
+    const waiting = session.children.all.filter((child) => child.switchAt !== undefined);
+    for (const child of waiting) if (session.phase1) this.#switchTo(session, session.phase1, child, now);
   }
 
   rekey(session: Session, child: Child, now: Instant): void {
@@ -158,7 +194,8 @@ export class Tunnels {
     if (session.renewal.awaits === 'phase 1') return session.children.postponeRekey(child, now);
     const { suite, local, remote } = child.pair;
     const lifetime = this.#options.settings().phase2Lifetime;
-    const intent = { spi: this.#newSpi(), suites: [suite], local, remote, lifetime };
+    const replaces = child.pair.inbound.spi;
+    const intent = { spi: this.#newSpi(), replaces, suites: [suite], local, remote, lifetime };
     if (!sa.beginQuickMode(intent, now)) session.children.postponeRekey(child, now);
     this.#options.touch(session);
   }

@@ -202,6 +202,12 @@ export function attributeBytes(attribute: Attribute): Bytes {
   return typeof attribute.value === 'number' ? new Writer().u16(attribute.value).finish() : attribute.value;
 }
 
+export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array<ArrayBuffer> {
+  const w = new Writer();
+  writeAttributes(w, attributes);
+  return w.finish();
+}
+
 export function parseSa(body: Bytes): Proposal[] {
   const r = new Reader(body, 'SA payload');
   if (r.u32() !== IPSEC_DOI) r.fail('unknown DOI');
