@@ -66,8 +66,6 @@ import type {
 const LOGIN_PATIENCE = 2 * MINUTE;
 /** How often one phase 1 message is answered again from cache. */
 const MAX_REPEATS = 8;
-/** How many proofs that fail one phase 1 message may try before it is no longer looked at. */
-const MAX_REFUSALS = 8;
 /** Bytes of a fragmented message while the peer has proven nothing. */
 const MAX_UNPROVEN = 16_384;
 
@@ -82,7 +80,6 @@ export class Ikev1Sa {
   #lastReceived: Bytes | undefined;
   #lastSent: Bytes | undefined;
   #repeats = 0;
-  #refusals = 0;
   #attempt = 1;
 
   private constructor(context: SaContext, phase1: Phase1State) {
@@ -285,12 +282,10 @@ export class Ikev1Sa {
       if (this.#lastSent && this.#repeats++ < MAX_REPEATS) this.#context.transmit(to, this.#lastSent);
       return undefined;
     }
-    if (this.#refusals >= MAX_REFUSALS) return 'ike_not_authentic';
     const step = this.#stepPhase1(message, path, now);
     if (!step) return 'ike_unexpected_exchange';
     if ('drop' in step) return step.drop;
     if ('refused' in step) return this.#refuse(step, path);
-    this.#refusals = 0;
     this.#phase1 = step.next;
     this.#lastReceived = digest;
     this.#repeats = 0;
@@ -332,7 +327,6 @@ export class Ikev1Sa {
   /** A refused first message ends the SA; a refused later one may be an attacker's, so the true peer gets its chance. */
   #refuse(step: Extract<Phase1Step, { refused: string }>, path: IkePath): undefined {
     const { awaits } = this.#phase1;
-    this.#refusals++;
     if (step.notify !== undefined) {
       const notification = {
         protocol: Protocol.ISAKMP,
