@@ -11,12 +11,25 @@ sallyport user remove NAME
 sallyport user list [--json]
     The password is asked for, or taken from the first line of standard input.
     --address: the inner address that this user always has.`,
-  sessions: `sallyport sessions [--json]
-    Who is on.`,
+  sessions: `sallyport sessions [--failed | --history] [--json]
+    Who is on; or who wasn't let in and why; or who was on, until when and why it ended.`,
+  reload: `sallyport reload
+    The running gateway reads its configuration again. No session is dropped; a wrong
+    configuration changes nothing.`,
   kick: `sallyport kick ID
     Ends a session; its user may log in again.`,
   check: `sallyport check FILE
     Checks a configuration and shows all that is wrong with it.`,
+  ca: `sallyport ca init [--name NAME]
+sallyport ca gateway NAME|IP...
+sallyport ca client NAME [--p12 FILE]
+sallyport ca revoke NAME|SERIAL
+sallyport ca list [--json]
+sallyport ca show [NAME|SERIAL]
+    A small authority in the state folder: certificates for the gateway and for clients.
+    --p12: key and certificates in one file, under a password that is asked for, or
+    taken from the first line of standard input.
+    init, gateway, client: [--key rsa|p256] [--days N] [--force]`,
 };
 
 const GENERAL = `    --config FILE  the configuration; docs/configuration.md describes it
