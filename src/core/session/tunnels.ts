@@ -172,7 +172,8 @@ export class Tunnels {
 
   abandon(session: Session, { inboundSpi, replaces, reason }: EspAbandoned, now: Instant): void {
     const child = session.children.find(inboundSpi);
-    if (child) this.#forgetChild(session, child);
+    // the peer may use it already: only its message 3 was lost
+    if (child) this.retire(session, child);
     this.#options.emit({ type: 'failure', who: session.who, step: 'quick mode', reason });
     const renewed = replaces === undefined ? undefined : session.children.find(replaces);
     if (renewed) session.children.postponeRekey(renewed, now);
