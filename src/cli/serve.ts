@@ -3,13 +3,18 @@ import { startProgram } from '../gateway/program.ts';
 import { expectArguments, parseCommand, WHERE } from './usage.ts';
 
 export async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseCommand(args, WHERE);
+  const { values, positionals } = parseCommand(args, { ...WHERE, files: { type: 'string' } });
   expectArguments(positionals);
   // Whatever is written from here on is ours alone.
   process.umask(0o077);
   const signalled = firstSignal();
+  // Until there is something to reload.
+  const ignore = () => {};
+  process.on('SIGHUP', ignore);
   const { startGateway } = await import('../gateway/gateway.ts');
   const program = await startProgram(values, startGateway, process.stdout.isTTY ? process.stdout : undefined);
+  // What is wrong is in the log.
+  process.off('SIGHUP', ignore).on('SIGHUP', () => program.reload().catch(() => {}));
   const ending = await Promise.race([signalled, program.ended]);
   if (ending instanceof Error) program.log.fatal({ err: ending }, 'the gateway ends');
   else program.log.info({ signal: ending }, 'the gateway stops');
@@ -22,7 +27,7 @@ export async function run(args: string[]): Promise<number> {
 function firstSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let seen = false;
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.on(signal, () => {
         if (seen) process.exit(1);
         seen = true;

@@ -1,15 +1,57 @@
-/** sallyport sessions: who is on. */
-import type { SessionRow } from '../control/types.ts';
+/** sallyport sessions: who is on, who wasn't let in, who was on. */
+import type { FailureReport, HistoryReport, SessionRow } from '../control/types.ts';
 import { callGateway } from './gateway-call.ts';
-import { alignTable, formatAge, formatBytes } from './table.ts';
-import { expectArguments, parseCommand, WHERE } from './usage.ts';
+import { alignTable, formatAge, formatBytes, formatTime } from './table.ts';
+import { expectArguments, parseCommand, UsageError, WHERE } from './usage.ts';
+
+const OPTIONS = {
+  ...WHERE,
+  json: { type: 'boolean' },
+  failed: { type: 'boolean' },
+  history: { type: 'boolean' },
+} as const;
 
 export async function run(args: string[]): Promise<number> {
-  const { values, positionals } = parseCommand(args, { ...WHERE, json: { type: 'boolean' } });
+  const { values, positionals } = parseCommand(args, OPTIONS);
   expectArguments(positionals);
-  const rows = await callGateway(values, { verb: 'sessions' });
-  console.log(values.json ? JSON.stringify(rows, null, 2) : sessionTable(rows, Date.now()));
+  if (values.failed && values.history) throw new UsageError('--failed or --history?');
+  if (values.failed) show(await callGateway(values, { verb: 'failures' }), values.json, failureTable);
+  else if (values.history) show(await callGateway(values, { verb: 'history' }), values.json, historyTable);
+  else show(await callGateway(values, { verb: 'sessions' }), values.json, (rows) => sessionTable(rows, Date.now()));
   return 0;
+}
+
+function show<T>(rows: readonly T[], json: boolean | undefined, table: (rows: readonly T[]) => string): void {
+  console.log(json ? JSON.stringify(rows, null, 2) : table(rows));
+}
+
+export function failureTable(rows: readonly FailureReport[]): string {
+  if (rows.length === 0) return 'nobody was refused';
+  const cells = rows.map(({ at, user, group, remote, reason }) => [
+    formatTime(at),
+    user ?? '-',
+    group ?? '-',
+    remote,
+    reason,
+  ]);
+  return alignTable([['TIME (UTC)', 'USER', 'GROUP', 'REMOTE', 'REASON'], ...cells]);
+}
+
+export function historyTable(rows: readonly HistoryReport[]): string {
+  if (rows.length === 0) return 'nobody was on yet';
+  const head = ['FROM (UTC)', 'TO (UTC)', 'USER', 'GROUP', 'ADDRESS', 'REMOTE', 'IN', 'OUT', 'ENDED BY'];
+  const cells = rows.map((row) => [
+    formatTime(row.started),
+    row.ended === null ? '-' : formatTime(row.ended),
+    row.user ?? '-',
+    row.group ?? '-',
+    row.address ?? '-',
+    row.remote,
+    row.ended === null ? '-' : formatBytes(row.bytesIn),
+    row.ended === null ? '-' : formatBytes(row.bytesOut),
+    row.reason ?? '-',
+  ]);
+  return alignTable([head, ...cells]);
 }
 
 export function sessionTable(rows: readonly SessionRow[], now: number): string {

@@ -34,3 +34,8 @@ export function formatAge(since: string, now: number): string {
   if (hours < 24) return `${hours}h${minutes % 60}m`;
   return `${Math.floor(hours / 24)}d${hours % 24}h`;
 }
+
+/** "2026-11-21 00:12:03" of ISO 8601. */
+export function formatTime(at: string): string {
+  return at.slice(0, 19).replace('T', ' ');
+}

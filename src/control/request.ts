@@ -11,9 +11,13 @@ export function parseRequest(line: string): ControlRequest {
   switch (verb) {
     case 'status':
     case 'sessions':
+    case 'failures':
+    case 'history':
     case 'user-list':
     case 'stop':
       return { verb };
+    case 'reload':
+      return { verb, files: textOrNull(fields, 'files') };
     case 'kick':
       return { verb, id: integer(fields, 'id') };
     case 'user-add':

@@ -1,4 +1,5 @@
 /** The control API: what one may ask a running gateway on its local socket, and what it answers. */
+import type { GatewaySettings } from '../core/session/policy.ts';
 
 /** A session as `sallyport sessions` shows it. JSON throughout: null is "not known yet". */
 export interface SessionRow {
@@ -37,6 +38,37 @@ export interface UserRow {
   readonly created: string;
 }
 
+/** Somebody who wasn't let in. */
+export interface FailureReport {
+  /** ISO 8601. */
+  readonly at: string;
+  readonly user: string | null;
+  readonly group: string | null;
+  readonly remote: string;
+  readonly reason: string;
+}
+
+/** A session that is over, or goes on: `ended` and `reason` are null then. */
+export interface HistoryReport {
+  readonly user: string | null;
+  readonly group: string | null;
+  readonly remote: string;
+  readonly address: string | null;
+  /** ISO 8601. */
+  readonly started: string;
+  readonly ended: string | null;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly reason: string | null;
+}
+
+/** What came of a changed configuration that was taken. */
+export interface ReloadReport {
+  /** Keys whose change waits for a restart. */
+  readonly needsRestart: readonly string[];
+  readonly warnings: readonly string[];
+}
+
 export interface StatusReport {
   readonly pid: number;
   readonly version: string;
@@ -46,7 +78,9 @@ export interface StatusReport {
 }
 
 export type ControlRequest =
-  | { readonly verb: 'status' | 'sessions' | 'user-list' | 'stop' }
+  | { readonly verb: 'status' | 'sessions' | 'failures' | 'history' | 'user-list' | 'stop' }
+  /** `files`: the configuration as root packed it, for a gateway that may not read it; a name in its state folder. */
+  | { readonly verb: 'reload'; readonly files: string | null }
   | { readonly verb: 'kick'; readonly id: number }
   | { readonly verb: 'user-add'; readonly name: string; readonly password: string; readonly address: string | null }
   | { readonly verb: 'user-passwd'; readonly name: string; readonly password: string }
@@ -58,6 +92,10 @@ export type RequestOf<V extends Verb> = ControlRequest & { readonly verb: V };
 export interface ControlResults {
   readonly status: StatusReport;
   readonly sessions: readonly SessionRow[];
+  /** The latest first. */
+  readonly failures: readonly FailureReport[];
+  readonly history: readonly HistoryReport[];
+  readonly reload: ReloadReport;
   readonly kick: null;
   readonly stop: null;
   readonly 'user-add': null;
@@ -81,6 +119,8 @@ export interface RunningGateway {
   sessions(): SessionRow[];
   /** Ends the session, with a delete to the peer. False: there is none of this id. */
   kick(id: number): boolean;
+  /** New rules for all that comes; who is on stays on. */
+  reload(settings: GatewaySettings): void;
   /** Ends every session, with deletes to the peers, and frees all that was taken. */
   stop(): Promise<void>;
   /** Settles when the gateway can't go on; pending as long as it can. */

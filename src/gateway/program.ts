@@ -1,18 +1,24 @@
 /** A gateway with all that surrounds it: configuration, state folder, store, NAT, control socket. Started and stopped in order. */
 import { writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { type GatewayConfig, namesNobody } from '../config/config.ts';
 import { embeddedConfig, loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { controlPath } from '../control/client.ts';
 import { serveControl } from '../control/server.ts';
-import type { ControlHandlers, RunningGateway } from '../control/types.ts';
+import type { ControlHandlers, FailureReport, HistoryReport, ReloadReport, RunningGateway } from '../control/types.ts';
+import type { GatewaySettings } from '../core/session/policy.ts';
+import { type ConfigFiles, diskFiles, unpackConfig } from '../host/config-files.ts';
 import { HostError } from '../host/errors.ts';
 import { createLog, type Logger } from '../host/log.ts';
 import { forwardingIsOn, startNat } from '../host/nat.ts';
+import type { FailureRow } from '../host/store/failures.ts';
 import { lockStateFolder, prepareStateFolder } from '../host/store/folder.ts';
+import type { HistoryRow } from '../host/store/history.ts';
 import { openStore, type Store } from '../host/store/store.ts';
 import { prepareFirstLogin } from './first-login.ts';
+import { takeChange } from './reload.ts';
+import { openSettings } from './settings.ts';
 import { administerUsers, poolsOf } from './user-administration.ts';
 import { VERSION } from './version.ts';
 
@@ -21,9 +27,16 @@ export interface ProgramOptions {
   readonly config?: string | undefined;
   /** Overrides the configuration's. */
   readonly state?: string | undefined;
+  /** The configuration as root packed it before it gave its rights up; undefined: it is read from disk. */
+  readonly files?: string | undefined;
 }
 
-export type StartGateway = (config: GatewayConfig, store: Store, log: Logger) => Promise<RunningGateway>;
+export type StartGateway = (
+  config: GatewayConfig,
+  settings: GatewaySettings,
+  store: Store,
+  log: Logger,
+) => Promise<RunningGateway>;
 
 /** Where the first login is shown: a terminal, or undefined when nobody watches. */
 export type Terminal = { write(text: string): unknown } | undefined;
@@ -32,12 +45,19 @@ export interface Program {
   readonly log: Logger;
   /** Settles when the program should stop: undefined when asked to, an error when it can't go on. */
   readonly ended: Promise<Error | undefined>;
+  /** Reads the configuration again. A wrong one is logged and thrown, and changes nothing. */
+  reload(): Promise<ReloadReport>;
   stop(): Promise<void>;
 }
 
 /** The configuration that `options` ask for. Throws a `ConfigError` with all that is wrong. */
-export function readConfig(options: ProgramOptions): { config: GatewayConfig; warnings: readonly string[] } {
-  const { config, warnings } = options.config ? loadConfig(options.config) : { config: embeddedConfig(), warnings: [] };
+export function readConfig(
+  options: ProgramOptions,
+  files: ConfigFiles = diskFiles,
+): { config: GatewayConfig; warnings: readonly string[] } {
+  const { config, warnings } = options.config
+    ? loadConfig(options.config, files.read)
+    : { config: embeddedConfig(), warnings: [] };
   return {
     config: options.state ? { ...config, state: resolve(options.state) } : config,
     warnings: warnings.map(formatProblem),
@@ -46,19 +66,90 @@ export function readConfig(options: ProgramOptions): { config: GatewayConfig; wa
 
 /** Starts everything, or throws with nothing left behind. */
 export async function startProgram(options: ProgramOptions, start: StartGateway, terminal: Terminal): Promise<Program> {
-  const { config, warnings } = readConfig(options);
+  const files = options.files === undefined ? diskFiles : unpackConfig(options.files);
+  const { config, warnings } = readConfig(options, files);
   const log = createLog(config.log);
   for (const warning of warnings) log.warn(`${config.file}: ${warning}`);
   await using starting = new AsyncDisposableStack();
   const store = openState(config, starting);
+  const settings = await openSettings(config, files);
   const complete = await withFirstLogin(config, store, terminal, log);
-  const gateway = starting.adopt(await start(complete, store, log), (running) => running.stop());
+  const gateway = starting.adopt(
+    await start(complete, { ...settings, policy: complete.policy }, store, log),
+    (running) => running.stop(),
+  );
   startForwarding(complete, log, starting);
+  const live = new LiveConfig(options, complete, { store, gateway, terminal, log });
   const asked = Promise.withResolvers<undefined>();
-  await openControl(complete, store, gateway, asked.resolve, starting);
+  await openControl(live, store, gateway, asked.resolve, starting);
   log.info({ pid: process.pid, state: complete.state, version: VERSION }, 'gateway is up');
   const started = starting.move();
-  return { log, ended: Promise.race([asked.promise, gateway.failed]), stop: () => started.disposeAsync() };
+  return {
+    log,
+    ended: Promise.race([asked.promise, gateway.failed]),
+    reload: () => live.reload(null),
+    stop: () => started.disposeAsync(),
+  };
+}
+
+interface Reloadable {
+  readonly store: Store;
+  readonly gateway: RunningGateway;
+  readonly terminal: Terminal;
+  readonly log: Logger;
+}
+
+/** The configuration that the gateway goes by now. */
+class LiveConfig {
+  readonly #options: ProgramOptions;
+  readonly #parts: Reloadable;
+  #current: GatewayConfig;
+  /** Reloads go one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ProgramOptions, current: GatewayConfig, parts: Reloadable) {
+    this.#options = options;
+    this.#current = current;
+    this.#parts = parts;
+  }
+
+  get current(): GatewayConfig {
+    return this.#current;
+  }
+
+  /** @param packed name of a file in the state folder that holds the configuration; null: it is read from disk */
+  reload(packed: string | null): Promise<ReloadReport> {
+    const reloading = this.#last.then(() => this.#reload(packed));
+    this.#last = reloading.catch(() => {});
+    return reloading;
+  }
+
+  async #reload(packed: string | null): Promise<ReloadReport> {
+    const { store, gateway, terminal, log } = this.#parts;
+    try {
+      const files = packed === null ? diskFiles : unpackConfig(join(this.#current.state, basename(packed)));
+      const read = readConfig(this.#options, files);
+      const change = takeChange(this.#current, await withFirstLogin(read.config, store, terminal, log));
+      gateway.reload(await openSettings(change.config, files));
+      this.#current = change.config;
+      log.level = change.config.log.level;
+      this.#tell(read.warnings, change.needsRestart);
+      return { needsRestart: change.needsRestart, warnings: read.warnings };
+    } catch (error) {
+      log.error(`the configuration is not taken, all stays as it was: ${(error as Error).message}`);
+      if (packed === null && this.#options.files !== undefined) {
+        log.info("what the gateway's own user may not read, 'sallyport reload' as root hands over");
+      }
+      throw error;
+    }
+  }
+
+  #tell(warnings: readonly string[], needsRestart: readonly string[]): void {
+    const { log } = this.#parts;
+    for (const warning of warnings) log.warn(`${this.#current.file}: ${warning}`);
+    log.info('the configuration is taken');
+    if (needsRestart.length > 0) log.warn(`a restart is needed for: ${needsRestart.join(', ')}`);
+  }
 }
 
 function openState(config: GatewayConfig, starting: AsyncDisposableStack): Store {
@@ -105,18 +196,24 @@ function startForwarding(config: GatewayConfig, log: Logger, starting: AsyncDisp
   }
 }
 
+/** Rows that `sessions --failed` and `--history` show. */
+const MOST_ROWS = 1000;
+
 async function openControl(
-  config: GatewayConfig,
+  live: LiveConfig,
   store: Store,
   gateway: RunningGateway,
   askToStop: (value: undefined) => void,
   starting: AsyncDisposableStack,
 ): Promise<void> {
-  const users = administerUsers(store, config);
+  const users = administerUsers(store, () => live.current);
   const since = new Date().toISOString();
   const handlers: ControlHandlers = {
     status: () => ({ pid: process.pid, version: VERSION, since, sessions: gateway.sessions().length }),
     sessions: () => gateway.sessions(),
+    failures: () => store.failures.recent(MOST_ROWS).map(failureReport),
+    history: () => store.history.recent(MOST_ROWS).map(historyReport),
+    reload: ({ files }) => live.reload(files),
     kick({ id }) {
       if (!gateway.kick(id))
         throw new HostError('SESSION_NOT_FOUND', `there is no session ${id}; 'sessions' shows those there are`);
@@ -141,5 +238,23 @@ async function openControl(
       return null;
     },
   };
-  starting.adopt(await serveControl(controlPath(config.state), handlers), (control) => control.close());
+  starting.adopt(await serveControl(controlPath(live.current.state), handlers), (control) => control.close());
+}
+
+function failureReport({ at, user, group, remote, reason }: FailureRow): FailureReport {
+  return { at: new Date(at).toISOString(), user: user ?? null, group: group ?? null, remote, reason };
+}
+
+function historyReport(row: HistoryRow): HistoryReport {
+  return {
+    user: row.user ?? null,
+    group: row.group ?? null,
+    remote: row.remote,
+    address: row.address ?? null,
+    started: new Date(row.started).toISOString(),
+    ended: row.ended === undefined ? null : new Date(row.ended).toISOString(),
+    bytesIn: row.bytesIn,
+    bytesOut: row.bytesOut,
+    reason: row.reason ?? null,
+  };
 }

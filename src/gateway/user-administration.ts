@@ -15,13 +15,13 @@ export interface UserAdministration {
 }
 
 /** Each throws a {@link HostError} that says what to do. */
-export function administerUsers(store: Store, config: GatewayConfig): UserAdministration {
+export function administerUsers(store: Store, config: () => GatewayConfig): UserAdministration {
   return {
     async add(name, password, address) {
       if (!isUserName(name)) {
         throw new HostError('BAD_NAME', 'a user name has 1 to 64 visible characters and no spaces');
       }
-      const inner = address === null ? undefined : staticAddress(address, poolsOf(config));
+      const inner = address === null ? undefined : staticAddress(address, poolsOf(config()));
       store.users.add(name, await hashPassword(password), inner);
     },
     async changePassword(name, password) {
@@ -78,5 +78,5 @@ export function openUsers(config: GatewayConfig, make: boolean): UserAdministrat
   if (!make && !storeExists(config.state)) {
     throw new HostError('NO_STATE', `there are no users in ${config.state} yet; 'user add' or 'serve' makes the first`);
   }
-  return administerUsers(openStore(config.state), config);
+  return administerUsers(openStore(config.state), () => config);
 }

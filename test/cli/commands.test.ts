@@ -171,6 +171,8 @@ const row: SessionRow = {
   keylog: true,
 };
 
+const failure = { at: '2026-11-21T01:02:03.456Z', user: null, group: 'g\u0007', remote: '192.0.2.8:500', reason: 'no' };
+
 /** A control socket as a running gateway has it; notes what it is asked. */
 async function running(test: TestContext, rows: SessionRow[]): Promise<{ state: string; asked: unknown[] }> {
   const state = join(temporaryFolder(test), 'state');
@@ -182,6 +184,9 @@ async function running(test: TestContext, rows: SessionRow[]): Promise<{ state: 
   const handlers: ControlHandlers = {
     status: () => ({ pid: 1, version: '', since: '', sessions: 0 }),
     sessions: () => rows,
+    failures: () => [failure],
+    history: () => [],
+    reload: () => ({ needsRestart: ['mtu'], warnings: [] }),
     kick: note,
     stop: note,
     'user-add': note,
@@ -226,6 +231,25 @@ describe('sallyport with a running gateway', () => {
     const { state } = await running(test, []);
     succeeds(await run(['sessions', '--state', state]), 'nobody is on\n');
     succeeds(await run(['sessions', '--json', '--state', state]), '[]\n');
+  });
+
+  it('shows who was not let in, and who was on', async (test) => {
+    const { state } = await running(test, []);
+    succeeds(
+      await run(['sessions', '--failed', '--state', state]),
+      /^TIME \(UTC\) +USER +GROUP +REMOTE +REASON\n2026-11-21 01:02:03 +- +g\\u0007 +192\.0\.2\.8:500 +no\n$/,
+    );
+    assert.deepEqual(JSON.parse((await run(['sessions', '--failed', '--json', '--state', state])).stdout), [failure]);
+    succeeds(await run(['sessions', '--history', '--state', state]), 'nobody was on yet\n');
+    fails(await run(['sessions', '--history', '--failed', '--state', state]), 2, /--failed or --history/);
+  });
+
+  it('reloads, and tells what has to wait', async (test) => {
+    const { state } = await running(test, []);
+    succeeds(
+      await run(['reload', '--state', state]),
+      'the configuration is taken; no session was dropped\na restart is needed for: mtu\n',
+    );
   });
 
   it('kicks, and changes users, through it', async (test) => {

@@ -43,6 +43,9 @@ function handlers(seen: unknown[] = []): ControlHandlers {
       if (id !== 7) throw new ControlError('SESSION_NOT_FOUND', `there is no session ${id}`);
       return null;
     },
+    failures: () => [],
+    history: () => [],
+    reload: () => ({ needsRestart: [], warnings: [] }),
     stop: note,
     'user-list': () => [],
     'user-add': note,

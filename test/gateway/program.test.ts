@@ -53,6 +53,10 @@ function fakeGateway(stage: Stand): StartGateway {
       kick: (id) => stage.events.push(`kick ${id}`) > 0 && id < 3,
       stop: async () =>
         void stage.events.push(`stop, socket ${existsSync(controlPath(stage.state)) ? 'open' : 'closed'}`),
+      reload: (settings) =>
+        void stage.events.push(
+          `reload ${settings.policy.groups.map(({ name }) => name).join()} ${settings.phase1Lifetime}`,
+        ),
       failed: stage.failure.promise,
     };
     return gateway;
