@@ -1,0 +1,119 @@
+/**
+ * What the dataplane would do with the gateway's orders, checking each of them: SPIs are unique, SAs belong to sessions that
+ * are open, inner networks are given once, and what ends leaves nothing behind.
+ */
+import assert from 'node:assert/strict';
+import { bytesEqual } from '../../src/core/bytes/bytes.ts';
+import type { EspPath, EspSa } from '../../src/core/esp/sa.ts';
+import { formatPrefix, type Prefix } from '../../src/core/net/address.ts';
+import type { Instant } from '../../src/core/net/time.ts';
+import type { GatewayEvent } from '../../src/core/session/events.ts';
+import type { Content } from './network.ts';
+
+interface ModelSession {
+  readonly inner: Prefix;
+  path: EspPath;
+  lastTraffic: Instant;
+  /** Highest sequence number of what proved authentic: only newer packets move the path. */
+  highest: number;
+  readonly outbound: EspSa[];
+}
+
+type Esp = Extract<Content, { kind: 'esp' }>;
+
+export class DataplaneModel {
+  readonly sessions = new Map<number, ModelSession>();
+  readonly inbound = new Map<number, EspSa>();
+  readonly #announced = new Set<number>();
+  installed = 0;
+
+  lastTraffic(sessionId: number): Instant {
+    return this.sessions.get(sessionId)?.lastTraffic ?? 0;
+  }
+
+  apply(event: GatewayEvent): void {
+    switch (event.type) {
+      case 'open-session': {
+        assert.ok(!this.sessions.has(event.id), `session ${event.id} was opened twice`);
+        const inner = formatPrefix(event.inner);
+        for (const [id, other] of this.sessions)
+          assert.notEqual(formatPrefix(other.inner), inner, `${inner} was given to ${id} and to ${event.id}`);
+        const { path } = event;
+        this.sessions.set(event.id, { inner: event.inner, path, lastTraffic: 0, highest: 0, outbound: [] });
+        break;
+      }
+      case 'install-sa':
+        this.#install(event.sa);
+        break;
+      case 'remove-sa':
+        this.#remove(event.sessionId, event.direction, event.spi);
+        break;
+      case 'move-path':
+        this.#session(event.id).path = event.path;
+        break;
+      case 'close-session':
+        this.#session(event.id);
+        this.sessions.delete(event.id);
+        for (const [spi, sa] of this.inbound) if (sa.sessionId === event.id) this.inbound.delete(spi);
+        break;
+      case 'session-up':
+        this.#session(event.id);
+        assert.ok(!this.#announced.has(event.id), `session ${event.id} came up twice`);
+        this.#announced.add(event.id);
+        break;
+      case 'session-down':
+        assert.ok(this.#announced.delete(event.id), `session ${event.id} went down without having been up`);
+        break;
+    }
+  }
+
+  /** Opens a packet from `path`; the session it belongs to, and whether its peer has moved. */
+  open(packet: Esp, path: EspPath, now: Instant): { readonly id: number; readonly moved: boolean } | undefined {
+    const sa = this.inbound.get(packet.spi);
+    if (!sa || !bytesEqual(sa.keys.encryption, packet.key)) return undefined;
+    const session = this.#session(sa.sessionId);
+    if (packet.sequence <= session.highest) return { id: sa.sessionId, moved: false };
+    session.highest = packet.sequence;
+    session.lastTraffic = now;
+    const moved =
+      session.path.remote.port !== path.remote.port || session.path.remote.address.text !== path.remote.address.text;
+    if (moved) session.path = path;
+    return { id: sa.sessionId, moved };
+  }
+
+  /** A packet to the session's peer, by the SA that is in use. */
+  seal(id: number): { readonly packet: Esp; readonly path: EspPath } | undefined {
+    const { outbound, path } = this.#session(id);
+    const sa = outbound.at(-1);
+    return sa && { packet: { kind: 'esp', spi: sa.spi, key: sa.keys.encryption, sequence: 1 }, path };
+  }
+
+  #install(sa: EspSa): void {
+    const session = this.#session(sa.sessionId);
+    this.installed++;
+    if (sa.direction === 'out') {
+      session.outbound.push(sa);
+      return;
+    }
+    assert.ok(!this.inbound.has(sa.spi), `SPI ${sa.spi} was given twice`);
+    this.inbound.set(sa.spi, sa);
+  }
+
+  #remove(sessionId: number, direction: 'in' | 'out', spi: number): void {
+    const session = this.#session(sessionId);
+    if (direction === 'in') {
+      assert.equal(this.inbound.get(spi)?.sessionId, sessionId, `removes SPI ${spi}, which is not there`);
+      this.inbound.delete(spi);
+      return;
+    }
+    const at = session.outbound.findIndex((sa) => sa.spi === spi);
+    assert.ok(at >= 0, `removes outbound SPI ${spi}, which is not there`);
+    session.outbound.splice(at, 1);
+  }
+
+  #session(id: number): ModelSession {
+    const session = this.sessions.get(id);
+    assert.ok(session, `session ${id} is not open`);
+    return session;
+  }
+}

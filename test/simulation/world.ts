@@ -1,0 +1,188 @@
+/** A gateway, its clients and the network between them, in virtual time; everything follows from one seed. */
+import assert from 'node:assert/strict';
+import { utf8 } from '../../src/core/bytes/text.ts';
+import type { EspPath } from '../../src/core/esp/sa.ts';
+import { type IpAddress, parseIp, parsePrefix } from '../../src/core/net/address.ts';
+import { earliest, type Instant, SECOND } from '../../src/core/net/time.ts';
+import type { GatewayEvent } from '../../src/core/session/events.ts';
+import { GatewayState } from '../../src/core/session/gateway-state.ts';
+import type { GroupPolicy } from '../../src/core/session/policy.ts';
+import { Seeded } from '../seeded.ts';
+import { seededCrypto } from '../seeded-crypto.ts';
+import { Client, type ClientOptions } from './client.ts';
+import { DataplaneModel } from './dataplane-model.ts';
+import { type Datagram, Nat, Network } from './network.ts';
+
+export const GATEWAY = parseIp('203.0.113.1')!;
+export const PSK = 'a group secret of some length';
+const PASSWORD = 'secret';
+
+export interface WorldOptions {
+  readonly seed: number;
+  readonly pool?: string;
+  /** Seconds. */
+  readonly phase1Lifetime?: number;
+  readonly phase2Lifetime?: number;
+}
+
+export class World {
+  readonly random: Seeded;
+  readonly network: Network;
+  readonly gateway: GatewayState;
+  readonly dataplane = new DataplaneModel();
+  readonly clients: Client[] = [];
+  readonly events: GatewayEvent[] = [];
+  readonly #logins: { readonly at: Instant; readonly requestId: number; readonly ok: boolean }[] = [];
+  #plans: { readonly at: Instant; readonly act: () => void }[] = [];
+  now: Instant = 1_000_000;
+
+  constructor({ seed, pool = '10.77.0.0/27', phase1Lifetime = 3600, phase2Lifetime = 900 }: WorldOptions) {
+    this.random = new Seeded(seed);
+    this.network = new Network(this.random);
+    this.network.attach(GATEWAY, (datagram) => this.#receive(datagram));
+    const group: GroupPolicy = {
+      name: 'labgroup',
+      psk: utf8(PSK),
+      hybrid: false,
+      certificates: false,
+      pool: parsePrefix(pool)!,
+      dns: [],
+      domain: undefined,
+      routes: undefined,
+      banner: undefined,
+      users: undefined,
+      maxSessions: undefined,
+      idleTimeout: undefined,
+      sessionTimeout: undefined,
+    };
+    const options = {
+      crypto: seededCrypto(this.random),
+      policy: {
+        groups: [group, { ...group, name: undefined }],
+        peers: [],
+        ciscoUdpPort: undefined,
+        natT: true,
+        nativeEsp: true,
+        legacy: false,
+      },
+      natTPort: 4500,
+      certificate: undefined,
+      identity: undefined,
+      verifier: undefined,
+      ownAddress: parseIp('10.77.0.1')!,
+      phase1Lifetime,
+      phase2Lifetime: { seconds: phase2Lifetime, kilobytes: undefined },
+      dpd: { idle: 20 * SECOND, timeout: 60 * SECOND },
+      lastTraffic: (id: number) => this.dataplane.lastTraffic(id),
+    };
+    this.gateway = new GatewayState(options);
+  }
+
+  addClient(options: Partial<ClientOptions> & { readonly address: IpAddress }): Client {
+    const client = new Client(
+      {
+        user: `user${this.clients.length}`,
+        password: PASSWORD,
+        psk: PSK,
+        group: 'labgroup',
+        mode: this.random.pick(['main', 'aggressive']),
+        gateway: GATEWAY,
+        phase1Lifetime: 3600,
+        phase2Lifetime: 900,
+        pfs: this.random.chance(0.5),
+        dpd: { idle: 20 * SECOND, timeout: 60 * SECOND },
+        ...options,
+      },
+      seededCrypto(this.random),
+      this.network,
+      this.random,
+    );
+    this.clients.push(client);
+    return client;
+  }
+
+  addNat(third: number, publicAddress: IpAddress): Nat {
+    return this.network.add(new Nat(this.random, [192, 168, third], publicAddress));
+  }
+
+  /** Calls `act` when it is time. */
+  plan(at: Instant, act: () => void): void {
+    this.#plans.push({ at, act });
+    this.#plans.sort((a, b) => a.at - b.at);
+  }
+
+  runUntil(until: Instant): void {
+    for (let at = this.#next(); at !== undefined && at <= until; at = this.#next()) {
+      assert.ok(at >= this.now - SECOND || at <= this.now, 'a deadline in the past is due now');
+      this.now = Math.max(this.now, at);
+      this.#step();
+    }
+    this.now = until;
+  }
+
+  run(milliseconds: number): void {
+    this.runUntil(this.now + milliseconds);
+  }
+
+  #next(): Instant | undefined {
+    return earliest(
+      this.network.nextArrival(),
+      this.gateway.pollTimeout(),
+      this.#plans[0]?.at,
+      ...this.#logins.map(({ at }) => at),
+      ...this.clients.map((client) => client.pollTimeout()),
+    );
+  }
+
+  #step(): void {
+    const { now } = this;
+    for (; this.#plans[0] && this.#plans[0].at <= now; ) this.#plans.shift()!.act();
+    this.network.deliver(now);
+    for (const login of this.#logins.filter(({ at }) => at <= now)) {
+      this.#logins.splice(this.#logins.indexOf(login), 1);
+      const verdict = login.ok
+        ? ({ ok: true, address: undefined, lastAddress: undefined } as const)
+        : ({ ok: false, reason: 'wrong password' } as const);
+      this.gateway.answerLogin(login.requestId, verdict, now);
+    }
+    if ((this.gateway.pollTimeout() ?? Number.POSITIVE_INFINITY) <= now) this.gateway.handleTimeout(now);
+    this.drain();
+    for (const client of this.clients)
+      if ((client.pollTimeout() ?? Number.POSITIVE_INFINITY) <= now) client.handleTimeout(now);
+  }
+
+  /** Takes over what the gateway has to tell and to send. */
+  drain(): void {
+    for (let event = this.gateway.pollEvent(); event; event = this.gateway.pollEvent()) {
+      this.events.push(event);
+      this.dataplane.apply(event);
+      if (event.type !== 'authenticate') continue;
+      const at = this.now + this.random.below(300);
+      this.#logins.push({ at, requestId: event.requestId, ok: event.password === PASSWORD });
+    }
+    for (let sent = this.gateway.pollTransmit(); sent; sent = this.gateway.pollTransmit()) {
+      const { path, message } = sent;
+      this.network.send({ from: path.local, to: path.remote, content: { kind: 'ike', bytes: message } }, this.now);
+    }
+    const addresses = this.gateway.sessions().map(({ address }) => address);
+    assert.equal(new Set(addresses).size, addresses.length, `an address was given twice: ${addresses}`);
+  }
+
+  #receive({ from, to, content }: Datagram): void {
+    if (content.kind === 'ike') {
+      this.gateway.handleDatagram(
+        { carrier: to.port === 4500 ? 'nat-t' : 'udp', local: to, remote: from },
+        content.bytes,
+        this.now,
+      );
+      return this.drain();
+    }
+    const path: EspPath = { carrier: to.port === 4500 ? 'nat-t' : 'esp', local: to, remote: from };
+    const opened = this.dataplane.open(content, path, this.now);
+    if (!opened) return;
+    if (opened.moved) this.gateway.handlePathChange(opened.id, path);
+    this.drain();
+    const echo = this.dataplane.seal(opened.id);
+    if (echo) this.network.send({ from: echo.path.local, to: echo.path.remote, content: echo.packet }, this.now);
+  }
+}
