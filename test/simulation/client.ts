@@ -35,6 +35,8 @@ export interface ClientOptions {
   readonly phase1Lifetime: number;
   readonly phase2Lifetime: number;
   readonly pfs: boolean;
+  /** False: it leaves renewing phase 2 to the gateway, as some do. */
+  readonly rekeys: boolean;
   readonly dpd: { readonly idle: number; readonly timeout: number };
 }
 
@@ -196,7 +198,7 @@ export class Client {
   }
 
   #drain(now: Instant): void {
-    for (const sa of [...this.#sas]) {
+    for (const sa of this.#sas) {
       for (let event = sa.pollEvent(); event; event = sa.pollEvent()) this.#apply(sa, event, now);
       for (let transmit = sa.pollTransmit(); transmit; transmit = sa.pollTransmit()) {
         const { path, message } = transmit;
@@ -295,7 +297,7 @@ export class Client {
       old.expireAt = Math.min(old.expireAt, now + LINGER);
     }
     child.stage = 'established';
-    child.rekeyAt = now + pair.lifetime.seconds * SECOND * (pair.initiatedBy === 'us' ? 0.8 : 0.9);
+    if (this.options.rekeys) child.rekeyAt = now + pair.lifetime.seconds * SECOND * 0.8;
     this.#setChildTimer();
   }
 

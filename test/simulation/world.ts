@@ -90,6 +90,7 @@ export class World {
         phase1Lifetime: 3600,
         phase2Lifetime: 900,
         pfs: this.random.chance(0.5),
+        rekeys: true,
         dpd: { idle: 20 * SECOND, timeout: 60 * SECOND },
         ...options,
       },
