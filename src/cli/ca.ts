@@ -14,6 +14,7 @@ import {
 } from '../host/pki/authority.ts';
 import { commonName } from '../host/pki/names.ts';
 import { formatTime } from '../host/pki/time.ts';
+import { prepareStateFolder } from '../host/store/folder.ts';
 import type { Where } from './gateway-call.ts';
 import { readNewPassword } from './password.ts';
 import { alignTable } from './table.ts';
@@ -63,6 +64,7 @@ export async function run(args: string[]): Promise<number> {
 function init(values: Values, rest: readonly string[]): void {
   expectArguments(rest);
   const options = issueOptions(values, LIFETIMES.authority);
+  prepareStateFolder(readConfig(values).config.state);
   showAuthority(createAuthority(folder(values), values.name ?? 'Sallyport CA', options));
   console.log("'sallyport ca gateway NAME' makes the gateway's certificate, NAME being what clients dial.");
 }

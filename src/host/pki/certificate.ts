@@ -83,7 +83,7 @@ interface RawExtension {
   readonly value: Bytes;
 }
 
-/** RFC 5280 section 4.2: none twice. */
+/** RFC 5280 section 4.2: none twice. Many write a critical of FALSE, which DER would leave out: no harm in it. */
 export function readRawExtensions(reader: DerReader): RawExtension[] {
   const list = reader.inside();
   reader.end();
@@ -91,7 +91,7 @@ export function readRawExtensions(reader: DerReader): RawExtension[] {
   while (!list.atEnd) {
     const item = list.inside();
     const oid = item.oid();
-    const critical = item.optional(Tag.BOOLEAN)?.content[0] === 0xff;
+    const critical = item.next === Tag.BOOLEAN && item.boolean();
     extensions.push({ oid, critical, value: item.value(Tag.OCTET_STRING).content });
     item.end();
     if (extensions.length > MAX_EXTENSIONS) list.fail('more extensions than a certificate has');
@@ -135,7 +135,7 @@ function isNotUnderstood({ oid, critical }: RawExtension): boolean {
 function readBasicConstraints(value: Bytes | undefined): Pick<Extensions, 'ca' | 'pathLength'> {
   if (!value) return { ca: false, pathLength: 0 };
   const reader = readWhole(value, 'basic constraints');
-  const ca = !reader.atEnd && reader.optional(Tag.BOOLEAN)?.content[0] === 0xff;
+  const ca = reader.next === Tag.BOOLEAN && reader.boolean();
   const pathLength = reader.atEnd ? Number.POSITIVE_INFINITY : reader.smallInteger();
   reader.end();
   return { ca, pathLength };

@@ -29,8 +29,12 @@ interface Attribute {
 /** "O=Example, CN=vpn.example.org", for people. */
 export function formatName(name: Bytes): string {
   const attributes = attributesOf(name).map(({ type, value }) => `${ATTRIBUTE_NAMES[type] ?? type}=${value}`);
-  return escapeControls(attributes.join(', ')) || '(no name)';
+  const text = escapeControls(attributes.join(', ')) || '(no name)';
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
 }
+
+/** Characters: a log line isn't the place for all that fits into a certificate. */
+const LONGEST_SHOWN = 200;
 
 /** The last common name, which is the most specific one. */
 export function commonName(name: Bytes): string | undefined {

@@ -78,8 +78,8 @@ function parseNamed(der: Bytes, file: string): Certificate {
 function readPrivateKey(pem: Buffer, file: string): KeyObject {
   try {
     return createPrivateKey(pem);
-  } catch (error) {
-    const encrypted = (error as NodeJS.ErrnoException).code === 'ERR_MISSING_PASSPHRASE';
+  } catch {
+    const encrypted = /ENCRYPTED/.test(pem.toString('latin1'));
     const why = encrypted ? "it is encrypted; 'openssl pkey' decrypts it" : 'it has to be PEM ("BEGIN PRIVATE KEY")';
     throw new HostError('CERTIFICATE', `${file} holds no private key that can be read: ${why}`);
   }

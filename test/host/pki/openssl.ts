@@ -7,7 +7,15 @@ export function openssl(...args: readonly string[]): Buffer {
   return execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
-export type KeySpec = 'rsa1024' | 'rsa2048' | 'P-256' | 'P-384' | 'P-521' | 'secp256k1' | 'ed25519';
+export type KeySpec =
+  | 'rsa1024'
+  | 'rsa2048'
+  | 'rsa2048 with a large exponent'
+  | 'P-256'
+  | 'P-384'
+  | 'P-521'
+  | 'secp256k1'
+  | 'ed25519';
 
 export interface IssueOptions {
   readonly key?: KeySpec;
@@ -21,6 +29,8 @@ export interface IssueOptions {
   readonly by?: Issued;
   readonly subject?: string;
   readonly pss?: boolean;
+  /** Whose key it has; undefined: one of its own. */
+  readonly keyOf?: Issued;
 }
 
 export interface Issued {
@@ -50,8 +60,8 @@ export class Workshop {
   }
 
   issue(name: string, options: IssueOptions = {}): Issued {
-    const key = this.path(`${name}.key`);
-    this.#makeKey(key, options.key ?? 'P-256');
+    const key = options.keyOf?.key ?? this.path(`${name}.key`);
+    if (!options.keyOf) this.#makeKey(key, options.key ?? 'P-256');
     return this.#certify(name, key, options);
   }
 
@@ -69,9 +79,10 @@ export class Workshop {
   }
 
   #makeKey(path: string, spec: KeySpec): void {
-    const rsa = /^rsa(\d+)$/.exec(spec)?.[1];
+    const rsa = /^rsa(\d+)/.exec(spec)?.[1];
     const kind = rsa ? ['RSA', '-pkeyopt', `rsa_keygen_bits:${rsa}`] : ['EC', '-pkeyopt', `ec_paramgen_curve:${spec}`];
-    openssl('genpkey', '-algorithm', ...(spec === 'ed25519' ? ['ed25519'] : kind), '-out', path);
+    const exponent = spec.endsWith('large exponent') ? ['-pkeyopt', `rsa_keygen_pubexp:${2 ** 32 + 15}`] : [];
+    openssl('genpkey', '-algorithm', ...(spec === 'ed25519' ? ['ed25519'] : kind), ...exponent, '-out', path);
   }
 
   /** What `openssl ca` wants to have of an authority. */
