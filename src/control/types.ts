@@ -119,6 +119,8 @@ export interface RunningGateway {
   sessions(): SessionRow[];
   /** Ends the session, with a delete to the peer. False: there is none of this id. */
   kick(id: number): boolean;
+  /** Ends all of a user's sessions, also one whose login is still being checked. */
+  endUser(user: string): void;
   /** New rules for all that comes; who is on stays on. */
   reload(settings: GatewaySettings): void;
   /** Ends every session, with deletes to the peers, and frees all that was taken. */

@@ -79,6 +79,7 @@ Sallyport made a group and a first user. This is shown once.
     IPSec gateway ${server}
     IPSec ID ${FIRST_GROUP}
     IPSec secret ${secret}
+    IKE DH Group dh14
     Xauth username ${FIRST_USER}
     Xauth password ${password ?? 'THE-PASSWORD'}
 

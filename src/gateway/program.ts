@@ -1,5 +1,5 @@
 /** A gateway with all that surrounds it: configuration, state folder, store, NAT, control socket. Started and stopped in order. */
-import { writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { type GatewayConfig, namesNobody } from '../config/config.ts';
 import { embeddedConfig, loadConfig } from '../config/load.ts';
@@ -152,11 +152,17 @@ class LiveConfig {
   }
 }
 
+/** Configurations that root packed and nobody took, because a start or a reload was cut short. */
+const LEFTOVER = /^(start|reload|files)-/;
+
 function openState(config: GatewayConfig, starting: AsyncDisposableStack): Store {
   prepareStateFolder(config.state);
   starting.adopt(lockStateFolder(config.state), (lock) => lock.release());
   const store = starting.adopt(openStore(config.state), (open) => open.close());
   store.history.endLeftovers();
+  for (const name of readdirSync(config.state).filter((entry) => LEFTOVER.test(entry))) {
+    rmSync(join(config.state, name), { recursive: true });
+  }
   return store;
 }
 
@@ -234,7 +240,7 @@ async function openControl(
     },
     'user-remove'({ name }) {
       users.remove(name);
-      for (const { id, user } of gateway.sessions()) if (user === name) gateway.kick(id);
+      gateway.endUser(name);
       return null;
     },
   };

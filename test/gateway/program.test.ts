@@ -51,6 +51,7 @@ function fakeGateway(stage: Stand): StartGateway {
     const gateway: RunningGateway = {
       sessions: () => [{ id: 1, user: 'alice' } as SessionRow, { id: 2, user: 'bob' } as SessionRow],
       kick: (id) => stage.events.push(`kick ${id}`) > 0 && id < 3,
+      endUser: (user) => void stage.events.push(`end ${user}`),
       stop: async () =>
         void stage.events.push(`stop, socket ${existsSync(controlPath(stage.state)) ? 'open' : 'closed'}`),
       reload: (settings) =>
@@ -153,7 +154,7 @@ describe('the program', () => {
       ['alice', FIRST_USER],
     );
     await callControl(path, { verb: 'user-remove', name: 'alice' });
-    assert.deepEqual(stage.events, ['kick 2', 'kick 3', 'kick 1']);
+    assert.deepEqual(stage.events, ['kick 2', 'kick 3', 'end alice']);
     assert.equal((await callControl(path, { verb: 'status' })).pid, process.pid);
   });
 
