@@ -97,6 +97,7 @@ Give ${name} these files; the key is a secret, and isn't needed here any more:
 
 async function clientPkcs12(authority: Authority, name: string, file: string, options: IssueOptions): Promise<void> {
   const password = await readNewPassword(file);
+  if (password === '') throw new UsageError('the password is empty');
   const { notAfter } = authority.issueClientPkcs12(name, file, password, options);
   console.log(`certificate of ${name}, good until ${formatTime(notAfter)}
 

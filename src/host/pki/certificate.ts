@@ -56,11 +56,11 @@ export function parseCertificate(der: Bytes): Certificate {
   const version = body.optionalInside(explicitTag(0))?.smallInteger() ?? 0;
   const serial = toHex(body.integer());
   expectAlgorithm(readAlgorithm(body), signed, body);
-  const issuer = body.value(Tag.SEQUENCE).whole;
+  const issuer = readName(body);
   const validity = body.inside();
   const [notBefore, notAfter] = [readTime(validity), readTime(validity)];
   validity.end();
-  const subject = body.value(Tag.SEQUENCE).whole;
+  const subject = readName(body);
   const key = readPublicKey(body.value(Tag.SEQUENCE).whole) ?? body.fail('a key that cannot be read');
   body.optional(implicitTag(1));
   body.optional(implicitTag(2));
@@ -68,8 +68,14 @@ export function parseCertificate(der: Bytes): Certificate {
   body.end();
   const common = [commonName(subject)].filter((name) => name !== undefined && isPlainName(name)) as string[];
   const names = [...new Set([...extensions.alternativeNames, ...common])];
-  commonName(issuer);
   return { der, signed, serial: positive(serial), issuer, subject, notBefore, notAfter, key, extensions, names };
+}
+
+/** Read through once, so that nobody stumbles over it later. */
+function readName(body: DerReader): Bytes {
+  const { whole } = body.value(Tag.SEQUENCE);
+  commonName(whole);
+  return whole;
 }
 
 /** Serial numbers are compared as OpenSSL shows them: without the zero that keeps a number positive. */

@@ -50,29 +50,30 @@ function readAuthorities(file: string): Certificate[] {
 }
 
 function verify(chain: readonly Bytes[], given: Circumstances): VerifiedCertificate | { refused: string } {
-  const parsed = parseSent(chain);
-  if ('refused' in parsed) return parsed;
-  const { own, sent } = parsed;
-  const kind = signatureKind(own.key);
-  if (!kind) return { refused: 'the certificate has a key that IKE has no signatures for' };
-  const refused = refusePath(own, sent, given);
-  if (refused !== undefined) return { refused };
-  const { subject, names, key } = own;
-  return { subject, names, kind, verifies: (hash, signature) => verifiesHash(kind, key, hash, signature) };
-}
-
-/** Copies: what came from the network may be overwritten while the certificate lives on. */
-function parseSent(chain: readonly Bytes[]): { own: Certificate; sent: Certificate[] } | { refused: string } {
   if (chain.length > MAX_CERTIFICATES)
     return { refused: `${chain.length} certificates; ${MAX_CERTIFICATES} are the most` };
   const longest = Math.max(0, ...chain.map(({ length }) => length));
   if (longest > MAX_CERTIFICATE_BYTES)
     return { refused: `a certificate of ${longest} bytes; ${MAX_CERTIFICATE_BYTES} are the most` };
   try {
+    // Copies: what came from the network may be overwritten while the certificate lives on.
     const [own, ...sent] = chain.map((der) => parseCertificate(der.slice()));
-    return own ? { own, sent } : { refused: 'no certificate was sent' };
+    return own ? verifyParsed(own, sent, given) : { refused: 'no certificate was sent' };
   } catch (error) {
     if (error instanceof MalformedError) return { refused: `a certificate is malformed (${error.message})` };
     throw error;
   }
+}
+
+function verifyParsed(
+  own: Certificate,
+  sent: readonly Certificate[],
+  given: Circumstances,
+): VerifiedCertificate | { refused: string } {
+  const { subject, names, key } = own;
+  const kind = signatureKind(key);
+  if (!kind) return { refused: 'the certificate has a key that IKE has no signatures for' };
+  const refused = refusePath(own, sent, given);
+  if (refused !== undefined) return { refused };
+  return { subject, names, kind, verifies: (hash, signature) => verifiesHash(kind, key, hash, signature) };
 }

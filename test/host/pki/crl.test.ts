@@ -4,7 +4,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, it } from 'node:test';
-import type { StaleCrls } from '../../../src/host/pki/crl.ts';
+import { MalformedError } from '../../../src/core/bytes/reader.ts';
+import { parseCrl, type StaleCrls } from '../../../src/host/pki/crl.ts';
 import { certificateVerifier } from '../../../src/host/pki/verifier.ts';
 import { type Issued, openssl, Workshop } from './openssl.ts';
 
@@ -125,4 +126,23 @@ it('lists of a part of the certificates, and what is no list at all, are refused
   refuses(workshop.path('nothing'), /can't read .*nothing: no such file/);
   writeFileSync(workshop.path('cut.crl'), Uint8Array.of(0x30, 0x82, 1));
   refuses(workshop.path('cut.crl'), /can't be read/);
+});
+
+it('a list cut at any length is refused, and one with any byte changed believed by nobody', () => {
+  const file = workshop.path('whole.crl');
+  openssl('crl', '-in', list, '-outform', 'DER', '-out', file);
+  const whole = Uint8Array.from(readFileSync(file));
+  for (let length = 0; length < whole.length; length++)
+    assert.throws(() => parseCrl(whole.subarray(0, length)), MalformedError);
+  const damaged = workshop.path('damaged.crl');
+  for (let at = 0; at < whole.length; at++) {
+    writeFileSync(damaged, whole.with(at, whole[at]! ^ 0x11));
+    try {
+      // Where the issuer's name changed the list is nobody's: that there was one for this authority isn't known.
+      assert.match(verdict([good], [damaged]), /isn't signed by it|is signed by|good/);
+      assert.notEqual(verdict([good], [damaged, list]), verdict([bad], [damaged, list]));
+    } catch (error) {
+      assert.equal((error as { code: string }).code, 'CERTIFICATE', String(error));
+    }
+  }
 });

@@ -51,6 +51,28 @@ it('a certificate with any bit turned is refused', () => {
   }
 });
 
+it('so is one whose signature has parameters, with those damaged too', () => {
+  const pss = workshop.authority('pss', { key: 'rsa2048' });
+  const leaf = workshop.issue('pss-leaf', { by: pss, pss: true });
+  const trusting = certificateVerifier({ authorities: [pss.certificate], now: () => NOW });
+  assert.ok('names' in trusting.verify([leaf.der], 'client'));
+  // Where both algorithm identifiers change alike, the parameters themselves are read.
+  const start = Buffer.from(leaf.der).indexOf(PSS_OID);
+  const again = Buffer.from(leaf.der).lastIndexOf(PSS_OID);
+  assert.ok(start > 0 && again > start);
+  for (let at = 0; at < 65; at++)
+    for (let bit = 1; bit < 256; bit <<= 1) {
+      const damaged = leaf.der.slice();
+      for (const where of [start + at, again + at]) damaged[where]! ^= bit;
+      assert.ok('refused' in trusting.verify([damaged], 'client'), `${at}, ${bit}`);
+    }
+  for (let at = 0; at < leaf.der.length; at++)
+    assert.ok('refused' in trusting.verify([leaf.der.with(at, leaf.der[at]! ^ 0x11)], 'client'));
+});
+
+/** id-RSASSA-PSS */
+const PSS_OID = Buffer.from('06092a864886f70d01010a', 'hex');
+
 it('so is one between with any byte changed', () => {
   for (let at = 0; at < between.der.length; at++)
     assert.ok(isRefused([own.der, between.der.with(at, between.der[at]! ^ 0x11)]), String(at));
