@@ -7,12 +7,17 @@ export async function run(args: string[]): Promise<number> {
   expectArguments(positionals);
   // Whatever is written from here on is ours alone.
   process.umask(0o077);
+  const isRoot = process.geteuid?.() === 0;
+  const keptRoot = isRoot
+    ? (await import('../gateway/least-rights.ts')).giveUpRoot(values, process.argv[1]!)
+    : undefined;
   const signalled = firstSignal();
   // Until there is something to reload.
   const ignore = () => {};
   process.on('SIGHUP', ignore);
   const { startGateway } = await import('../gateway/gateway.ts');
   const program = await startProgram(values, startGateway, process.stdout.isTTY ? process.stdout : undefined);
+  if (keptRoot) program.log.warn(`the gateway keeps the rights of root: ${keptRoot}`);
   // What is wrong is in the log.
   process.off('SIGHUP', ignore).on('SIGHUP', () => program.reload().catch(() => {}));
   const ending = await Promise.race([signalled, program.ended]);

@@ -1,5 +1,5 @@
 /** The gateway under test, started as an administrator starts it: `bin/sallyport serve --config FILE`. */
-import { existsSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { SessionRow } from '../../src/control/types.ts';
@@ -60,6 +60,8 @@ export class Gateway {
   private constructor(netns: Netns, options: GatewayOptions) {
     this.netns = netns;
     this.directory = scratch('gateway');
+    // The gateway's own user must get to its state folder.
+    chmodSync(this.directory, 0o711);
     this.state = join(this.directory, 'state');
     this.configFile = join(this.directory, 'sallyport.yaml');
     this.configure(options.config);

@@ -1,0 +1,121 @@
+/**
+ * Root's rights are given up before the gateway begins: the process becomes a user of its own with three capabilities, by
+ * setpriv and before any thread exists, since a thread that drops its rights drops no other's. What root alone may read is
+ * read before; with CAP_NET_ADMIN the kernel lets nft and forwarding be changed and restored without root.
+ */
+import { spawnSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { existsSync, lchownSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type Owner, packConfig } from '../host/config-files.ts';
+import { systemReason } from '../host/errors.ts';
+import { makePrivateFolder } from '../host/private-folder.ts';
+import { prepareStateFolder } from '../host/store/folder.ts';
+import { type ProgramOptions, readConfig } from './program.ts';
+
+const USER = 'sallyport';
+const CAPABILITIES = '-all,+net_admin,+net_raw,+net_bind_service';
+
+/**
+ * Starts the program anew without root's rights, and doesn't return. If that isn't possible it returns why, with nothing
+ * changed but the state folder made. Throws what is wrong with the configuration.
+ *
+ * @param main the program's script
+ */
+export function giveUpRoot(options: ProgramOptions, main: string): string {
+  const { config } = readConfig(options);
+  prepareStateFolder(config.state);
+  const owner = ownerFor(config.state);
+  const reason = whyNot(owner, config.state, [process.execPath, main, fileURLToPath(import.meta.resolve('koffi'))]);
+  if (reason !== undefined) return reason;
+  giveTree(config.state, owner);
+  if (config.keylog !== undefined) giveKeylog(config.keylog, owner);
+  const program = [process.execPath, ...process.execArgv, main, 'serve', ...packed(options, config.state, owner)];
+  return process.execve!(
+    '/bin/sh',
+    ['sh', '-c', 'exec setpriv "$@"', 'sh', ...rightsOf(owner), ...program],
+    process.env,
+  );
+}
+
+/** The arguments for the program without rights: the configuration comes packed, since only root may read it. */
+function packed(options: ProgramOptions, folder: string, owner: Owner): string[] {
+  const state = options.state === undefined ? [] : ['--state', resolve(options.state)];
+  if (options.config === undefined) return state;
+  const files = join(folder, `start-${randomUUID()}`);
+  packConfig(resolve(options.config), files, owner);
+  return [...state, '--config', resolve(options.config), '--files', files];
+}
+
+function rightsOf({ uid, gid }: Owner): string[] {
+  return [
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    '--clear-groups',
+    `--inh-caps=${CAPABILITIES}`,
+    `--ambient-caps=${CAPABILITIES}`,
+    `--bounding-set=${CAPABILITIES}`,
+    '--no-new-privs',
+  ];
+}
+
+/** The user `sallyport`; without one whoever has the state folder already; at the first start a number nobody has. */
+function ownerFor(state: string): Owner {
+  const [uid, gid] = ['-u', '-g'].map((which) => {
+    const { status, stdout } = spawnSync('id', [which, USER], { encoding: 'utf8' });
+    return status === 0 ? Number(stdout) : undefined;
+  });
+  if (uid !== undefined && gid !== undefined) return { uid, gid };
+  const folder = statSync(state);
+  return folder.uid === 0 ? freeNumber(state) : { uid: folder.uid, gid: folder.gid };
+}
+
+/** What neither distributions nor systemd hand out: https://systemd.io/UIDS-GIDS */
+const FIRST_NUMBER = 60578;
+const LAST_NUMBER = 61183;
+
+/** Another for each state folder, so that two gateways on one machine can't reach into one another. */
+function freeNumber(state: string): Owner {
+  const taken = ['/etc/passwd', '/etc/group']
+    .map((file) => (existsSync(file) ? readFileSync(file, 'utf8') : ''))
+    .join();
+  const count = LAST_NUMBER - FIRST_NUMBER + 1;
+  const start = [...state].reduce((sum, letter) => (sum * 31 + letter.codePointAt(0)!) % count, 7);
+  const numbers = Array.from({ length: count }, (_, i) => FIRST_NUMBER + ((start + i) % count));
+  const free = numbers.find((number) => !taken.includes(`:${number}:`)) ?? FIRST_NUMBER;
+  return { uid: free, gid: free };
+}
+
+/** Why `owner` could not run the program: tried, not guessed. The state folder isn't its own yet: the way there counts. */
+function whyNot(owner: Owner, state: string, files: readonly string[]): string | undefined {
+  const script = `
+    test -x "$1" || { echo "its user could not reach what is in $1; open the way to it (chmod o+x)"; exit 1; }
+    shift
+    for file do test -r "$file" || { echo "its user could not read $file; open the way to it (chmod o+x)"; exit 1; }; done
+    test ! -e ${TUN} || test -w ${TUN} || { echo "its user could not open ${TUN}; chmod 666 it"; exit 1; }`;
+  const args = [...rightsOf(owner), 'sh', '-c', script, 'sh', dirname(state), ...files];
+  const { error, status, stdout, stderr } = spawnSync('setpriv', args, { encoding: 'utf8', timeout: 10_000 });
+  if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
+    return 'setpriv is missing; install it (Debian: apt install util-linux)';
+  }
+  if (error) return `setpriv can't be run: ${systemReason(error)}`;
+  return status === 0 ? undefined : (stdout || stderr).trim().split('\n')[0];
+}
+
+const TUN = '/dev/net/tun';
+
+/** Links are given, not what they lead to; what has a second name elsewhere stays whose it is. */
+function giveTree(path: string, owner: Owner): void {
+  const status = lstatSync(path);
+  const isGiven = status.uid === owner.uid && status.gid === owner.gid;
+  if (!isGiven && (status.isDirectory() || status.nlink === 1)) lchownSync(path, owner.uid, owner.gid);
+  if (status.isDirectory()) for (const name of readdirSync(path)) giveTree(join(path, name), owner);
+}
+
+/** A folder that is open to others is somebody's, and stays so: a mistaken path must not take it away. */
+function giveKeylog(folder: string, owner: Owner): void {
+  makePrivateFolder(folder);
+  const { uid, mode } = statSync(folder);
+  if (uid === 0 && (mode & 0o077) === 0) giveTree(folder, owner);
+}
