@@ -84,7 +84,7 @@ export class Inbound {
     this.#sessions[session.slot * SessionCounter.count + SessionCounter.lastInbound] = now;
     if (!sa.used) sa.used = this.#reports.firstPacket(session, sa.spi);
     // Only a packet newer than all others tells where the peer is: an older one may have been held back.
-    if (newest && !session.flow.equals(flow)) this.#learn(session, flow, socket);
+    if (newest && !session.flow.equals(flow) && !session.hasReplaced(sa)) this.#learn(session, flow, socket);
     if (session.moveUnreported) session.moveUnreported = !this.#reports.pathChange(session);
   }
 

@@ -19,6 +19,10 @@ export class Net4 {
     this.length = prefix.length;
   }
 
+  equals(other: Net4): boolean {
+    return this.network === other.network && this.length === other.length;
+  }
+
   contains(address: number): boolean {
     return (address & this.#mask) === this.network;
   }

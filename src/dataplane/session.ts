@@ -56,6 +56,17 @@ export class Session {
     return this.flow.remotePort !== 0 || this.socket.role === 'esp';
   }
 
+  /** Whether the peer already uses a newer inbound SA for the same traffic: then nothing on this one is news. */
+  hasReplaced(sa: InboundSa): boolean {
+    for (let i = this.inbound.length - 1; i >= 0; i--) {
+      const newer = this.inbound[i]!;
+      if (newer === sa) return false;
+      const same = newer.localSelector.equals(sa.localSelector) && newer.remoteSelector.equals(sa.remoteSelector);
+      if (same && newer.used) return true;
+    }
+    return false;
+  }
+
   setPathMtu(mtu: number): void {
     this.pathMtu = mtu;
     this.#fitAll();
