@@ -11,15 +11,17 @@ import { addressIdentity } from '../ikev1/identity.ts';
 import type { InitiatorIntent } from '../ikev1/phase1.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
 import type { EndReason, Ikev1Event, Phase1Established, Phase2Grant, Phase2Request } from '../ikev1/types.ts';
-import { formatPrefix, type IpAddress, prefixOf } from '../net/address.ts';
-import { earliest, type Instant, MINUTE, SECOND } from '../net/time.ts';
+import type { IpAddress } from '../net/address.ts';
+import { earliest, type Instant, MINUTE } from '../net/time.ts';
 import { type Attribute, Authentication } from '../wire/ikev1.ts';
 import { AddressBook } from './addresses.ts';
 import { asksForCiscoUdp, configurationPush, configurationReply, requestedAddress } from './configuration.ts';
 import type { Subject } from './credentials.ts';
 import type { GatewayEvent, LoginVerdict, Who } from './events.ts';
 import { limitDeadline, limitReached } from './limits.ts';
-import type { GatewaySettings, GroupPolicy } from './policy.ts';
+import { Logins } from './logins.ts';
+import type { GatewaySettings } from './policy.ts';
+import { Roster, sameClient } from './roster.ts';
 import { Session } from './session.ts';
 import { Tunnels } from './tunnels.ts';
 
@@ -36,18 +38,8 @@ export interface SessionsOptions {
 
 /** A renewed phase 1 stays until the client deletes it; of more than these the oldest goes. */
 const MAX_PHASE1S = 4;
-const MAX_LOGIN_ATTEMPTS = 3;
-/** Characters; longer ones belong to nobody and are not passed on. */
-const MAX_USER_NAME = 64;
-const MAX_PASSWORD = 1024;
 /** Sessions on the way to their login and configuration; of more the oldest goes. */
 export const MAX_ENTERING = 2048;
-/** How long a client that was refused has to hang up by itself. */
-const GOODBYE = 3 * SECOND;
-/** A client that asks for no configuration by then gets it pushed; Cisco's own kind always asks. */
-const PUSH_AFTER = 4 * SECOND;
-/** Who always asks but hasn't by then has gone. */
-const CONFIGURATION_PATIENCE = MINUTE;
 /** A peer that didn't answer to the renewal of its phase 1 is tried again after this, as long as the old one holds. */
 const RENEWAL_RETRY = MINUTE;
 /** A proven group secret without a login is worth no longer than this. */
@@ -62,11 +54,11 @@ const LOGIN_METHODS: ReadonlySet<number> = new Set([
 
 export class Sessions {
   readonly #options: SessionsOptions;
-  readonly #byId = new Map<number, Session>();
+  readonly #roster = new Roster();
   readonly #bySa = new Map<number, Session>();
   readonly #addresses: AddressBook;
   readonly #tunnels: Tunnels;
-  readonly #byLogin = new Map<number, Session>();
+  readonly #logins: Logins;
   readonly #entering = new Set<Session>();
   /** SAs that were given something to do outside their own input, and sessions whose deadline may have changed. */
   readonly #touched = new Set<Ikev1Sa>();
@@ -74,16 +66,27 @@ export class Sessions {
   /** SAs that we began, by the session whose phase 1 they renew. */
   readonly #renewals = new Map<number, Session>();
   #lastId = 0;
-  #lastRequest = 0;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
     this.#addresses = new AddressBook(options.ownAddress);
-    this.#tunnels = new Tunnels({ ...options, touch: (session) => this.#touch(session) });
+    const touch = (session: Session) => this.#touch(session);
+    this.#tunnels = new Tunnels({ ...options, touch });
+    this.#logins = new Logins(
+      {
+        emit: options.emit,
+        touch,
+        end: (session, reason) => this.end(session, reason),
+        // who renews phase 1 from the same socket may leave Mode-Config out
+        admitted: (session, sa) => this.#continueOlder(session, sa, undefined),
+      },
+      this.#roster,
+      this.#addresses,
+    );
   }
 
   get all(): Session[] {
-    return [...this.#byId.values()];
+    return this.#roster.all;
   }
 
   /** On the way in: not yet logged in and configured. */
@@ -103,7 +106,7 @@ export class Sessions {
   /** A session whose group or peer is gone keeps the rules that it came under. */
   reload(): void {
     const { groups, peers } = this.#options.settings().policy;
-    for (const session of this.#byId.values()) {
+    for (const session of this.#roster.all) {
       const { subject } = session;
       const group = subject.kind === 'group' && groups.find(({ name }) => name === subject.group.name);
       const peer = subject.kind === 'peer' && peers.find(({ id }) => id === subject.peer.id);
@@ -128,7 +131,7 @@ export class Sessions {
   *takeDeadlines(): Iterable<{ readonly id: number; readonly at: Instant | undefined }> {
     for (const id of this.#dirty) {
       this.#dirty.delete(id);
-      const session = this.#byId.get(id);
+      const session = this.#roster.find(id);
       yield { id, at: session && this.#deadline(session) };
     }
   }
@@ -136,14 +139,14 @@ export class Sessions {
   handleEstablished(sa: Ikev1Sa, event: Phase1Established, now: Instant): void {
     const subject = event.credential.subject as Subject;
     const renewed =
-      this.#renewals.get(sa.id) ?? (subject.kind === 'peer' ? this.#sessionOfPeer(subject.peer.id) : undefined);
+      this.#renewals.get(sa.id) ?? (subject.kind === 'peer' ? this.#roster.ofPeer(subject.peer.id) : undefined);
     this.#renewals.delete(sa.id);
-    if (renewed && this.#byId.get(renewed.id) === renewed) {
+    if (renewed && this.#roster.has(renewed)) {
       renewed.renewal = { awaits: 'nothing' };
       return this.#addPhase1(renewed, sa);
     }
     const session = new Session(++this.#lastId, subject, { awaits: 'nothing' }, now);
-    this.#byId.set(session.id, session);
+    this.#roster.add(session);
     this.#entering.add(session);
     if (this.#entering.size > MAX_ENTERING) this.end(this.#entering.values().next().value!, 'too many logins at once');
     this.#addPhase1(session, sa);
@@ -151,7 +154,7 @@ export class Sessions {
       session.inner = subject.peer.inner;
       this.#entering.delete(session);
     } else if (event.traits.xauth || LOGIN_METHODS.has(event.suite.authentication)) {
-      this.#askLogin(session, sa, 1, now);
+      this.#logins.ask(session, sa, 1, now);
     } else {
       session.stage = { awaits: 'nobody', until: now + NOBODY_PATIENCE };
     }
@@ -183,7 +186,7 @@ export class Sessions {
     this.#dirty.add(session.id);
     switch (event.type) {
       case 'xauth-answered':
-        return this.#handleLogin(session, sa, event.userName, event.password, now);
+        return this.#logins.handle(session, sa, event.userName, event.password, now);
       case 'configuration-requested':
         return this.#handleConfigurationRequest(session, sa, event.messageId, event.attributes, now);
       case 'initial-contact':
@@ -210,32 +213,7 @@ export class Sessions {
   }
 
   answerLogin(requestId: number, verdict: LoginVerdict, now: Instant): void {
-    const session = this.#byLogin.get(requestId);
-    this.#byLogin.delete(requestId);
-    const sa = session?.phase1;
-    const gone = !session || this.#byId.get(session.id) !== session;
-    if (gone || !sa || session.stage.awaits !== 'verdict' || session.stage.requestId !== requestId) return;
-    const { user, attempt } = session.stage;
-    if (verdict.ok === 'passcode') return this.#askPasscode(session, sa, attempt, user, verdict.message, now);
-    const refusal = this.#admit(session, user, verdict);
-    this.#touch(session);
-    if (refusal === undefined) {
-      sa.finishXauth(true, now);
-      // a Unity client always asks; to interleave a push with its request would confuse it
-      const push = !sa.established?.traits.unity;
-      session.stage = { awaits: 'configuration', push, until: now + (push ? PUSH_AFTER : CONFIGURATION_PATIENCE) };
-      // who renews phase 1 from the same socket may leave Mode-Config out
-      if (this.#predecessor(session)) this.#continueOlder(session, sa, undefined);
-      return;
-    }
-    session.told = true;
-    this.#options.emit({ type: 'failure', who: { ...session.who, user }, step: 'login', reason: refusal.reason });
-    if (refusal.final || attempt >= MAX_LOGIN_ATTEMPTS) {
-      sa.finishXauth(false, now);
-      session.stage = { awaits: 'goodbye', until: now + GOODBYE, reason: `login failed: ${refusal.reason}` };
-    } else {
-      this.#askLogin(session, sa, attempt + 1, now);
-    }
+    this.#logins.answer(requestId, verdict, now);
   }
 
   authorizePhase2(saId: number, request: Phase2Request): Phase2Grant | { readonly refused: string } {
@@ -245,25 +223,25 @@ export class Sessions {
   }
 
   handlePathChange(sessionId: number, path: EspPath): void {
-    const session = this.#byId.get(sessionId);
+    const session = this.#roster.find(sessionId);
     if (session) this.#tunnels.handlePathChange(session, path);
   }
 
   handleFirstPacket(sessionId: number, inboundSpi: number, now: Instant): void {
-    const session = this.#byId.get(sessionId);
+    const session = this.#roster.find(sessionId);
     if (!session) return;
     this.#dirty.add(sessionId);
     this.#tunnels.handleFirstPacket(session, inboundSpi, now);
   }
 
   handleRekeyNeeded(sessionId: number, outboundSpi: number, now: Instant): void {
-    const session = this.#byId.get(sessionId);
+    const session = this.#roster.find(sessionId);
     const child = session?.children.findOutbound(outboundSpi);
     if (session && child?.stage === 'established') this.#tunnels.rekey(session, child, now);
   }
 
   handleTimeout(id: number, now: Instant): void {
-    const session = this.#byId.get(id);
+    const session = this.#roster.find(id);
     if (!session) return;
     this.#dirty.add(id);
     const limit = limitReached(session, this.#options.lastTraffic(id), now);
@@ -276,7 +254,7 @@ export class Sessions {
   }
 
   endById(id: number, reason: string): boolean {
-    const session = this.#byId.get(id);
+    const session = this.#roster.find(id);
     if (session) this.end(session, reason);
     return session !== undefined;
   }
@@ -314,121 +292,6 @@ export class Sessions {
     this.#bySa.delete(surplus.id);
     surplus.close('renewed');
     this.#touched.add(surplus);
-  }
-
-  #sessionOfPeer(id: string): Session | undefined {
-    for (const session of this.#byId.values()) {
-      if (session.subject.kind === 'peer' && session.subject.peer.id === id) return session;
-    }
-    return undefined;
-  }
-
-  #askLogin(session: Session, sa: Ikev1Sa, attempt: number, now: Instant): void {
-    session.stage = { awaits: 'login', attempt, factor: { step: 'password' } };
-    const message = attempt > 1 ? 'Name or password is wrong. Try again.' : undefined;
-    sa.requestXauth({ asks: 'password', message }, now);
-    this.#touch(session);
-  }
-
-  #askPasscode(session: Session, sa: Ikev1Sa, attempt: number, user: string, message: string, now: Instant): void {
-    session.stage = { awaits: 'login', attempt, factor: { step: 'passcode', user } };
-    sa.requestXauth({ asks: 'passcode', message }, now);
-    this.#touch(session);
-  }
-
-  #handleLogin(session: Session, sa: Ikev1Sa, userName: string, password: string, now: Instant): void {
-    if (session.stage.awaits !== 'login') return;
-    const { attempt, factor } = session.stage;
-    // with the passcode some clients send a name again: the one whose password was right counts
-    const user = factor.step === 'passcode' ? factor.user : userName;
-    const requestId = ++this.#lastRequest;
-    session.stage = { awaits: 'verdict', requestId, attempt, factor, user };
-    this.#byLogin.set(requestId, session);
-    if (user.length > MAX_USER_NAME || password.length > MAX_PASSWORD) {
-      session.stage = { ...session.stage, user: user.slice(0, MAX_USER_NAME) };
-      return this.answerLogin(requestId, { ok: false, reason: 'name or password is too long for any user here' }, now);
-    }
-    const source = sa.path.remote;
-    const group = session.group?.name;
-    this.#options.emit({ type: 'authenticate', requestId, group, user, password, step: factor.step, source });
-  }
-
-  /** Lets the user in with an address, or says why not. */
-  #admit(
-    session: Session,
-    user: string,
-    verdict: LoginVerdict & { readonly ok: boolean },
-  ): { reason: string; final: boolean } | undefined {
-    if (!verdict.ok) return { reason: verdict.reason, final: false };
-    const { group } = session;
-    if (!group) return { reason: 'a peer has no user', final: true };
-    if (group.users && !group.users.includes(user)) {
-      // not final: to the client it looks like a wrong password
-      return { reason: `${user} may not use this group; see its 'users'`, final: false };
-    }
-    session.user = user;
-    if (session.initialContact) this.#endOlderSessionsOf(session);
-    const predecessor = this.#predecessor(session);
-    const others = this.#sessionsOf(group).filter((one) => one !== session && one !== predecessor);
-    if (group.maxSessions !== undefined && others.length >= group.maxSessions) {
-      session.user = undefined;
-      return { reason: `the group has its max_sessions of ${group.maxSessions} on`, final: true };
-    }
-    const address = this.#chooseAddress(session, group, verdict, predecessor);
-    if (!address) {
-      session.user = undefined;
-      return { reason: `no address is free in the pool ${formatPrefix(group.pool)}; make it wider`, final: true };
-    }
-    session.address = address;
-    session.inner = prefixOf(address, 32);
-    this.#addresses.hold(address, session);
-    return undefined;
-  }
-
-  /**
-   * A session that this one continues: the same user from the same socket. A client that renews phase 1 (IKEv1 does so by a
-   * new one, login and all) keeps its address and its tunnels.
-   */
-  #predecessor(session: Session): Session | undefined {
-    const path = session.phase1?.path;
-    if (!path) return undefined;
-    return this.#ofSameUser(session).find(
-      (one) => one.phase1?.path.remote.port === path.remote.port && sameHost(one, session),
-    );
-  }
-
-  #ofSameUser(session: Session): Session[] {
-    if (session.user === undefined) return [];
-    return this.all.filter(
-      (one) => one !== session && one.user === session.user && sameGroup(one.group, session.group) && hasAddress(one),
-    );
-  }
-
-  #sessionsOf(group: GroupPolicy): Session[] {
-    return this.all.filter((one) => sameGroup(one.group, group) && one.user !== undefined);
-  }
-
-  /** A static address comes back from an older login of the same user; a full pool takes the user's own oldest one back. */
-  #chooseAddress(
-    session: Session,
-    group: GroupPolicy,
-    verdict: LoginVerdict & { ok: true },
-    predecessor: Session | undefined,
-  ): IpAddress | undefined {
-    if (verdict.address) {
-      const holder = this.#addresses.holder(verdict.address);
-      if (holder && holder !== predecessor)
-        this.end(holder, 'its static address went to a newer login of the same user');
-      return verdict.address;
-    }
-    if (predecessor?.address) return predecessor.address;
-    const free = this.#addresses.choose(group.pool, verdict.lastAddress);
-    if (free) return free;
-    const [oldest] = this.#ofSameUser(session);
-    if (!oldest?.address) return undefined;
-    const { address } = oldest;
-    this.end(oldest, 'the pool is full and the same user logged in anew');
-    return address;
   }
 
   #handleConfigurationRequest(
@@ -469,29 +332,17 @@ export class Sessions {
   #continueOlder(session: Session, sa: Ikev1Sa, wanted: IpAddress | undefined): Session {
     if (session.stage.awaits === 'nothing') return session;
     const holder = wanted && this.#addresses.holder(wanted);
-    const mine = holder && this.#ofSameUser(session).includes(holder) && sameHost(holder, session) ? holder : undefined;
-    const older = mine ?? this.#predecessor(session);
+    const mine = holder && this.#roster.othersOfUser(session).includes(holder) && sameClient(holder, session);
+    const older = mine ? holder : this.#roster.predecessor(session);
     if (!older) return session;
     session.phase1s.length = 0;
     this.#addPhase1(older, sa);
     this.#addresses.release(session);
-    this.#byId.delete(session.id);
+    this.#roster.remove(session);
     this.#entering.delete(session);
     this.#dirty.add(older.id);
     this.#options.emit({ type: 'notice', who: older.who, text: 'phase 1 renewed by the client' });
     return older;
-  }
-
-  /**
-   * INITIAL_CONTACT: the peer says that it has nothing else with us. Behind a NAT others share its address, so there only its
-   * own port counts; who restarted there with another port is found dead by DPD.
-   */
-  #endOlderSessionsOf(session: Session): void {
-    const natted = session.phase1?.established?.nat.remote === true;
-    for (const other of this.#ofSameUser(session)) {
-      const stale = sameHost(other, session) && (!natted || samePort(other, session));
-      if (stale) this.end(other, 'its client began anew');
-    }
   }
 
   /** Only a peer without a user can be asked to prove itself again: a login is the client's to begin. */
@@ -527,7 +378,7 @@ export class Sessions {
 
   #remove(session: Session, who: Who, reason: string): void {
     this.#addresses.release(session);
-    this.#byId.delete(session.id);
+    this.#roster.remove(session);
     this.#entering.delete(session);
     this.#dirty.add(session.id);
     if (session.announced) this.#options.emit({ type: 'session-down', id: session.id, who, reason });
@@ -556,21 +407,4 @@ function stageDeadline({ stage }: Session): Instant | undefined {
 
 function renewalDeadline({ renewal }: Session): Instant | undefined {
   return renewal.awaits === 'retry' ? renewal.at : undefined;
-}
-
-/** Groups are known by name: a reload makes new ones. */
-function sameGroup(a: GroupPolicy | undefined, b: GroupPolicy | undefined): boolean {
-  return a !== undefined && b !== undefined && a.name === b.name;
-}
-
-function hasAddress({ stage }: Session): boolean {
-  return stage.awaits === 'nothing' || stage.awaits === 'configuration';
-}
-
-function samePort(a: Session, b: Session): boolean {
-  return a.phase1?.path.remote.port === b.phase1?.path.remote.port;
-}
-
-function sameHost(a: Session, b: Session): boolean {
-  return a.phase1?.path.remote.address.text === b.phase1?.path.remote.address.text;
 }
