@@ -47,6 +47,7 @@ export class SaContext {
   readonly timers = new Timers<TimerName>();
   readonly transmits: Transmit[] = [];
   readonly events: Ikev1Event[] = [];
+  #lastFragmentId = 0;
 
   constructor(
     id: number,
@@ -95,7 +96,8 @@ export class SaContext {
 
   /** Sends a finished message, in fragments when it is long and the peer takes them. */
   transmit(path: IkePath, message: Bytes): void {
-    const pieces = this.traits.fragmentation ? splitMessage(message) : [message];
+    this.#lastFragmentId = (this.#lastFragmentId % 0xffff) + 1;
+    const pieces = this.traits.fragmentation ? splitMessage(message, this.#lastFragmentId) : [message];
     for (const piece of pieces) if (this.transmits.length < MAX_QUEUED) this.transmits.push({ path, message: piece });
   }
 

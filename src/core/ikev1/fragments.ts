@@ -3,7 +3,7 @@
  *
  *     ISAKMP header (next payload 132) | 0 | 0 | length(2) | fragment ID(2) | number(1) | flags(1: 1 = last) | data
  */
-import { type Bytes, concat } from '../bytes/bytes.ts';
+import { type Bytes, bytesEqual, concat } from '../bytes/bytes.ts';
 import { encodeFragment, parseFragment } from '../wire/ikev1.ts';
 import {
   encodeMessage,
@@ -22,18 +22,18 @@ const FRAGMENT_DATA = 1100;
 const MAX_FRAGMENTS = 64;
 
 /** The message itself, or its fragments. */
-export function splitMessage(message: Bytes): Bytes[] {
+export function splitMessage(message: Bytes, id: number): Bytes[] {
   if (message.length <= MAX_WHOLE) return [message];
   const { header } = parseMessage(message);
   const count = Math.ceil(message.length / FRAGMENT_DATA);
   return Array.from({ length: count }, (_, i) => {
     const data = message.subarray(i * FRAGMENT_DATA, (i + 1) * FRAGMENT_DATA);
-    const body = encodePayloads([encodeFragment({ id: 1, number: i + 1, last: i + 1 === count, data })]);
+    const body = encodePayloads([encodeFragment({ id, number: i + 1, last: i + 1 === count, data })]);
     return encodeMessage({ ...header, nextPayload: PayloadType.FRAGMENT, flags: 0 }, body);
   });
 }
 
-/** Puts one message at a time together; a fragment of another ID drops what there was. */
+/** Puts one message at a time together; a fragment that is of another, by its ID or its contents, drops what there was. */
 export class FragmentBuffer {
   #id = 0;
   #parts = new Map<number, Bytes>();
@@ -41,15 +41,17 @@ export class FragmentBuffer {
   #length = 0;
 
   /**
-   * Takes a message whose next payload is 132, of a whole of at most `limit` bytes: the whole message once its last missing fragment is here, undefined until
-   * then. Throws MalformedError on what can't be part of one.
+   * Takes a message whose next payload is 132, of a whole of at most `limit` bytes: the whole message once its last missing
+   * fragment is here, undefined until then. Throws MalformedError on what can't be part of one.
    */
   add(message: IsakmpMessage, limit = MAX_MESSAGE_LENGTH): Bytes | undefined {
     const [payload, ...others] = parseWholeChain(PayloadType.FRAGMENT, message.body);
     const fragment = payload && others.length === 0 ? parseFragment(payload.body) : undefined;
     if (!fragment || fragment.number > MAX_FRAGMENTS) return undefined;
-    if (fragment.id !== this.#id || this.#parts.size === 0) this.#start(fragment.id);
-    if (this.#parts.has(fragment.number) || this.#contradicts(fragment)) return undefined;
+    const seen = this.#parts.get(fragment.number);
+    if (fragment.id === this.#id && seen && bytesEqual(seen, fragment.data)) return undefined;
+    // some give all their messages the same ID
+    if (fragment.id !== this.#id || seen || this.#contradicts(fragment)) this.#start(fragment.id);
     if (this.#length + fragment.data.length > limit) {
       this.#start(0);
       return undefined;

@@ -1,5 +1,5 @@
 /** What we tell a peer outside of any exchange: notifications and deletes, each in one protected informational message. */
-import { concat, u32 } from '../bytes/bytes.ts';
+import { type Bytes, concat, u32 } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import { phase2Iv } from '../protection/ikev1-cipher.ts';
 import { hash1 } from '../protection/ikev1-hashes.ts';
@@ -18,8 +18,11 @@ import { ExchangeType, type Payload } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import { establishedOf, sealExchange } from './exchange.ts';
 
-export function notifyPeer(context: SaContext, notification: Notification, path: IkePath = context.path): void {
-  context.transmit(path, sealInformational(context, encodeNotification(notification)));
+/** Gives the message, for who may have to repeat it. */
+export function notifyPeer(context: SaContext, notification: Notification, path: IkePath = context.path): Bytes {
+  const message = sealInformational(context, encodeNotification(notification));
+  context.transmit(path, message);
+  return message;
 }
 
 /** RESPONDER-LIFETIME, RFC 2407 section 4.6.3.1: phase 1 ends here sooner than the peer proposed. */

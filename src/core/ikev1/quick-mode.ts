@@ -96,13 +96,15 @@ export function handleQuick1(
   if ('drop' in payloads) return payloads.drop;
   const request = readSelectors(payloads, path);
   if ('refused' in request)
-    return refuse(context, exchanges, exchange, request.refused, NotifyType.INVALID_ID_INFORMATION);
+    return refuse(context, exchanges, exchange, request.refused, NotifyType.INVALID_ID_INFORMATION, now);
   const grant = context.environment.policy.authorizePhase2(context.id, request);
-  if ('refused' in grant) return refuse(context, exchanges, exchange, grant.refused, NotifyType.INVALID_ID_INFORMATION);
+  if ('refused' in grant)
+    return refuse(context, exchanges, exchange, grant.refused, NotifyType.INVALID_ID_INFORMATION, now);
   const publicValue = payloads.optional(PayloadType.KE);
   const rules = { legacy: context.environment.policy.legacy, modes: grant.modes, publicLength: publicValue?.length };
   const choice = choosePhase2(parseSa(payloads.one(PayloadType.SA)), rules);
-  if ('refused' in choice) return refuse(context, exchanges, exchange, choice.refused, NotifyType.NO_PROPOSAL_CHOSEN);
+  if ('refused' in choice)
+    return refuse(context, exchanges, exchange, choice.refused, NotifyType.NO_PROPOSAL_CHOSEN, now);
   const { group } = choice.suite;
   const dh = group === undefined ? undefined : context.crypto.generateDh(group);
   const sharedSecret = dh && publicValue ? dh.sharedSecret(publicValue) : undefined;
@@ -225,16 +227,23 @@ export function quickModeRefusedByPeer(
   abandon(context, exchanges, exchange, `the peer refused it: ${notify}`);
 }
 
+/** Told once; a repeat of the message is answered from cache. */
 function refuse(
   context: SaContext,
   exchanges: Exchanges,
   exchange: Exchange,
   reason: string,
   notify: number,
+  now: Instant,
 ): DropReason | undefined {
-  exchanges.close(exchange);
   context.emit({ type: 'esp-refused', reason });
-  notifyPeer(context, { protocol: Protocol.ESP, spi: new Uint8Array(0), type: notify, data: u32(exchange.messageId) });
+  exchange.lastSent = notifyPeer(context, {
+    protocol: Protocol.ESP,
+    spi: new Uint8Array(0),
+    type: notify,
+    data: u32(exchange.messageId),
+  });
+  exchanges.finish(exchange, now);
   return undefined;
 }
 

@@ -424,7 +424,9 @@ export class Ikev1Sa {
 
   #exchangeSilent(messageId: number, now: Instant): void {
     const exchange = this.#exchanges.find(messageId);
-    if (!exchange || this.#exchanges.sendAgain(exchange, now)) return;
+    if (!exchange) return;
+    if (exchange.state.awaits === 'answer') return this.#exchanges.close(exchange);
+    if (this.#exchanges.sendAgain(exchange, now)) return;
     const { state, since } = exchange;
     switch (state.awaits) {
       case 'quick 2':

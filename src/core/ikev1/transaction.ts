@@ -11,7 +11,7 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import { fromUtf8, utf8 } from '../bytes/text.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
-import type { Instant } from '../net/time.ts';
+import { type Instant, MINUTE } from '../net/time.ts';
 import { hash1 } from '../protection/ikev1-hashes.ts';
 import {
   type Attribute,
@@ -41,6 +41,9 @@ export type TransactionState =
 const XAUTH_FIRST = ConfigurationAttribute.XAUTH_TYPE;
 const XAUTH_LAST = 16529;
 const XAUTH_TYPE_GENERIC = 0;
+
+/** What our own side leaves unanswered for so long is forgotten; a person may be typing a password. */
+const ANSWER_PATIENCE = 2 * MINUTE;
 
 const EMPTY_VALUE = new Uint8Array(0);
 
@@ -180,6 +183,7 @@ function handlePeersRequest(
   const { messageId } = exchange;
   if (type === ConfigurationType.REQUEST && xauth === (side === 'client')) {
     exchange.state = { awaits: 'answer', identifier, to: path };
+    context.timers.set(`exchange:${messageId}`, now + ANSWER_PATIENCE);
     if (xauth) context.emit({ type: 'xauth-requested', messageId, attributes });
     else context.emit({ type: 'configuration-requested', messageId, attributes });
     return undefined;
