@@ -104,6 +104,20 @@ for (const mode of MODES) {
       assert.ok(keysMatch(quickMode(pair, 'gateway')));
     });
 
+    test('behind NAT everything stays on port 4500, although each message comes twice', () => {
+      const nat = { address: parseIp('198.51.100.9')!, port: 31_007 };
+      const pair = new Pair({ mode, nat: ({ port }) => ({ ...nat, port: nat.port + port }) });
+      pair.onWay = (letter) => {
+        pair.deliver(letter);
+        // what answers the repeat overtakes
+        pair.wire.unshift(...pair.wire.splice(-1));
+        return true;
+      };
+      pair.run();
+      assert.equal(pair.gateway.sa!.path.carrier, 'nat-t');
+      assert.equal(pair.client.sa!.path.carrier, 'nat-t');
+    });
+
     test('without NAT nothing floats', () => {
       const pair = establishedPair({ mode });
       assert.deepEqual(pair.gateway.last('established').nat, { remote: false, local: false });
