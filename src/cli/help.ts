@@ -16,6 +16,8 @@ sallyport user list [--json]
   reload: `sallyport reload
     The running gateway reads its configuration again. No session is dropped; a wrong
     configuration changes nothing.`,
+  metrics: `sallyport metrics
+    The gateway's figures, as Prometheus reads them.`,
   kick: `sallyport kick ID
     Ends a session; its user may log in again.`,
   check: `sallyport check FILE

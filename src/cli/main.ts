@@ -9,6 +9,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   user: () => import('./user.ts'),
   sessions: () => import('./sessions.ts'),
   reload: () => import('./reload.ts'),
+  metrics: () => import('./metrics.ts'),
   kick: () => import('./kick.ts'),
   check: () => import('./check.ts'),
   ca: () => import('./ca.ts'),

@@ -45,6 +45,7 @@ export function buildConfig(settings: GatewaySettings, around: Surroundings, rep
     nat: settings.nat ? 'required' : 'off',
     clientToClient: settings.client_to_client ?? false,
     keylog: settings.keylog === undefined ? undefined : absolute(settings.keylog, around),
+    metrics: settings.metrics,
     log: { level: log.level ?? DEFAULTS.logLevel, format: log.format ?? DEFAULTS.logFormat },
   };
 }
@@ -162,6 +163,7 @@ function buildPorts(settings: GatewaySettings, policy: GatewayPolicy, report: Re
 }
 
 function buildDpd(settings: GatewaySettings, report: Report): GatewayConfig['dpd'] {
+  if (settings.dpd?.value === false) return undefined;
   const { idle = DEFAULTS.dpdIdleSeconds, timeout = DEFAULTS.dpdTimeoutSeconds } = settings.dpd?.value ?? {};
   if (idle >= timeout) report.error(settings.dpd!.item, `timeout (${timeout} s) must be longer than idle (${idle} s)`);
   return { idleSeconds: idle, timeoutSeconds: timeout };

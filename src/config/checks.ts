@@ -87,6 +87,14 @@ export type Hint = (value: unknown) => string | undefined;
 
 export const boolean = scalar('true or false', (value) => (typeof value === 'boolean' ? value : undefined));
 
+/** What can be turned off as a whole. */
+export function orFalse<T>(check: Check<T>): Check<T | false> {
+  return (item, report) => {
+    const found = report.resolve(item);
+    return found && isScalar(found.node) && found.node.value === false ? false : check(item, report);
+  };
+}
+
 export function integer(min: number, max: number): Check<number> {
   return scalar(`a whole number from ${min} to ${max}`, (value) =>
     typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max ? value : undefined,

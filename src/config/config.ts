@@ -1,5 +1,5 @@
 /** The checked configuration of a gateway, every default filled in. */
-import type { IpAddress } from '../core/net/address.ts';
+import type { Endpoint, IpAddress } from '../core/net/address.ts';
 import type { GatewayPolicy, GroupPolicy } from '../core/session/policy.ts';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error';
@@ -33,6 +33,8 @@ export interface GatewayConfig {
   readonly clientToClient: boolean;
   /** Folder for Wireshark's decryption tables; undefined: keys are written nowhere. */
   readonly keylog: string | undefined;
+  /** Where Prometheus may fetch metrics, a loopback address; undefined: nowhere but at the control socket. */
+  readonly metrics: Endpoint | undefined;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
 }
 

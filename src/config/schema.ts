@@ -1,5 +1,5 @@
 /** Every key that a configuration can have. docs/configuration.md describes each; a test holds the two together. */
-import { boolean, integer, list, located, mapOf, oneOf, record, scalar, text, type Values } from './checks.ts';
+import { boolean, integer, list, located, mapOf, oneOf, orFalse, record, scalar, text, type Values } from './checks.ts';
 import {
   bannerText,
   domainName,
@@ -8,6 +8,7 @@ import {
   ipAddress,
   ipv4Address,
   ipv4Prefix,
+  loopbackEndpoint,
   path,
   port,
   psk,
@@ -84,10 +85,11 @@ const gateway = {
   carriers: located(record(carriers)),
   legacy: boolean,
   lifetimes: record(lifetimes),
-  dpd: located(record(dpd)),
+  dpd: located(orFalse(record(dpd))),
   nat: boolean,
   client_to_client: boolean,
   keylog: path,
+  metrics: loopbackEndpoint,
   log: record(log),
 };
 

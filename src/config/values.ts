@@ -1,5 +1,13 @@
 /** Checks of single values in the field's own units: addresses, prefixes, ports, durations, names. */
-import { formatPrefix, type IpAddress, type Prefix, parseIp, parsePrefix, prefixOf } from '../core/net/address.ts';
+import {
+  type Endpoint,
+  formatPrefix,
+  type IpAddress,
+  type Prefix,
+  parseIp,
+  parsePrefix,
+  prefixOf,
+} from '../core/net/address.ts';
 import { type Check, integer, scalar, text } from './checks.ts';
 
 export const ipAddress: Check<IpAddress> = scalar('an IP address', (value) =>
@@ -25,6 +33,18 @@ export const ipv4Prefix: Check<Prefix> = scalar(
 );
 
 export const port = integer(1, 65535);
+
+/** What others on the network can't reach, since it is given to whoever asks. */
+export const loopbackEndpoint: Check<Endpoint> = scalar(
+  'a loopback address with a port, such as 127.0.0.1:9464 or "[::1]:9464"',
+  (value) => {
+    const [, v6, v4, digits] = /^(?:\[([0-9a-f:]+)\]|(127(?:\.\d{1,3}){3})):(\d{1,5})$/i.exec(String(value)) ?? [];
+    const address = parseIp(v6 ?? v4 ?? '');
+    const number = Number(digits);
+    const isLoopback = address !== undefined && (v6 === undefined || address.text === '::1');
+    return isLoopback && number >= 1 && number <= 65535 ? { address, port: number } : undefined;
+  },
+);
 
 /** Seconds, as a number or with a unit: 90, "90s", "15m", "8h", "1d". */
 export function duration(minSeconds: number, maxSeconds: number): Check<number> {

@@ -13,6 +13,7 @@ export function parseRequest(line: string): ControlRequest {
     case 'sessions':
     case 'failures':
     case 'history':
+    case 'metrics':
     case 'user-list':
     case 'stop':
       return { verb };

@@ -78,7 +78,7 @@ export interface StatusReport {
 }
 
 export type ControlRequest =
-  | { readonly verb: 'status' | 'sessions' | 'failures' | 'history' | 'user-list' | 'stop' }
+  | { readonly verb: 'status' | 'sessions' | 'failures' | 'history' | 'metrics' | 'user-list' | 'stop' }
   /** `files`: the configuration as root packed it, for a gateway that may not read it; a name in its state folder. */
   | { readonly verb: 'reload'; readonly files: string | null }
   | { readonly verb: 'kick'; readonly id: number }
@@ -95,6 +95,8 @@ export interface ControlResults {
   /** The latest first. */
   readonly failures: readonly FailureReport[];
   readonly history: readonly HistoryReport[];
+  /** Prometheus' text format. */
+  readonly metrics: string;
   readonly reload: ReloadReport;
   readonly kick: null;
   readonly stop: null;
@@ -121,6 +123,8 @@ export interface RunningGateway {
   kick(id: number): boolean;
   /** Ends all of a user's sessions, also one whose login is still being checked. */
   endUser(user: string): void;
+  /** Prometheus' text format. */
+  metrics(): string;
   /** New rules for all that comes; who is on stays on. */
   reload(settings: GatewaySettings): void;
   /** Ends every session, with deletes to the peers, and frees all that was taken. */

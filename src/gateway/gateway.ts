@@ -1,4 +1,5 @@
 /** Assembles the gateway: the state in the middle, the dataplane on one side, passwords, store and logs on the other. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { GatewayConfig } from '../config/config.ts';
 import type { SessionRow } from '../control/types.ts';
 import { readU32, u32 } from '../core/bytes/bytes.ts';
@@ -13,6 +14,8 @@ import { type Keylog, openKeylog } from '../host/keylog.ts';
 import type { Logger } from '../host/log.ts';
 import { PasswordVerifier } from '../host/passwords.ts';
 import type { Store } from '../host/store/store.ts';
+import { addTraffic, Figures } from './figures.ts';
+import { formatMetrics } from './metrics.ts';
 import type { StartGateway } from './program.ts';
 import { innerNetworks } from './reload.ts';
 
@@ -59,7 +62,8 @@ class Gateway {
   /** History rows of the sessions that are up. */
   readonly #history = new Map<number, number>();
   readonly #legacySeen = new Set<string>();
-  readonly #drops = new Map<string, number>();
+  readonly #figures = new Figures();
+  readonly #eventLoopDelay = monitorEventLoopDelay({ resolution: 10 });
   #dataplane: Dataplane | undefined;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -98,6 +102,7 @@ class Gateway {
       },
       this.#dataplaneEvents(),
     );
+    this.#eventLoopDelay.enable();
   }
 
   sessions(): SessionRow[] {
@@ -121,6 +126,22 @@ class Gateway {
     });
   }
 
+  metrics(): string {
+    const sessions = this.#state.sessions();
+    const traffic = { ...this.#figures.past };
+    for (const { id } of sessions) addTraffic(traffic, this.#counters(id));
+    const text = formatMetrics({
+      sessions: sessions.length,
+      halfOpen: this.#state.halfOpen,
+      figures: this.#figures,
+      traffic,
+      dataplane: this.#dataplane?.counters() ?? {},
+      eventLoopDelay: this.#eventLoopDelay,
+    });
+    this.#eventLoopDelay.reset();
+    return text;
+  }
+
   kick(id: number): boolean {
     const found = this.#state.kick(id, 'kicked by the administrator', now());
     this.#settle();
@@ -140,6 +161,7 @@ class Gateway {
     this.#act(() => this.#state.close(now()));
     this.#stopping = true;
     clearTimeout(this.#timer);
+    this.#eventLoopDelay.disable();
     await new Promise((resolve) => setTimeout(resolve, FAREWELL));
     await this.#dataplane?.close();
     this.#keylog?.close();
@@ -230,7 +252,7 @@ class Gateway {
         break;
       }
       case 'dropped':
-        this.#drops.set(event.reason, (this.#drops.get(event.reason) ?? 0) + 1);
+        this.#figures.countDrop(event.reason);
         this.#log.debug({ reason: event.reason }, 'dropped an IKE message');
         break;
     }
@@ -256,17 +278,20 @@ class Gateway {
   }
 
   /** What a person reads: one line each, and a row where it is kept. */
-  #report({ event, counters: { bytesIn, bytesOut } }: Told): void {
+  #report({ event, counters }: Told): void {
+    const { bytesIn, bytesOut } = counters;
     const fields = described(event.who);
     const { user, group, remote } = event.who;
     switch (event.type) {
       case 'session-up':
+        this.#figures.up++;
         this.#log.info({ session: event.id, ...fields, address: event.address, by: event.summary }, 'session is up');
         this.#keep(() => {
           this.#history.set(event.id, this.#store.history.begin({ user, group, remote, address: event.address }));
         });
         break;
       case 'session-down': {
+        this.#figures.countEnded(counters);
         this.#log.info({ session: event.id, ...fields, bytesIn, bytesOut, reason: event.reason }, 'session ended');
         const row = this.#history.get(event.id);
         if (row !== undefined) {
@@ -277,6 +302,7 @@ class Gateway {
       }
       case 'failure':
         this.#log.warn({ ...fields, step: event.step, reason: event.reason }, 'connection failed');
+        this.#figures.countFailure(event.step);
         this.#keep(() =>
           this.#store.failures.record({ user, group, remote, reason: `${event.step}: ${event.reason}` }),
         );
@@ -306,6 +332,7 @@ class Gateway {
   async #verdict(event: GatewayEvent & { readonly type: 'authenticate' }): Promise<LoginVerdict> {
     const { group, user, password, source } = event;
     const verdict = await this.#passwords.verify({ user, password, source: source.address.text });
+    this.#figures.logins[verdict.ok ? 'ok' : verdict.reason]++;
     if (!verdict.ok) return { ok: false, reason: LOGIN_FAILURES[verdict.reason] };
     this.#state.reserve(this.#store.users.list().flatMap((one) => address(one.address) ?? []));
     const lastAddress = address(this.#store.leases.last(group ?? '', user));

@@ -10,6 +10,7 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Owner, packConfig } from '../host/config-files.ts';
 import { systemReason } from '../host/errors.ts';
+import { KEYLOG_FILES } from '../host/keylog.ts';
 import { makePrivateFolder } from '../host/private-folder.ts';
 import { prepareStateFolder } from '../host/store/folder.ts';
 import { type ProgramOptions, readConfig } from './program.ts';
@@ -113,9 +114,8 @@ function giveTree(path: string, owner: Owner): void {
   if (status.isDirectory()) for (const name of readdirSync(path)) giveTree(join(path, name), owner);
 }
 
-/** A folder that is open to others is somebody's, and stays so: a mistaken path must not take it away. */
+/** A folder that holds more than a key log is somebody's, and stays so: a mistaken path must not take it away. */
 function giveKeylog(folder: string, owner: Owner): void {
   makePrivateFolder(folder);
-  const { uid, mode } = statSync(folder);
-  if (uid === 0 && (mode & 0o077) === 0) giveTree(folder, owner);
+  if (readdirSync(folder).every((name) => KEYLOG_FILES.has(name))) giveTree(folder, owner);
 }

@@ -17,6 +17,7 @@ import { lockStateFolder, prepareStateFolder } from '../host/store/folder.ts';
 import type { HistoryRow } from '../host/store/history.ts';
 import { openStore, type Store } from '../host/store/store.ts';
 import { prepareFirstLogin } from './first-login.ts';
+import { serveMetrics } from './metrics-server.ts';
 import { takeChange } from './reload.ts';
 import { openSettings } from './settings.ts';
 import { administerUsers, poolsOf } from './user-administration.ts';
@@ -80,6 +81,9 @@ export async function startProgram(options: ProgramOptions, start: StartGateway,
   );
   startForwarding(complete, log, starting);
   const live = new LiveConfig(options, complete, { store, gateway, terminal, log });
+  if (complete.metrics) {
+    starting.adopt(await serveMetrics(complete.metrics, () => gateway.metrics()), (server) => server.close());
+  }
   const asked = Promise.withResolvers<undefined>();
   await openControl(live, store, gateway, asked.resolve, starting);
   log.info({ pid: process.pid, state: complete.state, version: VERSION }, 'gateway is up');
@@ -219,6 +223,7 @@ async function openControl(
     sessions: () => gateway.sessions(),
     failures: () => store.failures.recent(MOST_ROWS).map(failureReport),
     history: () => store.history.recent(MOST_ROWS).map(historyReport),
+    metrics: () => gateway.metrics(),
     reload: ({ files }) => live.reload(files),
     kick({ id }) {
       if (!gateway.kick(id))

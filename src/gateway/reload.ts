@@ -1,7 +1,7 @@
 /** What a running gateway takes of a changed configuration, and what has to wait for a restart. */
 import { isDeepStrictEqual } from 'node:util';
 import type { GatewayConfig } from '../config/config.ts';
-import { formatPrefix, type Prefix } from '../core/net/address.ts';
+import { formatEndpoint, formatPrefix, type Prefix } from '../core/net/address.ts';
 import type { GroupPolicy, PeerPolicy } from '../core/session/policy.ts';
 
 export interface Change {
@@ -40,6 +40,7 @@ export function takeChange(before: GatewayConfig, after: GatewayConfig): Change 
     nat: before.nat,
     clientToClient: before.clientToClient,
     keylog: before.keylog,
+    metrics: before.metrics,
     log: { ...before.log, level: after.log.level },
     given: { ...after.given, pool: before.given.pool },
     policy: {
@@ -66,6 +67,7 @@ const FIXED: Readonly<Record<string, (config: GatewayConfig) => unknown>> = {
   nat: ({ nat }) => nat,
   client_to_client: ({ clientToClient }) => clientToClient,
   keylog: ({ keylog }) => keylog,
+  metrics: ({ metrics }) => metrics && formatEndpoint(metrics),
   'log.format': ({ log }) => log.format,
 };
 

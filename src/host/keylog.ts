@@ -45,6 +45,9 @@ export function openKeylog(folder: string): Keylog {
   }
 }
 
+/** All that a key log's folder holds. */
+export const KEYLOG_FILES: ReadonlySet<string> = new Set(['ikev1_decryption_table', 'esp_sa', 'preferences']);
+
 /** A symbolic link set there by somebody else doesn't lead the keys elsewhere. */
 function openTable(path: string): number {
   const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;

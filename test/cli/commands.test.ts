@@ -186,6 +186,7 @@ async function running(test: TestContext, rows: SessionRow[]): Promise<{ state: 
     sessions: () => rows,
     failures: () => [failure],
     history: () => [],
+    metrics: () => 'up 1\n',
     reload: () => ({ needsRestart: ['mtu'], warnings: [] }),
     kick: note,
     stop: note,
@@ -242,6 +243,11 @@ describe('sallyport with a running gateway', () => {
     assert.deepEqual(JSON.parse((await run(['sessions', '--failed', '--json', '--state', state])).stdout), [failure]);
     succeeds(await run(['sessions', '--history', '--state', state]), 'nobody was on yet\n');
     fails(await run(['sessions', '--history', '--failed', '--state', state]), 2, /--failed or --history/);
+  });
+
+  it('shows the metrics as they are', async (test) => {
+    const { state } = await running(test, []);
+    succeeds(await run(['metrics', '--state', state]), 'up 1\n');
   });
 
   it('reloads, and tells what has to wait', async (test) => {

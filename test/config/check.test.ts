@@ -49,6 +49,31 @@ describe('a right configuration', () => {
     }
   });
 
+  it('may leave dead peers alone, and show metrics to this machine', () => {
+    assert.equal(accepted('dpd: false').dpd, undefined);
+    const shown = (text: string) => {
+      const { address, port } = accepted(`metrics: ${text}`).metrics!;
+      return [address.text, port];
+    };
+    assert.deepEqual(shown('127.0.0.1:9464'), ['127.0.0.1', 9464]);
+    assert.deepEqual(shown('127.9.9.9:1'), ['127.9.9.9', 1]);
+    assert.deepEqual(shown('"[::1]:65535"'), ['::1', 65535]);
+    const wrong = 'metrics: must be a loopback address with a port, such as 127.0.0.1:9464 or "[::1]:9464"';
+    for (const text of [
+      '0.0.0.0:9464',
+      '192.0.2.1:9464',
+      '"[::]:9464"',
+      '127.0.0.1',
+      '127.0.0.1:0',
+      '127.0.0.1:65536',
+      '127.0.0.300:1',
+      '9464',
+      'true',
+    ])
+      refuses(`metrics: ${text}`, `${wrong} at line 1, column 10`);
+    assert.match(problems('dpd: true')[0]!, /^dpd: must be a map of idle and timeout at line 1/);
+  });
+
   it('says all there is to say', () => {
     const config = accepted(
       `

@@ -45,6 +45,7 @@ function handlers(seen: unknown[] = []): ControlHandlers {
     },
     failures: () => [],
     history: () => [],
+    metrics: () => 'up 1\n',
     reload: () => ({ needsRestart: [], warnings: [] }),
     stop: note,
     'user-list': () => [],

@@ -54,6 +54,7 @@ function fakeGateway(stage: Stand): StartGateway {
       endUser: (user) => void stage.events.push(`end ${user}`),
       stop: async () =>
         void stage.events.push(`stop, socket ${existsSync(controlPath(stage.state)) ? 'open' : 'closed'}`),
+      metrics: () => `metrics ${stage.state}\n`,
       reload: (settings) =>
         void stage.events.push(
           `reload ${settings.policy.groups.map(({ name }) => name).join()} ${settings.phase1Lifetime}`,

@@ -1,0 +1,65 @@
+/** What the gateway counts over its life. Every label comes from a list of ours: nothing that a peer says becomes one. */
+import type { GatewayEvent } from '../core/session/events.ts';
+
+/** Where a negotiation ended. */
+export const STAGES = ['phase1', 'login', 'configuration', 'phase2'] as const;
+export type Stage = (typeof STAGES)[number];
+
+export const LOGIN_RESULTS = [
+  'ok',
+  'passcode-due',
+  'unknown-user',
+  'wrong-password',
+  'wrong-passcode',
+  'throttled',
+] as const;
+export type LoginResult = (typeof LOGIN_RESULTS)[number];
+
+/** Through all tunnels; sessions that ended are in it. */
+export interface Traffic {
+  packetsIn: number;
+  bytesIn: number;
+  packetsOut: number;
+  bytesOut: number;
+}
+
+type DropEvent = GatewayEvent & { readonly type: 'dropped' };
+
+export class Figures {
+  /** Sessions that came up. */
+  up = 0;
+  readonly failed = counted(STAGES);
+  readonly logins = counted(LOGIN_RESULTS);
+  readonly drops = new Map<DropEvent['reason'], number>();
+  /** Of the sessions that ended. */
+  readonly past: Traffic = { packetsIn: 0, bytesIn: 0, packetsOut: 0, bytesOut: 0 };
+
+  countFailure(step: string): void {
+    this.failed[stageOf(step)]++;
+  }
+
+  countDrop(reason: DropEvent['reason']): void {
+    this.drops.set(reason, (this.drops.get(reason) ?? 0) + 1);
+  }
+
+  countEnded(traffic: Readonly<Traffic>): void {
+    addTraffic(this.past, traffic);
+  }
+}
+
+export function addTraffic(sum: Traffic, part: Readonly<Traffic>): void {
+  sum.packetsIn += part.packetsIn;
+  sum.bytesIn += part.bytesIn;
+  sum.packetsOut += part.packetsOut;
+  sum.bytesOut += part.bytesOut;
+}
+
+function stageOf(step: string): Stage {
+  if (/^(login|waiting for (login|verdict))/.test(step)) return 'login';
+  if (/^(Mode-Config|waiting for configuration)/.test(step)) return 'configuration';
+  return /^(quick mode|phase 2)/.test(step) ? 'phase2' : 'phase1';
+}
+
+function counted<const K extends string>(names: readonly K[]): Record<K, number> {
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<K, number>;
+}
