@@ -102,6 +102,32 @@ describe('strongSwan', { skip, timeout: 300_000 }, () => {
     });
   }
 
+  it('is given its address unasked (Mode-Config push)', async () => {
+    const { net, gateway } = stage;
+    const client = await StrongSwan.start(net.cl, clientConfiguration({ ...ends.cl, connection: { pull: 'no' } }));
+    await client.connect();
+    assert.match(client.log, /parsed TRANSACTION request .* CPS?\(.*ADDR/);
+    assert.match(await client.address(), /^10\.77\.0\./);
+    await carriesTraffic(net.cl, gateway);
+    await client.stop();
+    await gateway.holds(0);
+  });
+
+  it('IKE messages from the gateway in fragments', async () => {
+    const { net, gateway } = stage;
+    await gateway.stop();
+    // 101 routes of 14 bytes: more than one datagram should hold
+    const others = Array.from({ length: 100 }, (_, i) => `10.2.${i}.0/24`);
+    gateway.configure({ peers: [peer], routes: ['10.1.0.0/24', ...others] });
+    await gateway.serve();
+    const client = await StrongSwan.start(net.cl, clientConfiguration(ends.cl), { cisco_unity: 'yes' });
+    await client.connect();
+    assert.match(client.log, /received fragment #\d, reassembled fragmented IKE message/);
+    await carriesTraffic(net.cl, gateway);
+    await client.stop();
+    await gateway.holds(0);
+  });
+
   it('asks whether the gateway is alive, and is asked', async () => {
     const { net, gateway } = stage;
     await gateway.stop();
