@@ -6,6 +6,9 @@ import { type Identification, IdType } from '../wire/ikev1.ts';
 /** Our own limit: nobody's name is longer, and logs stay readable. */
 const MAX_TEXT = 128;
 
+/** Controls of both sets, line and paragraph ends, what turns the direction of writing, and what was no UTF-8. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\ufffd]/u;
+
 /** Printable text of an identity: an address, a name, or a key ID; control characters and binary as hex. Cut at 128. */
 export function identityText(identity: Identification): string {
   const text = wholeText(identity);
@@ -17,8 +20,7 @@ function wholeText({ type, data }: Identification): string {
   if (address > 0) return data.length === address ? ipFromBytes(data).text : `0x${toHex(data)}`;
   const named = type === IdType.FQDN || type === IdType.USER_FQDN || type === IdType.KEY_ID;
   const text = named ? fromUtf8(data) : '';
-  const printable = text !== '' && [...text].every((c) => c >= ' ' && c !== '\u007f' && c !== '\ufffd');
-  return printable ? text : `0x${toHex(data)}`;
+  return text === '' || UNPRINTABLE.test(text) ? `0x${toHex(data)}` : text;
 }
 
 /** An address as what it is, a name with @ as a user's, any other as a host's. */
