@@ -185,8 +185,9 @@ export function handleAggressive3(
   const payloads = new PayloadSet(parsePayloads(message.header.nextPayload, chain).payloads);
   const idii = encodeId(peerIdentity).body;
   const unknown = `no group is named ${identityText(peerIdentity)}; see 'groups'`;
-  if (!credential.known) return { refused: unknown };
+  // in this order it takes as long as for a group that there is
   const proven = isProven(context, choice, keys, exchange, idii, payloads);
+  if (!credential.known) return { refused: unknown };
   if (proven === false) return { refused: 'the group secrets differ' };
   if (proven !== true) return proven;
   // NAT-D hashes what the initiator saw of both: where message 3 went to, and where from

@@ -42,25 +42,34 @@ export class FragmentBuffer {
 
   /**
    * Takes a message whose next payload is 132, of a whole of at most `limit` bytes: the whole message once its last missing
-   * fragment is here, undefined until then. Throws MalformedError on what can't be part of one.
+   * fragment is here. `dropped`: it, or what was here before it, counts for nothing. Throws MalformedError on what is no
+   * fragment.
    */
-  add(message: IsakmpMessage, limit = MAX_MESSAGE_LENGTH): Bytes | undefined {
+  add(message: IsakmpMessage, limit = MAX_MESSAGE_LENGTH): Bytes | 'incomplete' | 'dropped' {
     const [payload, ...others] = parseWholeChain(PayloadType.FRAGMENT, message.body);
     const fragment = payload && others.length === 0 ? parseFragment(payload.body) : undefined;
-    if (!fragment || fragment.number > MAX_FRAGMENTS) return undefined;
+    if (!fragment || fragment.number > MAX_FRAGMENTS) return 'dropped';
     const seen = this.#parts.get(fragment.number);
-    if (fragment.id === this.#id && seen && bytesEqual(seen, fragment.data)) return undefined;
+    if (fragment.id === this.#id && seen && bytesEqual(seen, fragment.data)) return 'dropped';
     // some give all their messages the same ID
-    if (fragment.id !== this.#id || seen || this.#contradicts(fragment)) this.#start(fragment.id);
+    const other = fragment.id !== this.#id || seen !== undefined || this.#contradicts(fragment);
+    const anew = other && this.#parts.size > 0;
+    if (other) this.#start(fragment.id);
     if (this.#length + fragment.data.length > limit) {
       this.#start(0);
-      return undefined;
+      return 'dropped';
     }
     // a view would keep the whole receive buffer alive
     this.#parts.set(fragment.number, fragment.data.slice());
     this.#length += fragment.data.length;
     if (fragment.last) this.#total = fragment.number;
-    return this.#parts.size === this.#total ? this.#finish(this.#total) : undefined;
+    if (this.#parts.size === this.#total) return this.#finish(this.#total);
+    return anew ? 'dropped' : 'incomplete';
+  }
+
+  /** Bytes held. */
+  get length(): number {
+    return this.#length;
   }
 
   /** A second end, or a number behind the end. */

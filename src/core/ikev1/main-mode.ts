@@ -56,11 +56,12 @@ export function beginMainMode(context: SaContext, intent: InitiatorIntent): { me
 export function handleMain1(context: SaContext, message: IsakmpMessage): Phase1Step {
   const payloads = clearPayloads(message);
   learnTraits(context, payloads);
-  const initiatorSa = payloads.one(PayloadType.SA);
+  // what is chosen are views of it: of the datagram they would keep all
+  const initiatorSa = payloads.one(PayloadType.SA).slice();
   const choice = choosePhase1(parseSa(initiatorSa), context.environment.policy);
   if ('refused' in choice) return { refused: choice.refused, notify: NotifyType.NO_PROPOSAL_CHOSEN };
   const reply = encode(context, [encodeSa([choice.answer]), ...vendorIdPayloads(context)]);
-  return { next: { awaits: 'main 3', choice, initiatorSa: initiatorSa.slice() }, reply };
+  return { next: { awaits: 'main 3', choice, initiatorSa }, reply };
 }
 
 export function handleMain2(

@@ -148,6 +148,12 @@ export function establish(
   return { awaits: 'nothing' };
 }
 
+/** Bytes of the initiator's offer, by far the longest of what a state keeps. */
+export function heldFor(state: Phase1State): number {
+  if ('initiatorSa' in state) return state.initiatorSa.length;
+  return 'exchange' in state ? state.exchange.initiatorSa.length : 0;
+}
+
 /** Why a negotiation that went silent may have done so. */
 export function silenceExplained(state: Phase1State): string {
   switch (state.awaits) {

@@ -30,6 +30,7 @@ import { QuickModeIds } from './message-ids.ts';
 import { deleteEsp, deletePhase1, tellLifetime } from './notices.ts';
 import {
   HALF_OPEN_LIFETIME,
+  heldFor,
   type InitiatorIntent,
   type Phase1State,
   type Phase1Step,
@@ -153,6 +154,11 @@ export class Ikev1Sa {
     return { identity: this.#phase1.peerIdentity, credential: this.#phase1.credential };
   }
 
+  /** Bytes that the peer's messages make us hold while phase 1 is under way. */
+  get bytesHeld(): number {
+    return heldFor(this.#phase1) + (this.#lastSent?.length ?? 0) + this.#fragments.length;
+  }
+
   get ended(): boolean {
     return this.#context.ended;
   }
@@ -268,7 +274,8 @@ export class Ikev1Sa {
   #handleFragment(message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
     // before the peer has proven itself it gets less room
     const whole = this.#fragments.add(message, this.#context.established ? undefined : MAX_UNPROVEN);
-    if (!whole) return undefined;
+    if (whole === 'incomplete') return undefined;
+    if (whole === 'dropped') return 'ike_fragment';
     const { header } = parseMessage(whole);
     return header.nextPayload === PayloadType.FRAGMENT ? 'ike_fragment' : this.#handleMessage(whole, path, now);
   }

@@ -47,6 +47,9 @@ export interface GatewayOptions extends GatewaySettings {
 /** Negotiations under way, not counting established ones. Above, a new one takes the place of the oldest. */
 export const MAX_HALF_OPEN = 4096;
 
+/** Bytes that all of them hold together of what their peers sent: above, the oldest goes. */
+export const MAX_HALF_OPEN_BYTES = 1 << 24;
+
 /** Bytes of a phase 1 message: 200 transforms and a chain of certificates fit. */
 const MAX_PHASE1_MESSAGE = 16_384;
 
@@ -68,7 +71,8 @@ export class GatewayState {
   readonly #byCookies = new Map<string, Ikev1Sa>();
   /** Half-open responders by initiator cookie and source, so that a repeated first message finds its answer. */
   readonly #byFirstMessage = new Map<string, Ikev1Sa>();
-  readonly #firstMessageKeys = new Map<number, string>();
+  readonly #firstMessageKeys = new Map<number, { readonly key: string; bytes: number }>();
+  #halfOpenBytes = 0;
   /** SAs that we begin, by our cookie, until the peer's is known. */
   readonly #initiated = new Map<string, Ikev1Sa>();
   /** Failures told once per negotiation. */
@@ -102,6 +106,7 @@ export class GatewayState {
     const sa = this.#find(path, datagram, now);
     if (!sa) return;
     sa.handleInput(datagram, path, now);
+    this.#countBytes(sa);
     this.#settle(sa, now);
   }
 
@@ -196,6 +201,10 @@ export class GatewayState {
     return this.#byFirstMessage.size;
   }
 
+  get halfOpenBytes(): number {
+    return this.#halfOpenBytes;
+  }
+
   #ikePolicy(natTPort: number): Ikev1Policy {
     return {
       side: 'gateway',
@@ -267,10 +276,18 @@ export class GatewayState {
     if (this.#byFirstMessage.size >= MAX_HALF_OPEN) this.#forgetOldestHalfOpen();
     const sa = Ikev1Sa.respond(++this.#lastSaId, this.#environment, message, path, now);
     this.#byFirstMessage.set(key, sa);
-    this.#firstMessageKeys.set(sa.id, key);
+    this.#firstMessageKeys.set(sa.id, { key, bytes: 0 });
     this.#byCookies.set(initiator + toHex(sa.responderCookie), sa);
     this.#sas.set(sa.id, sa);
     return sa;
+  }
+
+  #countBytes(sa: Ikev1Sa): void {
+    const entry = this.#firstMessageKeys.get(sa.id);
+    if (!entry) return;
+    this.#halfOpenBytes += sa.bytesHeld - entry.bytes;
+    entry.bytes = sa.bytesHeld;
+    while (this.#halfOpenBytes > MAX_HALF_OPEN_BYTES) this.#forgetOldestHalfOpen();
   }
 
   #forgetOldestHalfOpen(): void {
@@ -357,10 +374,11 @@ export class GatewayState {
   }
 
   #forgetFirstMessage(sa: Ikev1Sa): void {
-    const key = this.#firstMessageKeys.get(sa.id);
-    if (key === undefined) return;
+    const entry = this.#firstMessageKeys.get(sa.id);
+    if (!entry) return;
+    this.#halfOpenBytes -= entry.bytes;
     this.#firstMessageKeys.delete(sa.id);
-    this.#byFirstMessage.delete(key);
+    this.#byFirstMessage.delete(entry.key);
   }
 
   /** Random, and unique among all inbound SAs of the process. */
