@@ -5,12 +5,14 @@ const COMMANDS: Readonly<Record<string, string>> = {
   serve: `sallyport serve [--config FILE] [--state DIR]
     Runs the gateway until SIGTERM or SIGINT. Without a configuration: a generated group
     secret and first user, state in /var/lib/sallyport.`,
-  user: `sallyport user add NAME [--address IP]
+  user: `sallyport user add NAME [--address IP] [--totp]
 sallyport user passwd NAME
+sallyport user totp NAME [--off]
 sallyport user remove NAME
 sallyport user list [--json]
     The password is asked for, or taken from the first line of standard input.
-    --address: the inner address that this user always has.`,
+    --address: the inner address that this user always has. --totp, user totp: after the
+    password a passcode is asked for; its secret is shown once, as a QR code and a URI.`,
   sessions: `sallyport sessions [--failed | --history] [--json]
     Who is on; or who wasn't let in and why; or who was on, until when and why it ended.`,
   reload: `sallyport reload

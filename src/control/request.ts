@@ -30,6 +30,8 @@ export function parseRequest(line: string): ControlRequest {
       };
     case 'user-passwd':
       return { verb, name: text(fields, 'name'), password: text(fields, 'password') };
+    case 'user-totp':
+      return { verb, name: text(fields, 'name'), on: truth(fields, 'on') };
     case 'user-remove':
       return { verb, name: text(fields, 'name') };
     default:
@@ -48,6 +50,12 @@ function parseJson(line: string): unknown {
 function text(fields: Readonly<Record<string, unknown>>, name: string): string {
   const value = fields[name];
   if (typeof value !== 'string') throw bad(`${name} must be text`);
+  return value;
+}
+
+function truth(fields: Readonly<Record<string, unknown>>, name: string): boolean {
+  const value = fields[name];
+  if (typeof value !== 'boolean') throw bad(`${name} must be true or false`);
   return value;
 }
 

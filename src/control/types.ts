@@ -34,6 +34,8 @@ export interface SessionRow {
 export interface UserRow {
   readonly name: string;
   readonly address: string | null;
+  /** Whether a passcode is asked for after the password. */
+  readonly totp: boolean;
   /** ISO 8601. */
   readonly created: string;
 }
@@ -84,6 +86,7 @@ export type ControlRequest =
   | { readonly verb: 'kick'; readonly id: number }
   | { readonly verb: 'user-add'; readonly name: string; readonly password: string; readonly address: string | null }
   | { readonly verb: 'user-passwd'; readonly name: string; readonly password: string }
+  | { readonly verb: 'user-totp'; readonly name: string; readonly on: boolean }
   | { readonly verb: 'user-remove'; readonly name: string };
 
 export type Verb = ControlRequest['verb'];
@@ -102,6 +105,8 @@ export interface ControlResults {
   readonly stop: null;
   readonly 'user-add': null;
   readonly 'user-passwd': null;
+  /** The otpauth URI of a new secret; null: turned off. */
+  readonly 'user-totp': string | null;
   readonly 'user-remove': null;
   readonly 'user-list': readonly UserRow[];
 }

@@ -1,5 +1,6 @@
 /** What the gateway counts over its life. Every label comes from a list of ours: nothing that a peer says becomes one. */
 import type { GatewayEvent } from '../core/session/events.ts';
+import type { LoginVerdict } from '../host/passwords.ts';
 
 /** Where a negotiation ended. */
 export const STAGES = ['phase1', 'login', 'configuration', 'phase2'] as const;
@@ -36,6 +37,11 @@ export class Figures {
 
   countFailure(step: string): void {
     this.failed[stageOf(step)]++;
+  }
+
+  countLogin(verdict: LoginVerdict): void {
+    const result = verdict.ok === 'passcode' ? 'passcode-due' : verdict.ok ? 'ok' : verdict.reason;
+    this.logins[result]++;
   }
 
   countDrop(reason: DropEvent['reason']): void {

@@ -12,6 +12,7 @@ import { openDataplane } from '../dataplane/index.ts';
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
 import { type Keylog, openKeylog } from '../host/keylog.ts';
 import type { Logger } from '../host/log.ts';
+import { Passcodes } from '../host/passcodes.ts';
 import { PasswordVerifier } from '../host/passwords.ts';
 import type { Store } from '../host/store/store.ts';
 import { addTraffic, Figures } from './figures.ts';
@@ -36,7 +37,8 @@ const FAREWELL = 100;
 const LOGIN_FAILURES = {
   'unknown-user': "no user has this name; 'sallyport user list' shows those there are",
   'wrong-password': 'the password is wrong',
-  throttled: 'too many wrong passwords came lately for this user or from this source',
+  'wrong-passcode': "the passcode is wrong or was used already; or the user's clock or ours is off by a minute",
+  throttled: 'too many wrong passwords or passcodes came lately for this user or from this source',
 } as const;
 
 export const startGateway: StartGateway = async (config, settings, store, log) => {
@@ -74,7 +76,7 @@ class Gateway {
     this.#store = store;
     this.#log = log;
     this.#keylog = keylog;
-    this.#passwords = new PasswordVerifier(store.users);
+    this.#passwords = new PasswordVerifier(store.users, new Passcodes(store));
     this.#state = new GatewayState({
       ...settings,
       crypto: nodeCrypto,
@@ -330,9 +332,13 @@ class Gateway {
   }
 
   async #verdict(event: GatewayEvent & { readonly type: 'authenticate' }): Promise<LoginVerdict> {
-    const { group, user, password, source } = event;
-    const verdict = await this.#passwords.verify({ user, password, source: source.address.text });
-    this.#figures.logins[verdict.ok ? 'ok' : verdict.reason]++;
+    const { group, user, password, step } = event;
+    const attempt = { user, password, source: event.source.address.text };
+    const verdict = await (step === 'passcode'
+      ? this.#passwords.verifyPasscode(attempt)
+      : this.#passwords.verify(attempt));
+    this.#figures.countLogin(verdict);
+    if (verdict.ok === 'passcode') return { ok: 'passcode', message: 'Enter the passcode of your authenticator app.' };
     if (!verdict.ok) return { ok: false, reason: LOGIN_FAILURES[verdict.reason] };
     this.#state.reserve(this.#store.users.list().flatMap((one) => address(one.address) ?? []));
     const lastAddress = address(this.#store.leases.last(group ?? '', user));

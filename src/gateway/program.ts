@@ -243,6 +243,7 @@ async function openControl(
       await users.changePassword(name, password);
       return null;
     },
+    'user-totp': ({ name, on }) => users.setTotp(name, on),
     'user-remove'({ name }) {
       users.remove(name);
       gateway.endUser(name);

@@ -5,17 +5,21 @@ import type { UserRow } from '../control/types.ts';
 import { formatPrefix, type IpAddress, type Prefix, parseIp, prefixContains, prefixMask } from '../core/net/address.ts';
 import { hashPassword } from '../host/argon2.ts';
 import { HostError } from '../host/errors.ts';
+import { Passcodes } from '../host/passcodes.ts';
 import { openStore, type Store, storeExists } from '../host/store/store.ts';
 
 export interface UserAdministration {
   add(name: string, password: string, address: string | null): Promise<void>;
   changePassword(name: string, password: string): Promise<void>;
+  /** Turns the second factor on, anew if it was, or off. The URI for an authenticator app comes back, this once. */
+  setTotp(name: string, on: boolean): string | null;
   remove(name: string): void;
   list(): UserRow[];
 }
 
 /** Each throws a {@link HostError} that says what to do. */
 export function administerUsers(store: Store, config: () => GatewayConfig): UserAdministration {
+  const passcodes = new Passcodes(store);
   return {
     async add(name, password, address) {
       if (!isUserName(name)) {
@@ -27,11 +31,17 @@ export function administerUsers(store: Store, config: () => GatewayConfig): User
     async changePassword(name, password) {
       store.users.setPassword(name, await hashPassword(password));
     },
+    setTotp(name, on) {
+      if (on) return passcodes.enroll(name);
+      passcodes.remove(name);
+      return null;
+    },
     remove: (name) => store.users.remove(name),
     list: () =>
-      store.users.list().map(({ name, address, created }) => ({
+      store.users.list().map(({ name, address, created, totp }) => ({
         name,
         address: address ?? null,
+        totp: totp !== undefined,
         created: new Date(created).toISOString(),
       })),
   };

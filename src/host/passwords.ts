@@ -1,7 +1,8 @@
-/** Checks a login's password, in the same time whether the user exists or not, and slower for those who guess. */
+/** Checks a login's password and passcode, in the same time whether the user exists or not, and slower for those who guess. */
 import type { Instant } from '../core/net/time.ts';
 import { dummyHash, MAX_PASSWORD_BYTES, matchesHash } from './argon2.ts';
 import { HostError } from './errors.ts';
+import type { Passcodes } from './passcodes.ts';
 import type { User, UserTable } from './store/users.ts';
 import { Throttle } from './throttle.ts';
 
@@ -14,7 +15,9 @@ export interface LoginAttempt {
 
 export type LoginVerdict =
   | { readonly ok: true; readonly user: User }
-  | { readonly ok: false; readonly reason: 'unknown-user' | 'wrong-password' | 'throttled' };
+  /** The password is right, and the passcode is due: `verifyPasscode`. */
+  | { readonly ok: 'passcode' }
+  | { readonly ok: false; readonly reason: 'unknown-user' | 'wrong-password' | 'wrong-passcode' | 'throttled' };
 
 export interface Clock {
   now(): Instant;
@@ -33,21 +36,32 @@ const NAMELESS = dummyHash();
 
 export class PasswordVerifier {
   readonly #users: Pick<UserTable, 'find'>;
+  readonly #passcodes: Pick<Passcodes, 'accepts'>;
   readonly #clock: Clock;
   readonly #throttle = new Throttle();
   /** Users and sources with an attempt held back: guessing in parallel gains nothing. */
   readonly #held = new Set<string>();
 
-  constructor(users: Pick<UserTable, 'find'>, clock: Clock = REAL_CLOCK) {
+  constructor(users: Pick<UserTable, 'find'>, passcodes: Pick<Passcodes, 'accepts'>, clock: Clock = REAL_CLOCK) {
     this.#users = users;
+    this.#passcodes = passcodes;
     this.#clock = clock;
   }
 
-  async verify(attempt: LoginAttempt): Promise<LoginVerdict> {
+  verify(attempt: LoginAttempt): Promise<LoginVerdict> {
+    return this.#guard(attempt, () => this.#checkPassword(attempt));
+  }
+
+  /** After `verify` said that one is due; `attempt.password` is the passcode. */
+  verifyPasscode(attempt: LoginAttempt): Promise<LoginVerdict> {
+    return this.#guard(attempt, async () => this.#checkPasscode(attempt));
+  }
+
+  async #guard(attempt: LoginAttempt, check: () => Promise<LoginVerdict>): Promise<LoginVerdict> {
     const wait = this.#throttle.wait(attempt.user, attempt.source, this.#clock.now());
     if (wait > 0 && !(await this.#hold(attempt, wait))) return { ok: false, reason: 'throttled' };
     try {
-      return await this.#check(attempt);
+      return await check();
     } catch (error) {
       if (error instanceof HostError && error.code === 'BUSY') return { ok: false, reason: 'throttled' };
       throw error;
@@ -62,16 +76,32 @@ export class PasswordVerifier {
     return true;
   }
 
-  async #check({ user: name, source, password }: LoginAttempt): Promise<LoginVerdict> {
+  /** With a passcode due the slate isn't clean yet: who knows the password could guess at the passcode without end. */
+  async #checkPassword({ user: name, source, password }: LoginAttempt): Promise<LoginVerdict> {
     const user = this.#users.find(name);
     this.#throttle.began(name, source, this.#clock.now());
     const matches = await matchesHash(password.slice(0, MAX_PASSWORD_BYTES), user?.passwordHash ?? NAMELESS);
     const allowed = password !== '' && Buffer.byteLength(password) <= MAX_PASSWORD_BYTES;
-    if (user && matches && allowed) {
-      this.#throttle.succeeded(name, source, this.#clock.now());
-      return { ok: true, user };
+    if (!user || !matches || !allowed) {
+      return this.#fail(name, source, user ? 'wrong-password' : 'unknown-user');
     }
+    return user.totp ? { ok: 'passcode' } : this.#succeed(user, source);
+  }
+
+  #checkPasscode({ user: name, source, password }: LoginAttempt): LoginVerdict {
+    const user = this.#users.find(name);
+    this.#throttle.began(name, source, this.#clock.now());
+    const accepted = user !== undefined && this.#passcodes.accepts(user, password);
+    return accepted ? this.#succeed(user, source) : this.#fail(name, source, 'wrong-passcode');
+  }
+
+  #succeed(user: User, source: string): LoginVerdict {
+    this.#throttle.succeeded(user.name, source, this.#clock.now());
+    return { ok: true, user };
+  }
+
+  #fail(name: string, source: string, reason: 'unknown-user' | 'wrong-password' | 'wrong-passcode'): LoginVerdict {
     this.#throttle.failed(name, source, this.#clock.now());
-    return { ok: false, reason: user ? 'wrong-password' : 'unknown-user' };
+    return { ok: false, reason };
   }
 }

@@ -58,7 +58,7 @@ describe('sallyport user, while no gateway runs', () => {
     succeeds(await run(['user', 'add', 'bob', '--state', state, '--address', '10.77.0.9'], 'x'), 'user bob added\n');
     succeeds(
       await run(['user', 'list', '--state', state]),
-      /^NAME +ADDRESS +CREATED \(UTC\)\nalice +- +\d{4}-.*\nbob +10\.77\.0\.9 +\d{4}-.*\n$/,
+      /^NAME +ADDRESS +TOTP +CREATED \(UTC\)\nalice +- +- +\d{4}-.*\nbob +10\.77\.0\.9 +- +\d{4}-.*\n$/,
     );
     const { stdout } = await run(['user', 'list', '--json', '--state', state]);
     assert.deepEqual(
@@ -192,6 +192,7 @@ async function running(test: TestContext, rows: SessionRow[]): Promise<{ state: 
     stop: note,
     'user-add': note,
     'user-passwd': note,
+    'user-totp': ({ on }) => (on ? 'otpauth://totp/x' : null),
     'user-remove': note,
     'user-list': () => [],
   };
@@ -200,6 +201,20 @@ async function running(test: TestContext, rows: SessionRow[]): Promise<{ state: 
   test.after(() => server.close());
   return { state, asked };
 }
+
+describe('the second factor', () => {
+  it('is shown once as a URI, listed, and turned off', async (test) => {
+    const state = join(temporaryFolder(test), 'state');
+    const uri = /otpauth:\/\/totp\/Sallyport:alice\?secret=[A-Z2-7]{32}&issuer=Sallyport\n/;
+    succeeds(await run(['user', 'add', 'alice', '--totp', '--state', state], 'pw\n'), uri);
+    succeeds(await run(['user', 'list', '--state', state]), /^alice +- +yes /m);
+    succeeds(await run(['user', 'totp', 'alice', '--state', state]), uri);
+    succeeds(await run(['user', 'totp', 'alice', '--off', '--state', state]), /by password alone/);
+    succeeds(await run(['user', 'list', '--state', state]), /^alice +- +- /m);
+    fails(await run(['user', 'totp', 'bob', '--state', state]), 1, /there is no user bob/);
+    fails(await run(['user', 'passwd', 'alice', '--totp', '--state', state]), 2, /--totp goes with user add/);
+  });
+});
 
 describe('sallyport with a running gateway', () => {
   it('shows the sessions as a table and as JSON', async (test) => {

@@ -51,6 +51,7 @@ function handlers(seen: unknown[] = []): ControlHandlers {
     'user-list': () => [],
     'user-add': note,
     'user-passwd': async (request) => note(request),
+    'user-totp': () => 'otpauth://totp/x',
     'user-remove'() {
       throw new Error('no code');
     },

@@ -10,6 +10,7 @@ import type { RunningGateway, SessionRow } from '../../src/control/types.ts';
 import { fromUtf8 } from '../../src/core/bytes/text.ts';
 import { FIRST_GROUP, FIRST_USER } from '../../src/gateway/first-login.ts';
 import { type Program, type StartGateway, startProgram } from '../../src/gateway/program.ts';
+import { Passcodes } from '../../src/host/passcodes.ts';
 import { PasswordVerifier } from '../../src/host/passwords.ts';
 import { openStore } from '../../src/host/store/store.ts';
 
@@ -84,7 +85,7 @@ describe('the first login', () => {
 
     const store = openStore(stage.state);
     const attempt = { user: FIRST_USER, source: '192.0.2.7', password: field(text, 'Xauth password') };
-    assert.equal((await new PasswordVerifier(store.users).verify(attempt)).ok, true);
+    assert.equal((await new PasswordVerifier(store.users, new Passcodes(store)).verify(attempt)).ok, true);
     store.close();
 
     await (await stage.start()).stop();

@@ -55,19 +55,21 @@ class FakeClock implements Clock {
   }
 }
 
+const noPasscodes = { accepts: () => false };
+
 describe('the login check', async () => {
   const passwordHash = await hashPassword('right');
-  const alice: User = { name: 'alice', passwordHash, address: undefined, created: 0 };
+  const alice: User = { name: 'alice', passwordHash, address: undefined, created: 0, totp: undefined, totpStep: 0 };
   const users = { find: (name: string) => (name === 'alice' ? alice : undefined) };
   const source = '192.0.2.7';
 
   it('lets the right password in', async () => {
-    const verifier = new PasswordVerifier(users, new FakeClock());
+    const verifier = new PasswordVerifier(users, noPasscodes, new FakeClock());
     assert.deepEqual(await verifier.verify({ user: 'alice', source, password: 'right' }), { ok: true, user: alice });
   });
 
   it('tells a wrong password from an unknown user, to the log alone, and takes as long for both', async () => {
-    const verifier = new PasswordVerifier(users, new FakeClock());
+    const verifier = new PasswordVerifier(users, noPasscodes, new FakeClock());
     const timed = async (user: string) => {
       const start = performance.now();
       const verdict = await verifier.verify({ user, source, password: 'wrong' });
@@ -84,14 +86,14 @@ describe('the login check', async () => {
   });
 
   it('refuses an empty and a very long password, even where it would match', async () => {
-    const verifier = new PasswordVerifier(users, new FakeClock());
+    const verifier = new PasswordVerifier(users, noPasscodes, new FakeClock());
     assert.equal((await verifier.verify({ user: 'alice', source, password: '' })).ok, false);
     assert.equal((await verifier.verify({ user: 'alice', source, password: 'right'.padEnd(2000) })).ok, false);
   });
 
   it('holds a guesser back, longer each time, and lets the right password in afterwards', async () => {
     const clock = new FakeClock();
-    const verifier = new PasswordVerifier(users, clock);
+    const verifier = new PasswordVerifier(users, noPasscodes, clock);
     for (let i = 0; i < 6; i++) await verifier.verify({ user: 'alice', source, password: 'wrong' });
     assert.deepEqual(clock.slept, [1000, 2000, 4000]);
     assert.equal((await verifier.verify({ user: 'alice', source, password: 'right' })).ok, true);
@@ -103,7 +105,7 @@ describe('the login check', async () => {
   it('holds one attempt a user, and refuses those beside it', async () => {
     const wakes: (() => void)[] = [];
     const clock: Clock = { now: () => 0, sleep: () => new Promise((resolve) => wakes.push(resolve)) };
-    const verifier = new PasswordVerifier(users, clock);
+    const verifier = new PasswordVerifier(users, noPasscodes, clock);
     for (let i = 0; i < 3; i++) await verifier.verify({ user: 'alice', source, password: 'wrong' });
     const held = verifier.verify({ user: 'alice', source, password: 'right' });
     assert.deepEqual(await verifier.verify({ user: 'alice', source, password: 'right' }), {
@@ -112,5 +114,22 @@ describe('the login check', async () => {
     });
     wakes[0]!();
     assert.equal((await held).ok, true);
+  });
+
+  it('asks for the passcode after the right password, and slows who guesses at it down', async () => {
+    const clock = new FakeClock();
+    const careful = { ...alice, totp: new Uint8Array(48) };
+    const passcodes = { accepts: (_: User, typed: string) => typed === '123456' };
+    const verifier = new PasswordVerifier({ find: () => careful }, passcodes, clock);
+    const password = () => verifier.verify({ user: 'alice', source, password: 'right' });
+    const passcode = (typed: string) => verifier.verifyPasscode({ user: 'alice', source, password: typed });
+    assert.deepEqual(await password(), { ok: 'passcode' });
+    assert.deepEqual(await passcode('123456'), { ok: true, user: careful });
+    for (let i = 0; i < 4; i++) {
+      assert.deepEqual(await password(), { ok: 'passcode' });
+      assert.deepEqual(await passcode('000000'), { ok: false, reason: 'wrong-passcode' });
+    }
+    assert.deepEqual(clock.slept, [1000, 2000, 4000, 8000, 16000], 'the password between them cleans no slate');
+    assert.equal((await passcode('right')).ok, false, 'a password is no passcode');
   });
 });

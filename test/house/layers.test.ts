@@ -50,6 +50,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pino: ['host'],
   yaml: ['config'],
   '@noble/curves/nist.js': ['host'],
+  uqr: ['cli'],
 };
 
 /** What runs on systems without our FFI, or before it is wanted. */

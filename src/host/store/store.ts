@@ -11,6 +11,8 @@ import { migrate } from './migrations.ts';
 import { UserTable } from './users.ts';
 
 export interface Store {
+  /** The state folder. */
+  readonly folder: string;
   readonly users: UserTable;
   readonly leases: LeaseTable;
   readonly history: HistoryTable;
@@ -23,6 +25,7 @@ export function openStore(folder: string): Store {
   prepareStateFolder(folder);
   const database = openDatabase(folder);
   return {
+    folder,
     users: new UserTable(database),
     leases: new LeaseTable(database),
     history: new HistoryTable(database),

@@ -10,6 +10,10 @@ export interface User {
   readonly address: string | undefined;
   /** Unix milliseconds. */
   readonly created: number;
+  /** Secret of the second factor, sealed; undefined: the user has none. */
+  readonly totp: Uint8Array | undefined;
+  /** The step whose passcode was used last. */
+  readonly totpStep: number;
 }
 
 export class UserTable {
@@ -17,6 +21,8 @@ export class UserTable {
   readonly #find: StatementSync;
   readonly #findAddress: StatementSync;
   readonly #setPassword: StatementSync;
+  readonly #setTotp: StatementSync;
+  readonly #useTotpStep: StatementSync;
   readonly #remove: StatementSync;
   readonly #list: StatementSync;
 
@@ -25,6 +31,8 @@ export class UserTable {
     this.#find = database.prepare('SELECT * FROM users WHERE name = ?');
     this.#findAddress = database.prepare('SELECT * FROM users WHERE address = ?');
     this.#setPassword = database.prepare('UPDATE users SET password_hash = ? WHERE name = ?');
+    this.#setTotp = database.prepare('UPDATE users SET totp = ?, totp_step = 0 WHERE name = ?');
+    this.#useTotpStep = database.prepare('UPDATE users SET totp_step = ? WHERE name = ? AND totp_step < ?');
     this.#remove = database.prepare('DELETE FROM users WHERE name = ?');
     this.#list = database.prepare('SELECT * FROM users ORDER BY name');
   }
@@ -51,6 +59,16 @@ export class UserTable {
     if (this.#setPassword.run(passwordHash, name).changes === 0) throw notFound(name);
   }
 
+  /** Sealed; undefined takes the second factor away. Throws {@link HostError} `USER_NOT_FOUND`. */
+  setTotp(name: string, sealed: Uint8Array | undefined): void {
+    if (this.#setTotp.run(sealed ?? null, name).changes === 0) throw notFound(name);
+  }
+
+  /** False: this step or a later one was used already. */
+  useTotpStep(name: string, step: number): boolean {
+    return this.#useTotpStep.run(step, name, step).changes === 1;
+  }
+
   /** Throws {@link HostError} `USER_NOT_FOUND`. */
   remove(name: string): void {
     if (this.#remove.run(name).changes === 0) throw notFound(name);
@@ -73,5 +91,7 @@ function toUser(row: Record<string, unknown> | undefined): User | undefined {
     passwordHash: row.password_hash as string,
     address: (row.address as string | null) ?? undefined,
     created: row.created as number,
+    totp: (row.totp as Uint8Array | null) ?? undefined,
+    totpStep: row.totp_step as number,
   };
 }
