@@ -37,7 +37,10 @@ function fragment(overrides: Partial<Fragment>): IsakmpMessage {
 /** What the buffer makes of fragments in turn; the last whole message. */
 function put(buffer: FragmentBuffer, fragments: readonly IsakmpMessage[]): string | undefined {
   let whole: Bytes | undefined;
-  for (const one of fragments) whole = buffer.add(one) ?? whole;
+  for (const one of fragments) {
+    const result = buffer.add(one);
+    if (typeof result === 'object') whole = result;
+  }
   return whole && Buffer.from(whole).toString('hex');
 }
 
@@ -127,7 +130,7 @@ test('number 0, no data, and more than one payload are refused', () => {
     encodeFragment({ id: 1, number: 1, last: true, data: Uint8Array.of(1) }),
     encodeFragment({ id: 1, number: 1, last: true, data: Uint8Array.of(1) }),
   ]);
-  assert.equal(buffer.add({ ...fragment({}), body: two }), undefined);
+  assert.equal(buffer.add({ ...fragment({}), body: two }), 'dropped');
 });
 
 test('of 64 fragments a message is made, a higher number is passed over', () => {
@@ -151,8 +154,10 @@ test('more bytes than any message has drop all there was', () => {
 test('a limit of the caller holds too', () => {
   const buffer = new FragmentBuffer();
   const data = new Uint8Array(60);
-  assert.equal(buffer.add(fragment({ number: 1, data }), 100), undefined);
-  assert.equal(buffer.add(fragment({ number: 2, data, last: true }), 100), undefined);
+  assert.equal(buffer.add(fragment({ number: 1, data }), 100), 'incomplete');
+  assert.equal(buffer.length, 60);
+  assert.equal(buffer.add(fragment({ number: 2, data, last: true }), 100), 'dropped');
+  assert.equal(buffer.length, 0);
 });
 
 test('noise never throws anything but MalformedError', () => {
@@ -171,4 +176,12 @@ test('noise never throws anything but MalformedError', () => {
       assert.ok(error instanceof MalformedError);
     }
   }
+});
+
+test('a repeat, and what drops what there was, say so', () => {
+  const buffer = new FragmentBuffer();
+  assert.equal(buffer.add(fragment({ number: 1 })), 'incomplete');
+  assert.equal(buffer.add(fragment({ number: 1 })), 'dropped');
+  assert.equal(buffer.add(fragment({ id: 2, number: 1 })), 'dropped');
+  assert.equal(buffer.add(fragment({ id: 2, number: 3 })), 'incomplete');
 });

@@ -143,6 +143,19 @@ describe('INITIAL_CONTACT', () => {
     assert.equal(scene.gateway.sessions().length, 3);
   });
 
+  test('behind a NAT ends what came by the same port alone', () => {
+    const scene = new Scene();
+    scene.dial({ from: at(20_000), nat: true });
+    const gone = scene.dial({ from: at(30_000), nat: true });
+    gone.silent = true;
+    scene.dial({ from: at(30_000), nat: true, initialContact: true });
+    assert.deepEqual(
+      scene.gateway.sessions().map(({ who }) => who.remote),
+      ['198.51.100.200:20001', '198.51.100.200:30001'],
+    );
+    assert.equal(scene.all('session-down').length, 1);
+  });
+
   test('without a finished login ends nothing', () => {
     const scene = new Scene();
     scene.dial({ from: at(500) });
@@ -217,10 +230,18 @@ function firstMessage(scene: Scene): Uint8Array {
 describe('configuration', () => {
   test('is pushed to a client that does not ask', () => {
     const scene = new Scene();
-    const dialer = scene.dial({ mute: true, until: 'configuration' });
+    const dialer = scene.dial({ mute: true, withoutUnity: true });
     assert.equal(dialer.address, undefined);
     scene.advance(10 * SECOND);
-    // our own client says that it knows Unity, and such a one always asks
+    assert.equal(dialer.address, '10.77.0.2');
+    assert.equal(scene.all('session-up').length, 1);
+    assert.equal(scene.all('leased').length, 1);
+  });
+
+  test('is not pushed to a client that knows Unity: such a one asks', () => {
+    const scene = new Scene();
+    const dialer = scene.dial({ mute: true, until: 'configuration' });
+    scene.advance(10 * SECOND);
     assert.equal(dialer.address, undefined);
     dialer.askConfiguration();
     assert.equal(dialer.address, '10.77.0.2');

@@ -3,6 +3,7 @@ import type { Bytes } from '../../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../../src/core/bytes/text.ts';
 import type { IkePath } from '../../../src/core/carrier/ike-path.ts';
 import type { CryptoProvider } from '../../../src/core/crypto/provider.ts';
+import { VendorId } from '../../../src/core/ike/vendor-ids.ts';
 import { addressIdentity, keyIdentity } from '../../../src/core/ikev1/identity.ts';
 import { Ikev1Sa } from '../../../src/core/ikev1/sa.ts';
 import type { Credential, Ikev1Environment, Ikev1Event } from '../../../src/core/ikev1/types.ts';
@@ -166,8 +167,13 @@ export interface DialerOptions {
   /** It does not ask for its configuration. */
   readonly mute?: boolean;
   readonly initialContact?: boolean;
+  /** It does not say that it knows Cisco's Unity. */
+  readonly withoutUnity?: boolean;
+  /** `from` is its NAT's: port 500 behind it is `from.port`, port 4500 the next. */
+  readonly nat?: boolean;
 }
 
+const INSIDE: Endpoint = { address: parseIp('192.168.1.7')!, port: 500 };
 const STEPS = ['phase 1', 'login', 'configuration', 'tunnel'] as const;
 let lastHost = 9;
 
@@ -192,7 +198,8 @@ export class Dialer {
     const identity =
       mode === 'aggressive' ? keyIdentity(options.group ?? 'labgroup') : addressIdentity(this.from.address);
     const intent = { suites: [suite], credential, identity, lifetime: 86_400 };
-    const path: IkePath = { carrier: 'udp', local: this.from, remote: GATEWAY };
+    const local = options.nat ? INSIDE : this.from;
+    const path: IkePath = { carrier: 'udp', local, remote: GATEWAY };
     this.sa = Ikev1Sa.initiate(1, this.#environment(), mode, intent, path, scene.now);
   }
 
@@ -201,7 +208,7 @@ export class Dialer {
     const policy = {
       side: 'client' as const,
       legacy: true,
-      natTraversal: false,
+      natTraversal: this.#options.nat === true,
       phase1Lifetime: 86_400,
       dpd: undefined,
       natTPort: 4500,
@@ -222,11 +229,14 @@ export class Dialer {
 
   hears(to: Endpoint, message: Bytes): boolean {
     const mine = this.sa.initiatorCookie.every((byte, i) => byte === message[i]);
-    return !this.silent && mine && formatEndpoint(to) === formatEndpoint(this.from);
+    const port = to.port - (this.#options.nat && to.port === this.from.port + 1 ? 1 : 0);
+    return !this.silent && mine && formatEndpoint({ ...to, port }) === formatEndpoint(this.from);
   }
 
   receive(message: Bytes, { carrier, local, remote }: IkePath): void {
-    this.sa.handleInput(message, { carrier, local: remote, remote: local }, this.#scene.now);
+    const inside = { ...INSIDE, port: local.port };
+    const here = this.#options.nat ? inside : remote;
+    this.sa.handleInput(message, { carrier, local: here, remote: local }, this.#scene.now);
   }
 
   /** Takes over what there is to tell and to send; false: nothing. */
@@ -239,14 +249,21 @@ export class Dialer {
     }
     for (let sent = this.sa.pollTransmit(); sent; sent = this.sa.pollTransmit()) {
       busy = true;
-      if (!this.silent) this.send(sent.message);
+      if (this.silent) continue;
+      const floated = sent.path.carrier === 'nat-t';
+      const from = floated ? { ...this.from, port: this.from.port + 1 } : this.from;
+      this.send(this.#options.withoutUnity ? hidingUnity(sent.message) : sent.message, from);
     }
     return busy;
   }
 
   /** Gives the gateway a message of this client, from where it is or from elsewhere. */
   send(message: Bytes, remote: Endpoint = this.from): void {
-    this.#scene.gateway.handleDatagram({ carrier: 'udp', local: GATEWAY, remote }, message, this.#scene.now);
+    const floated = this.#options.nat && remote.port === this.from.port + 1;
+    const path: IkePath = floated
+      ? { carrier: 'nat-t', local: { ...GATEWAY, port: 4500 }, remote }
+      : { carrier: 'udp', local: GATEWAY, remote };
+    this.#scene.gateway.handleDatagram(path, message, this.#scene.now);
   }
 
   login(): Attribute[] {
@@ -263,9 +280,15 @@ export class Dialer {
   }
 
   askTunnel(address = this.address ?? '10.77.0.2'): void {
-    const local = { prefix: parsePrefix(`${address}/32`)!, protocol: 0, port: 0 };
-    this.sa.beginQuickMode(quickModeIntent({ local }), this.#scene.now);
+    this.#beginTunnel(address);
     this.#scene.run();
+  }
+
+  #beginTunnel(address: string): void {
+    const local = { prefix: parsePrefix(`${address}/32`)!, protocol: 0, port: 0 };
+    const mode = this.sa.path.carrier === 'nat-t' ? EncapsulationMode.UDP_TUNNEL : EncapsulationMode.TUNNEL;
+    const suites = [{ esp: { cipher: 'aes-gcm', keyBits: 128 }, group: undefined, mode } as const];
+    this.sa.beginQuickMode(quickModeIntent({ local, suites }), this.#scene.now);
   }
 
   has(type: Ikev1Event['type']): boolean {
@@ -288,14 +311,15 @@ export class Dialer {
     if (event.type === 'configuration-received') {
       const given = event.attributes.find(({ type }) => type === ConfigurationAttribute.INTERNAL_IP4_ADDRESS)?.value;
       if (typeof given === 'object') this.address = given.join('.');
-      if (goes('tunnel')) this.askTunnelSoon();
+      if (goes('tunnel') && this.address) this.#beginTunnel(this.address);
     }
   }
+}
 
-  askTunnelSoon(): void {
-    const local = { prefix: parsePrefix(`${this.address}/32`)!, protocol: 0, port: 0 };
-    this.sa.beginQuickMode(quickModeIntent({ local }), this.#scene.now);
-  }
+/** Makes an unknown vendor ID of Unity's; no hash covers vendor IDs. */
+function hidingUnity(message: Bytes): Bytes {
+  const at = Buffer.from(message).indexOf(VendorId.CISCO_UNITY);
+  return at < 0 ? message : message.with(at, 0);
 }
 
 /** Puts INITIAL_CONTACT behind the identity and hash of message 5, as most clients do and our own initiator doesn't. */
