@@ -8,6 +8,7 @@ import { type Phase1Suite, phase1SuiteName } from '../../../src/core/ikev1/phase
 import { parseIp } from '../../../src/core/net/address.ts';
 import { MINUTE, SECOND } from '../../../src/core/net/time.ts';
 import { Authentication } from '../../../src/core/wire/ikev1.ts';
+import { Flag } from '../../../src/core/wire/isakmp.ts';
 import { credentialOf, establishedPair, keysMatch, Pair, PSK, quickMode, SUITE } from './pair.ts';
 
 const MODES = ['main', 'aggressive'] as const;
@@ -104,18 +105,26 @@ for (const mode of MODES) {
       assert.ok(keysMatch(quickMode(pair, 'gateway')));
     });
 
-    test('behind NAT everything stays on port 4500, although each message comes twice', () => {
+    test('a repeat that comes by the port that was left is answered from port 4500', () => {
       const nat = { address: parseIp('198.51.100.9')!, port: 31_007 };
       const pair = new Pair({ mode, nat: ({ port }) => ({ ...nat, port: nat.port + port }) });
-      pair.onWay = (letter) => {
-        pair.deliver(letter);
-        // what answers the repeat overtakes
-        pair.wire.unshift(...pair.wire.splice(-1));
-        return true;
+      const isProof = ({ message }: { readonly message: Uint8Array }) => (message[19]! & Flag.ENCRYPTION) !== 0;
+      pair.onWay = (letter) => !isProof(letter);
+      pair.run();
+      pair.deliver(pair.record.findLast(({ from }) => from === 'gateway')!);
+      const proofs = pair.client.sent.filter(isProof);
+      assert.deepEqual(
+        proofs.map(({ path }) => path.carrier),
+        ['nat-t', 'nat-t'],
+      );
+      pair.onWay = ({ from, message }) => {
+        if (from === 'gateway') pair.deliverTo(pair.client, message, pair.pathTo('client'));
+        return from === 'client';
       };
       pair.run();
       assert.equal(pair.gateway.sa!.path.carrier, 'nat-t');
       assert.equal(pair.client.sa!.path.carrier, 'nat-t');
+      assert.ok(pair.client.sa!.established);
     });
 
     test('without NAT nothing floats', () => {
