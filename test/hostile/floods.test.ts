@@ -7,7 +7,7 @@ import { u32 } from '../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../src/core/bytes/text.ts';
 import { type Endpoint, ipFromBytes, parseIp } from '../../src/core/net/address.ts';
 import { SECOND } from '../../src/core/net/time.ts';
-import { MAX_HALF_OPEN, MAX_HALF_OPEN_BYTES } from '../../src/core/session/gateway-state.ts';
+import { MAX_HALF_OPEN, MAX_HALF_OPEN_BYTES } from '../../src/core/session/sa-table.ts';
 import { encodeId, IdType } from '../../src/core/wire/ikev1.ts';
 import { ExchangeType, type Payload, PayloadType } from '../../src/core/wire/isakmp.ts';
 import { GROUP } from './peer.ts';

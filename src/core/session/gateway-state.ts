@@ -4,9 +4,8 @@
  * An ISAKMP SA is found by both of its cookies, a session by its id, an inbound ESP SA by its SPI. After each call drain
  * `pollTransmit` and `pollEvent`, then arm one timer for `pollTimeout`.
  */
-import { type Bytes, concat, EMPTY, isZero, readU32, u32 } from '../bytes/bytes.ts';
+import { type Bytes, isZero, readU32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
-import { toHex } from '../bytes/text.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { EspPath } from '../esp/sa.ts';
@@ -16,24 +15,17 @@ import { Ikev1Sa } from '../ikev1/sa.ts';
 import type { Ikev1Event, Ikev1Policy, Transmit } from '../ikev1/types.ts';
 import { formatEndpoint, type IpAddress } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
-import { Authentication, encodeNotification, type Notification, NotifyType, Protocol } from '../wire/ikev1.ts';
-import {
-  COOKIE_LENGTH,
-  ExchangeType,
-  encodeMessage,
-  encodePayloads,
-  IKEV1_VERSION,
-  type IsakmpHeader,
-  type IsakmpMessage,
-  parseMessage,
-} from '../wire/isakmp.ts';
+import { ExchangeType, type IsakmpMessage, parseMessage } from '../wire/isakmp.ts';
 import { Admission } from './admission.ts';
 import { Credentials, type Subject } from './credentials.ts';
 import { Deadlines } from './deadlines.ts';
 import type { GatewayEvent, LoginVerdict, Who } from './events.ts';
+import { policyFromSettings } from './ike-policy.ts';
 import type { GatewaySettings } from './policy.ts';
+import { SaTable } from './sa-table.ts';
 import { type SessionView, viewSession } from './session.ts';
 import { Sessions } from './sessions.ts';
+import { invalidCookie, invalidSpi } from './strangers.ts';
 
 export interface GatewayOptions extends GatewaySettings {
   readonly crypto: CryptoProvider;
@@ -44,19 +36,8 @@ export interface GatewayOptions extends GatewaySettings {
   readonly lastTraffic: (sessionId: number) => Instant;
 }
 
-/** Negotiations under way, not counting established ones. Above, a new one takes the place of the oldest. */
-export const MAX_HALF_OPEN = 4096;
-
-/** Bytes that all of them hold together of what their peers sent: above, the oldest goes. */
-export const MAX_HALF_OPEN_BYTES = 1 << 24;
-
 /** Bytes of a phase 1 message: 200 transforms and a chain of certificates fit. */
 const MAX_PHASE1_MESSAGE = 16_384;
-
-const IKE_PORT = 500;
-const NO_COOKIE = new Uint8Array(COOKIE_LENGTH);
-
-type Cookies = Pick<IsakmpHeader, 'initiatorCookie' | 'responderCookie'>;
 
 export class GatewayState {
   readonly #environment: { readonly crypto: CryptoProvider; readonly policy: Ikev1Policy };
@@ -66,15 +47,7 @@ export class GatewayState {
   readonly #deadlines = new Deadlines();
   readonly #transmits: Transmit[] = [];
   readonly #events: GatewayEvent[] = [];
-  readonly #sas = new Map<number, Ikev1Sa>();
-  /** Initiator and responder cookie, hex. */
-  readonly #byCookies = new Map<string, Ikev1Sa>();
-  /** Half-open responders by initiator cookie and source, so that a repeated first message finds its answer. */
-  readonly #byFirstMessage = new Map<string, Ikev1Sa>();
-  readonly #firstMessageKeys = new Map<number, { readonly key: string; bytes: number }>();
-  #halfOpenBytes = 0;
-  /** SAs that we begin, by our cookie, until the peer's is known. */
-  readonly #initiated = new Map<string, Ikev1Sa>();
+  readonly #sas = new SaTable();
   /** Failures told once per negotiation. */
   readonly #told = new Set<number>();
   #settings: GatewaySettings;
@@ -97,7 +70,7 @@ export class GatewayState {
   /** New rules for all that comes; who is on stays on, and follows those of its group or peer if it is still there. */
   reload(settings: GatewaySettings): void {
     this.#settings = settings;
-    Object.assign(this.#environment.policy, changeable(settings));
+    Object.assign(this.#environment.policy, policyFromSettings(settings));
     this.#sessions.reload();
   }
 
@@ -106,7 +79,8 @@ export class GatewayState {
     const sa = this.#find(path, datagram, now);
     if (!sa) return;
     sa.handleInput(datagram, path, now);
-    this.#countBytes(sa);
+    this.#sas.weigh(sa);
+    this.#dropSurplus();
     this.#settle(sa, now);
   }
 
@@ -114,7 +88,7 @@ export class GatewayState {
     for (let owner = this.#deadlines.takeDue(now); owner; owner = this.#deadlines.takeDue(now)) {
       const [kind, id] = owner.split(' ');
       if (kind === 'sa') {
-        const sa = this.#sas.get(Number(id));
+        const sa = this.#sas.byId(Number(id));
         sa?.handleTimeout(now);
         if (sa) this.#settle(sa, now);
       } else {
@@ -159,14 +133,10 @@ export class GatewayState {
     this.#settleTouched(now);
   }
 
-  /** ESP came for an SPI that we don't have: its sender may have outlived our restart (RFC 2408 section 3.14.1). */
+  /** ESP came for an SPI that we don't have: a session's client may have a pair too many, a stranger outlived our restart. */
   handleUnknownSpi(path: EspPath, spi: number, now: Instant): void {
-    const remote = path.carrier === 'nat-t' ? path.remote : { ...path.remote, port: IKE_PORT };
-    const local = path.carrier === 'nat-t' ? path.local : { ...path.local, port: IKE_PORT };
-    const carrier = path.carrier === 'nat-t' ? 'nat-t' : 'udp';
-    const cookies = { initiatorCookie: this.#environment.crypto.random(COOKIE_LENGTH), responderCookie: NO_COOKIE };
-    const notification = { protocol: Protocol.ESP, spi: u32(spi), type: NotifyType.INVALID_SPI, data: EMPTY };
-    this.#notify({ carrier, local, remote }, cookies, notification, now);
+    if (this.#sessions.disownSpi(path, spi)) this.#settleTouched(now);
+    else if (this.#admission.mayNotify(now)) this.#transmits.push(invalidSpi(this.#environment.crypto, path, spi));
   }
 
   /** Ends a session, with a delete to the peer. False: there is none. */
@@ -198,18 +168,18 @@ export class GatewayState {
   }
 
   get halfOpen(): number {
-    return this.#byFirstMessage.size;
+    return this.#sas.halfOpen;
   }
 
   get halfOpenBytes(): number {
-    return this.#halfOpenBytes;
+    return this.#sas.halfOpenBytes;
   }
 
   #ikePolicy(natTPort: number): Ikev1Policy {
     return {
       side: 'gateway',
       natTPort,
-      ...changeable(this.#settings),
+      ...policyFromSettings(this.#settings),
       credentials: (kind, identity, remote) => this.#credentials.find(kind, identity, remote),
       ownIdentity: (kind, path) => (kind === 'psk' ? addressIdentity(path.local.address) : this.#settings.identity!),
       authorizePhase2: (saId, request) => this.#sessions.authorizePhase2(saId, request),
@@ -222,9 +192,8 @@ export class GatewayState {
       const message = parseMessage(datagram);
       if (isPhase1(message) && datagram.length > MAX_PHASE1_MESSAGE) throw new MalformedError('too long for phase 1');
       const { initiatorCookie, responderCookie } = message.header;
-      const initiator = toHex(initiatorCookie);
-      if (isZero(responderCookie)) return this.#findFirst(initiator, message, path, now);
-      const known = this.#byCookies.get(initiator + toHex(responderCookie)) ?? this.#initiated.get(initiator);
+      if (isZero(responderCookie)) return this.#findFirst(message, path, now);
+      const known = this.#sas.byCookies(initiatorCookie, responderCookie);
       if (!known) this.#answerStranger(message, path, now);
       return known;
     } catch (error) {
@@ -234,36 +203,16 @@ export class GatewayState {
     }
   }
 
-  /** A peer whose SA we lost, in a restart say, learns of it before its DPD does. */
   #answerStranger({ header }: IsakmpMessage, path: IkePath, now: Instant): void {
     this.#events.push({ type: 'dropped', reason: 'ike_unknown_cookies' });
-    if (header.exchangeType === ExchangeType.INFORMATIONAL) return;
-    const { initiatorCookie, responderCookie } = header;
-    const spi = concat(initiatorCookie, responderCookie);
-    this.#notify(path, header, { protocol: Protocol.ISAKMP, spi, type: NotifyType.INVALID_COOKIE, data: EMPTY }, now);
-  }
-
-  #notify(path: IkePath, cookies: Cookies, notification: Notification, now: Instant): void {
-    if (!this.#admission.mayNotify(now)) return;
-    const payload = encodeNotification(notification);
-    const { initiatorCookie, responderCookie } = cookies;
-    const header = {
-      initiatorCookie,
-      responderCookie,
-      nextPayload: payload.type,
-      version: IKEV1_VERSION,
-      exchangeType: ExchangeType.INFORMATIONAL,
-      flags: 0,
-      messageId: readU32(this.#environment.crypto.random(4)),
-    };
-    this.#transmits.push({ path, message: encodeMessage(header, encodePayloads([payload])) });
+    const answer = invalidCookie(this.#environment.crypto, path, header);
+    if (answer && this.#admission.mayNotify(now)) this.#transmits.push(answer);
   }
 
   /** A first message, new or repeated. */
-  #findFirst(initiator: string, message: IsakmpMessage, path: IkePath, now: Instant): Ikev1Sa | undefined {
+  #findFirst(message: IsakmpMessage, path: IkePath, now: Instant): Ikev1Sa | undefined {
     const { exchangeType, version } = message.header;
-    const key = `${initiator} ${formatEndpoint(path.remote)}`;
-    const known = this.#byFirstMessage.get(key);
+    const known = this.#sas.byFirstMessage(message.header.initiatorCookie, path.remote);
     if (known) return known;
     if (version >> 4 !== 1 || !isPhase1(message)) {
       this.#events.push({ type: 'dropped', reason: version >> 4 === 1 ? 'ike_unexpected_exchange' : 'ike_version' });
@@ -273,34 +222,21 @@ export class GatewayState {
       this.#events.push({ type: 'dropped', reason: 'ike_rate_limit' });
       return undefined;
     }
-    if (this.#byFirstMessage.size >= MAX_HALF_OPEN) this.#forgetOldestHalfOpen();
     const sa = Ikev1Sa.respond(++this.#lastSaId, this.#environment, message, path, now);
-    this.#byFirstMessage.set(key, sa);
-    this.#firstMessageKeys.set(sa.id, { key, bytes: 0 });
-    this.#byCookies.set(initiator + toHex(sa.responderCookie), sa);
-    this.#sas.set(sa.id, sa);
+    this.#sas.addResponder(sa, path.remote);
     return sa;
   }
 
-  #countBytes(sa: Ikev1Sa): void {
-    const entry = this.#firstMessageKeys.get(sa.id);
-    if (!entry) return;
-    this.#halfOpenBytes += sa.bytesHeld - entry.bytes;
-    entry.bytes = sa.bytesHeld;
-    while (this.#halfOpenBytes > MAX_HALF_OPEN_BYTES) this.#forgetOldestHalfOpen();
-  }
-
-  #forgetOldestHalfOpen(): void {
-    const oldest = this.#byFirstMessage.values().next().value;
-    if (!oldest) return;
-    this.#events.push({ type: 'dropped', reason: 'ike_half_open_full' });
-    this.#forget(oldest);
+  #dropSurplus(): void {
+    for (let sa = this.#sas.surplus(); sa; sa = this.#sas.surplus()) {
+      this.#events.push({ type: 'dropped', reason: 'ike_half_open_full' });
+      this.#forget(sa);
+    }
   }
 
   #initiate(intent: Parameters<typeof Ikev1Sa.initiate>[3], path: IkePath, now: Instant): number {
     const sa = Ikev1Sa.initiate(++this.#lastSaId, this.#environment, 'main', intent, path, now);
-    this.#initiated.set(toHex(sa.initiatorCookie), sa);
-    this.#sas.set(sa.id, sa);
+    this.#sas.addInitiator(sa);
     this.#settle(sa, now);
     return sa.id;
   }
@@ -333,9 +269,7 @@ export class GatewayState {
         this.#events.push({ type: 'legacy-used', who: this.#whoIs(sa), what: event.what });
         break;
       case 'established':
-        this.#forgetFirstMessage(sa);
-        this.#initiated.delete(toHex(sa.initiatorCookie));
-        this.#byCookies.set(toHex(sa.initiatorCookie) + toHex(sa.responderCookie), sa);
+        this.#sas.establish(sa);
         this.#events.push({ type: 'phase1-key', initiatorCookie: sa.initiatorCookie, cipherKey: sa.cipherKey! });
         this.#sessions.handleEstablished(sa, event, now);
         break;
@@ -365,20 +299,9 @@ export class GatewayState {
   }
 
   #forget(sa: Ikev1Sa): void {
-    this.#forgetFirstMessage(sa);
-    this.#initiated.delete(toHex(sa.initiatorCookie));
-    this.#byCookies.delete(toHex(sa.initiatorCookie) + toHex(sa.responderCookie));
-    this.#sas.delete(sa.id);
+    this.#sas.remove(sa);
     this.#told.delete(sa.id);
     this.#deadlines.set(`sa ${sa.id}`, undefined);
-  }
-
-  #forgetFirstMessage(sa: Ikev1Sa): void {
-    const entry = this.#firstMessageKeys.get(sa.id);
-    if (!entry) return;
-    this.#halfOpenBytes -= entry.bytes;
-    this.#firstMessageKeys.delete(sa.id);
-    this.#byFirstMessage.delete(entry.key);
   }
 
   /** Random, and unique among all inbound SAs of the process. */
@@ -392,33 +315,4 @@ export class GatewayState {
 
 function isPhase1({ header: { exchangeType } }: IsakmpMessage): boolean {
   return exchangeType === ExchangeType.IDENTITY_PROTECTION || exchangeType === ExchangeType.AGGRESSIVE;
-}
-
-/** What IKE takes of the settings. */
-function changeable(settings: GatewaySettings) {
-  const { policy, certificate, verifier, phase1Lifetime, dpd } = settings;
-  const authentications = servedMethods(settings);
-  return {
-    legacy: policy.legacy,
-    natTraversal: policy.natT,
-    phase1Lifetime,
-    dpd,
-    authentications,
-    certificate,
-    verifier,
-  };
-}
-
-/** The methods that some group or peer may use. */
-function servedMethods({ policy, certificate, verifier }: GatewaySettings): number[] {
-  const { groups, peers } = policy;
-  const hybrid = certificate && groups.some((group) => group.hybrid);
-  const signatures = certificate && verifier;
-  const byCertificate = groups.some((group) => group.certificates) || peers.some((peer) => peer.psk === undefined);
-  return [
-    ...(hybrid ? [Authentication.HYBRID_INIT_RSA] : []),
-    ...(signatures && byCertificate ? [Authentication.XAUTH_INIT_RSA, Authentication.RSA_SIG] : []),
-    Authentication.XAUTH_INIT_PSK,
-    Authentication.PSK,
-  ];
 }

@@ -15,6 +15,7 @@ import type { IpAddress } from '../net/address.ts';
 import { earliest, type Instant, MINUTE } from '../net/time.ts';
 import { type Attribute, Authentication } from '../wire/ikev1.ts';
 import { AddressBook } from './addresses.ts';
+import { samePath } from './children.ts';
 import { asksForCiscoUdp, configurationPush, configurationReply, requestedAddress } from './configuration.ts';
 import type { Subject } from './credentials.ts';
 import type { GatewayEvent, LoginVerdict, Who } from './events.ts';
@@ -225,6 +226,14 @@ export class Sessions {
   handlePathChange(sessionId: number, path: EspPath): void {
     const session = this.#roster.find(sessionId);
     if (session) this.#tunnels.handlePathChange(session, path);
+  }
+
+  /** Tells a session whose client sends ESP on an SPI that is no more; false: it is nobody's whom we know. */
+  disownSpi(path: EspPath, spi: number): boolean {
+    const session = this.#roster.all.find(({ espPath }) => espPath && samePath(espPath, path));
+    session?.phase1?.deleteEsp([spi]);
+    if (session) this.#touch(session);
+    return session !== undefined;
   }
 
   handleFirstPacket(sessionId: number, inboundSpi: number, now: Instant): void {

@@ -6,7 +6,7 @@ import { utf8 } from '../../../src/core/bytes/text.ts';
 import { type Endpoint, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { HOUR, MINUTE, SECOND } from '../../../src/core/net/time.ts';
 import type { LoginVerdict } from '../../../src/core/session/events.ts';
-import { MAX_HALF_OPEN } from '../../../src/core/session/gateway-state.ts';
+import { MAX_HALF_OPEN } from '../../../src/core/session/sa-table.ts';
 import { Authentication, ConfigurationAttribute } from '../../../src/core/wire/ikev1.ts';
 import { Scene } from './scene.ts';
 

@@ -1,0 +1,111 @@
+/** The gateway's ISAKMP SAs by what names them: both cookies; before these are known, the first message and its source. */
+import type { Bytes } from '../bytes/bytes.ts';
+import { toHex } from '../bytes/text.ts';
+import type { Ikev1Sa } from '../ikev1/sa.ts';
+import { type Endpoint, formatEndpoint } from '../net/address.ts';
+
+/** Negotiations under way, not counting established ones. Above, a new one takes the place of the oldest. */
+export const MAX_HALF_OPEN = 4096;
+/** Bytes that all of them hold together of what their peers sent: above, the oldest goes. */
+export const MAX_HALF_OPEN_BYTES = 1 << 24;
+
+interface HalfOpen {
+  readonly sa: Ikev1Sa;
+  bytes: number;
+}
+
+export class SaTable {
+  readonly #byId = new Map<number, Ikev1Sa>();
+  readonly #byCookies = new Map<string, Ikev1Sa>();
+  /** Responders under way by their first message, the oldest first. */
+  readonly #halfOpen = new Map<string, HalfOpen>();
+  /** The same once they are established: a late copy of a first message is nothing new. As many as may be half-open. */
+  readonly #established = new Map<string, Ikev1Sa>();
+  readonly #firstMessages = new Map<number, string>();
+  /** Initiators by their own cookie until the peer's is known. */
+  readonly #initiated = new Map<string, Ikev1Sa>();
+  #halfOpenBytes = 0;
+
+  get halfOpen(): number {
+    return this.#halfOpen.size;
+  }
+
+  get halfOpenBytes(): number {
+    return this.#halfOpenBytes;
+  }
+
+  byId(id: number): Ikev1Sa | undefined {
+    return this.#byId.get(id);
+  }
+
+  byCookies(initiator: Bytes, responder: Bytes): Ikev1Sa | undefined {
+    return this.#byCookies.get(toHex(initiator) + toHex(responder)) ?? this.#initiated.get(toHex(initiator));
+  }
+
+  byFirstMessage(initiator: Bytes, source: Endpoint): Ikev1Sa | undefined {
+    const key = firstMessageKey(initiator, source);
+    return this.#halfOpen.get(key)?.sa ?? this.#established.get(key);
+  }
+
+  addResponder(sa: Ikev1Sa, source: Endpoint): void {
+    const key = firstMessageKey(sa.initiatorCookie, source);
+    this.#halfOpen.set(key, { sa, bytes: 0 });
+    this.#firstMessages.set(sa.id, key);
+    this.#byCookies.set(cookiesOf(sa), sa);
+    this.#byId.set(sa.id, sa);
+  }
+
+  addInitiator(sa: Ikev1Sa): void {
+    this.#initiated.set(toHex(sa.initiatorCookie), sa);
+    this.#byId.set(sa.id, sa);
+  }
+
+  /** Phase 1 is done: no longer half-open, and known by both cookies. */
+  establish(sa: Ikev1Sa): void {
+    const key = this.#firstMessages.get(sa.id);
+    this.#closeHalfOpen(key);
+    if (key !== undefined) this.#established.set(key, sa);
+    if (this.#established.size > MAX_HALF_OPEN) this.#established.delete(this.#established.keys().next().value!);
+    this.#initiated.delete(toHex(sa.initiatorCookie));
+    this.#byCookies.set(cookiesOf(sa), sa);
+  }
+
+  remove(sa: Ikev1Sa): void {
+    const key = this.#firstMessages.get(sa.id);
+    this.#closeHalfOpen(key);
+    if (key !== undefined && this.#established.get(key) === sa) this.#established.delete(key);
+    this.#firstMessages.delete(sa.id);
+    this.#initiated.delete(toHex(sa.initiatorCookie));
+    this.#byCookies.delete(cookiesOf(sa));
+    this.#byId.delete(sa.id);
+  }
+
+  /** Counts what a half-open SA holds now. */
+  weigh(sa: Ikev1Sa): void {
+    const entry = this.#halfOpen.get(this.#firstMessages.get(sa.id) ?? '');
+    if (!entry) return;
+    this.#halfOpenBytes += sa.bytesHeld - entry.bytes;
+    entry.bytes = sa.bytesHeld;
+  }
+
+  /** The oldest half-open SA, if there are too many or they hold too much: its owner ends it. */
+  surplus(): Ikev1Sa | undefined {
+    const over = this.#halfOpen.size > MAX_HALF_OPEN || this.#halfOpenBytes > MAX_HALF_OPEN_BYTES;
+    return over ? this.#halfOpen.values().next().value?.sa : undefined;
+  }
+
+  #closeHalfOpen(key: string | undefined): void {
+    const entry = key === undefined ? undefined : this.#halfOpen.get(key);
+    if (key === undefined || !entry) return;
+    this.#halfOpenBytes -= entry.bytes;
+    this.#halfOpen.delete(key);
+  }
+}
+
+function cookiesOf(sa: Ikev1Sa): string {
+  return toHex(sa.initiatorCookie) + toHex(sa.responderCookie);
+}
+
+function firstMessageKey(initiator: Bytes, source: Endpoint): string {
+  return `${toHex(initiator)} ${formatEndpoint(source)}`;
+}

@@ -1,0 +1,58 @@
+/**
+ * What the gateway tells, unprotected, to those it knows nothing of: that their SA is gone (RFC 2408 section 3.14.1). Who
+ * outlived our restart learns of it before its DPD does. Held to a rate, and never an answer to a notification.
+ */
+import { type Bytes, concat, EMPTY, readU32, u32 } from '../bytes/bytes.ts';
+import type { IkePath } from '../carrier/ike-path.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
+import type { EspPath } from '../esp/sa.ts';
+import type { Transmit } from '../ikev1/types.ts';
+import { encodeNotification, type Notification, NotifyType, Protocol } from '../wire/ikev1.ts';
+import {
+  COOKIE_LENGTH,
+  ExchangeType,
+  encodeMessage,
+  encodePayloads,
+  IKEV1_VERSION,
+  type IsakmpHeader,
+} from '../wire/isakmp.ts';
+
+const IKE_PORT = 500;
+
+/** Undefined: such a message is not answered. */
+export function invalidCookie(crypto: CryptoProvider, path: IkePath, header: IsakmpHeader): Transmit | undefined {
+  if (header.exchangeType === ExchangeType.INFORMATIONAL) return undefined;
+  const { initiatorCookie, responderCookie } = header;
+  const spi = concat(initiatorCookie, responderCookie);
+  const notification = { protocol: Protocol.ISAKMP, spi, type: NotifyType.INVALID_COOKIE, data: EMPTY };
+  return { path, message: encode(crypto, initiatorCookie, responderCookie, notification) };
+}
+
+/** To where the sender of that ESP speaks IKE. */
+export function invalidSpi(crypto: CryptoProvider, path: EspPath, spi: number): Transmit {
+  const notification = { protocol: Protocol.ESP, spi: u32(spi), type: NotifyType.INVALID_SPI, data: EMPTY };
+  const message = encode(crypto, crypto.random(COOKIE_LENGTH), new Uint8Array(COOKIE_LENGTH), notification);
+  const { local, remote } = path;
+  if (path.carrier === 'nat-t') return { path: { carrier: 'nat-t', local, remote }, message };
+  const ike = { carrier: 'udp', local: { ...local, port: IKE_PORT }, remote: { ...remote, port: IKE_PORT } } as const;
+  return { path: ike, message };
+}
+
+function encode(
+  crypto: CryptoProvider,
+  initiatorCookie: Bytes,
+  responderCookie: Bytes,
+  notification: Notification,
+): Bytes {
+  const payload = encodeNotification(notification);
+  const header = {
+    initiatorCookie,
+    responderCookie,
+    nextPayload: payload.type,
+    version: IKEV1_VERSION,
+    exchangeType: ExchangeType.INFORMATIONAL,
+    flags: 0,
+    messageId: readU32(crypto.random(4)),
+  };
+  return encodeMessage(header, encodePayloads([payload]));
+}
