@@ -16,6 +16,7 @@ import type { FailureRow } from '../host/store/failures.ts';
 import { lockStateFolder, prepareStateFolder } from '../host/store/folder.ts';
 import type { HistoryRow } from '../host/store/history.ts';
 import { openStore, type Store } from '../host/store/store.ts';
+import { CertificateWatch } from './certificate-watch.ts';
 import { prepareFirstLogin } from './first-login.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { takeChange } from './reload.ts';
@@ -80,7 +81,9 @@ export async function startProgram(options: ProgramOptions, start: StartGateway,
     (running) => running.stop(),
   );
   startForwarding(complete, log, starting);
-  const live = new LiveConfig(options, complete, { store, gateway, terminal, log });
+  const watch = starting.adopt(new CertificateWatch(log), (running) => running.close());
+  watch.watch(settings.certificate);
+  const live = new LiveConfig(options, complete, { store, gateway, terminal, log, watch });
   if (complete.metrics) {
     starting.adopt(await serveMetrics(complete.metrics, () => gateway.metrics()), (server) => server.close());
   }
@@ -101,6 +104,7 @@ interface Reloadable {
   readonly gateway: RunningGateway;
   readonly terminal: Terminal;
   readonly log: Logger;
+  readonly watch: CertificateWatch;
 }
 
 /** The configuration that the gateway goes by now. */
@@ -129,12 +133,14 @@ class LiveConfig {
   }
 
   async #reload(packed: string | null): Promise<ReloadReport> {
-    const { store, gateway, terminal, log } = this.#parts;
+    const { store, gateway, terminal, log, watch } = this.#parts;
     try {
       const files = packed === null ? diskFiles : unpackConfig(join(this.#current.state, basename(packed)));
       const read = readConfig(this.#options, files);
       const change = takeChange(this.#current, await withFirstLogin(read.config, store, terminal, log));
-      gateway.reload(await openSettings(change.config, files));
+      const settings = await openSettings(change.config, files);
+      gateway.reload(settings);
+      watch.watch(settings.certificate);
       this.#current = change.config;
       log.level = change.config.log.level;
       this.#tell(read.warnings, change.needsRestart);

@@ -1,5 +1,5 @@
 /** strongSwan with ESP in user space: a daemon for each namespace, each with its own files and control socket. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Netns } from './netns.ts';
 import { until } from './poll.ts';
@@ -30,20 +30,29 @@ export class StrongSwan {
   readonly #directory: string;
   readonly #program: Program;
 
-  private constructor(netns: Netns, configuration: Section, daemon: Section) {
+  private constructor(netns: Netns, configuration: Section, daemon: Section, files: Readonly<Record<string, string>>) {
     this.netns = netns;
     this.#directory = scratch('strongswan');
     for (const folder of [...swanctlFolders, ...moreFolders]) {
       mkdirSync(join(this.#directory, 'swanctl', folder), { recursive: true });
     }
+    for (const [name, source] of Object.entries(files)) copyFileSync(source, join(this.#directory, 'swanctl', name));
     writeFileSync(join(this.#directory, 'strongswan.conf'), formatSection(this.#daemonConfiguration(daemon)));
     this.#write(configuration);
     this.#program = netns.start(['/usr/sbin/charon-systemd'], { env: this.#env });
   }
 
-  /** Starts a daemon with `configuration` loaded; `settings`: more keys of the daemon itself. */
-  static async start(netns: Netns, configuration: Section, settings: Section = {}): Promise<StrongSwan> {
-    const daemon = new StrongSwan(netns, configuration, settings);
+  /**
+   * Starts a daemon with `configuration` loaded; `settings`: more keys of the daemon itself; `files`: what to copy into
+   * its folders, by name there: `private/own.pem`.
+   */
+  static async start(
+    netns: Netns,
+    configuration: Section,
+    settings: Section = {},
+    files: Readonly<Record<string, string>> = {},
+  ): Promise<StrongSwan> {
+    const daemon = new StrongSwan(netns, configuration, settings, files);
     await until(
       () => {
         if (!daemon.#program.running) throw new Error(`charon ended:\n${daemon.#program.output}${daemon.log}`);
