@@ -154,12 +154,11 @@ export class Siege {
     const session = honest.sessionId;
     const [view] = this.gateway.sessions().filter(({ id }) => id === session);
     assert.equal(view?.address, honest.address, 'the session is there, with its address');
-    const touched = this.#since().filter(
-      (event) =>
-        ((event.type === 'session-down' || event.type === 'close-session' || event.type === 'move-path') &&
-          event.id === session) ||
-        (event.type === 'remove-sa' && event.sessionId === session),
-    );
+    const newest = [this.installed(session, 'in'), this.installed(session, 'out')].map((sas) => sas.at(-1)!.spi);
+    const touched = this.#since().filter((event) => {
+      if (event.type === 'remove-sa') return event.sessionId === session && newest.includes(event.spi);
+      return isEndOrMove(event) && event.id === session;
+    });
     assert.deepEqual(touched, [], 'nothing of it has ended or moved');
     this.advance(3 * MINUTE);
     assert.ok(!honest.sa.ended, 'the gateway answers its dead peer detection');
@@ -228,6 +227,10 @@ export class Siege {
       },
     };
   }
+}
+
+function isEndOrMove(event: GatewayEvent) {
+  return event.type === 'session-down' || event.type === 'close-session' || event.type === 'move-path';
 }
 
 function optionsFor(crypto: CryptoProvider, legacy: boolean): GatewayOptions {
