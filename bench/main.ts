@@ -3,14 +3,25 @@ import { lacking } from '../test/lab/requirements.ts';
 import { formatCrypto, measureCrypto } from './dataplane/crypto.ts';
 import { formatMemory, measureMemory } from './dataplane/memory.ts';
 import { measureTunnels } from './dataplane/tunnel.ts';
+import { formatLogins, measureHash, measureLogins } from './logins.ts';
 import { measurePeers } from './peers.ts';
+import { measureRekeys } from './rekey.ts';
 import { formatRows } from './row.ts';
+import { formatSessions, measureSessions } from './sessions.ts';
+import { soak } from './soak.ts';
 
 interface Part {
   readonly about: string;
   readonly needsLab: boolean;
+  /** Left out when no part is named. */
+  readonly onlyByName?: boolean;
   readonly run: () => Promise<string>;
 }
+
+const SOAK_MINUTES = 30;
+
+const wanted = process.argv.slice(2);
+const minutes = wanted[0] === 'soak' && /^[1-9]\d*$/.test(wanted[1] ?? '') ? Number(wanted.pop()) : SOAK_MINUTES;
 
 const parts: Readonly<Record<string, Part>> = {
   crypto: {
@@ -24,25 +35,50 @@ const parts: Readonly<Record<string, Part>> = {
     run: async () => formatRows(await measureTunnels()),
   },
   memory: {
-    about: 'memory of 10,000 sessions',
+    about: 'memory of 10,000 sessions in the dataplane alone',
     needsLab: true,
     run: async () => formatMemory(await measureMemory()),
+  },
+  logins: {
+    about: 'CPU of the responder for each login, beside charon; logins per second',
+    needsLab: true,
+    run: async () => formatLogins(await measureLogins(console.log), await measureHash()),
+  },
+  sessions: {
+    about: 'memory of the whole gateway with 1,000 and 10,000 users on',
+    needsLab: true,
+    run: async () => formatSessions(await measureSessions()),
+  },
+  rekey: {
+    about: 'a minute of TCP and pings with a rekey every two seconds',
+    needsLab: true,
+    run: measureRekeys,
   },
   peers: {
     about: 'other VPNs on the same machine, one TCP stream',
     needsLab: true,
     run: async () => formatRows(await measurePeers(console.log)),
   },
+  soak: {
+    about: `200 clients who come, roam, renew and die: 'soak MINUTES', ${SOAK_MINUTES} without a number`,
+    needsLab: true,
+    onlyByName: true,
+    run: () => soak(minutes, console.log),
+  },
 };
 
-const wanted = process.argv.slice(2);
+if (wanted.includes('help')) {
+  for (const [name, { about, onlyByName }] of Object.entries(parts))
+    console.log(`${name.padEnd(10)} ${about}${onlyByName ? '; only when it is named' : ''}`);
+  process.exit();
+}
 const unknown = wanted.filter((name) => !(name in parts));
 if (unknown.length > 0) {
   console.error(`no such part: ${unknown.join(', ')}; there are ${Object.keys(parts).join(', ')}`);
   process.exit(2);
 }
-for (const [name, { about, needsLab, run }] of Object.entries(parts)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+for (const [name, { about, needsLab, onlyByName, run }] of Object.entries(parts)) {
+  if (wanted.length > 0 ? !wanted.includes(name) : onlyByName) continue;
   console.log(`\n${name}: ${about}`);
   const reason = needsLab ? lacking() : undefined;
   console.log(reason === undefined ? await run() : `left out; ${reason}`);

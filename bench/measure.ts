@@ -38,7 +38,7 @@ export async function measure({
 }
 
 /** User and system time of all threads; the kernel counts in hundredths, whatever its own clock is. */
-function cpuSeconds(pids: readonly number[]): number {
+export function cpuSeconds(pids: readonly number[]): number {
   const ticks = pids.map((pid) => {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name in parentheses may hold spaces.

@@ -1,0 +1,315 @@
+/**
+ * One client as vpnc is one: phase 1, login, configuration, one tunnel. It sits behind a pretended NAT, so it floats to the
+ * NAT-T port. The owner gives it datagrams and time, and takes what it sends.
+ */
+import { type Bytes, concat, u32 } from '../../src/core/bytes/bytes.ts';
+import { utf8 } from '../../src/core/bytes/text.ts';
+import type { IkePath } from '../../src/core/carrier/ike-path.ts';
+import type { DhGroup } from '../../src/core/crypto/algorithms.ts';
+import { ivLength } from '../../src/core/esp/packet.ts';
+import { sealEsp } from '../../src/core/esp/seal.ts';
+import { addressIdentity, keyIdentity } from '../../src/core/ikev1/identity.ts';
+import { Ikev1Sa } from '../../src/core/ikev1/sa.ts';
+import { hostSelector } from '../../src/core/ikev1/selector.ts';
+import type { EspPair, Ikev1Environment, Ikev1Event } from '../../src/core/ikev1/types.ts';
+import { type IpAddress, ipFromBytes, parseIp, parsePrefix } from '../../src/core/net/address.ts';
+import { earliest, type Instant } from '../../src/core/net/time.ts';
+import {
+  type Attribute,
+  Authentication,
+  ConfigurationAttribute,
+  EncapsulationMode,
+} from '../../src/core/wire/ikev1.ts';
+import { nodeCrypto } from '../../src/host/crypto/node-crypto.ts';
+import { echoRequest } from './echo.ts';
+
+export interface Account {
+  readonly psk: string;
+  /** A user of a group, by aggressive mode; a peer without a user, by main mode, with its own address inside. */
+  readonly who:
+    | { readonly group: string; readonly user: string; readonly password: string }
+    | { readonly peer: string };
+}
+
+export interface ClientSettings {
+  readonly gateway: string;
+  readonly dhGroup: DhGroup;
+  /** Seconds. */
+  readonly phase1Lifetime: number;
+  readonly phase2Lifetime: number;
+}
+
+const ANYWHERE = { prefix: parsePrefix('0.0.0.0/0')!, protocol: 0, port: 0 };
+/** What it believes its own address to be. */
+const BEHIND_NAT = parseIp('192.168.1.2')!;
+/** What the user-space stacks of that time take. */
+const ESP = { cipher: 'aes-cbc', keyBits: 128, integrity: 'sha1' } as const;
+const LAN_HOST = parseIp('10.1.0.1')!;
+const DPD = { idle: 20_000, timeout: 60_000 };
+/** Old SAs that a peer's late message may still name. */
+const MAX_SAS = 4;
+
+let lastSpi = 256;
+
+export class LoadClient {
+  readonly #account: Account;
+  readonly #settings: ClientSettings;
+  readonly #gateway: IpAddress;
+  readonly #environment: Ikev1Environment;
+  readonly #sas = new Set<Ikev1Sa>();
+  #current: Ikev1Sa | undefined;
+  #next: Ikev1Sa | undefined;
+  #pair: EspPair | undefined;
+  #address: IpAddress | undefined;
+  #sequence = 0;
+  #lastEsp: Instant = 0;
+  /** Port 500 or 4500 of the gateway; what goes to the latter is marked or ESP. */
+  readonly #send: (datagram: Bytes, port: number) => void;
+  readonly #settled: (error?: string) => void;
+  echoes = 0;
+  rekeys = 0;
+
+  /** @param settled hears once that the tunnel is up, or why not; then, if it comes to that, of its end */
+  constructor(
+    account: Account,
+    settings: ClientSettings,
+    send: (datagram: Bytes, port: number) => void,
+    settled: (error?: string) => void,
+  ) {
+    this.#account = account;
+    this.#settings = settings;
+    this.#send = send;
+    this.#settled = settled;
+    this.#gateway = parseIp(settings.gateway)!;
+    const { who } = account;
+    const identity = 'peer' in who ? addressIdentity(parseIp(who.peer)!) : keyIdentity(who.group);
+    this.#environment = {
+      crypto: nodeCrypto,
+      policy: {
+        side: 'client',
+        legacy: true,
+        natTraversal: true,
+        phase1Lifetime: settings.phase1Lifetime,
+        dpd: DPD,
+        natTPort: 4500,
+        authentications: [Authentication.XAUTH_INIT_PSK, Authentication.PSK],
+        credentials: () => [],
+        certificate: undefined,
+        verifier: undefined,
+        ownIdentity: () => identity,
+        authorizePhase2: () => ({
+          spi: ++lastSpi,
+          modes: [EncapsulationMode.TUNNEL, EncapsulationMode.UDP_TUNNEL],
+          lifetime: this.#lifetime,
+        }),
+        lastTraffic: () => this.#lastEsp,
+      },
+    };
+  }
+
+  /** Both names that a datagram for it may carry. */
+  get isIdle(): boolean {
+    return this.#sas.size === 0;
+  }
+
+  get isUp(): boolean {
+    return this.#pair !== undefined;
+  }
+
+  knows(initiatorCookie: string): boolean {
+    return [...this.#sas].some((sa) => Buffer.from(sa.initiatorCookie).toString('hex') === initiatorCookie);
+  }
+
+  /** Begins phase 1: the first, or a renewal. */
+  begin(now: Instant): void {
+    if (this.#next) return;
+    const { who, psk } = this.#account;
+    const floated = this.#current !== undefined;
+    const port = floated ? 4500 : 500;
+    const path: IkePath = {
+      carrier: floated ? 'nat-t' : 'udp',
+      local: { address: BEHIND_NAT, port },
+      remote: { address: this.#gateway, port },
+    };
+    const credential = { psk: utf8(psk), accepts: () => true, subject: undefined, known: true };
+    const peer = 'peer' in who;
+    const suite = {
+      cipher: 'aes-cbc',
+      keyBits: 128,
+      hash: 'sha256',
+      group: this.#settings.dhGroup,
+      authentication: peer ? Authentication.PSK : Authentication.XAUTH_INIT_PSK,
+    } as const;
+    const identity = this.#environment.policy.ownIdentity('psk', path);
+    const intent = { suites: [suite], credential, identity, lifetime: this.#settings.phase1Lifetime };
+    const mode = peer ? 'main' : 'aggressive';
+    this.#next = Ikev1Sa.initiate(++lastSpi, this.#environment, mode, intent, path, now);
+    this.#sas.add(this.#next);
+    this.#drain(now);
+  }
+
+  /** Another pair in place of the one in use. */
+  rekey(now: Instant): void {
+    const sa = this.#current;
+    if (!sa) return;
+    const { who } = this.#account;
+    const address = 'peer' in who ? parseIp(who.peer) : this.#address;
+    if (!address) return;
+    const suite = { esp: ESP, group: undefined, mode: EncapsulationMode.UDP_TUNNEL };
+    const intent = { suites: [suite], local: hostSelector(address), remote: ANYWHERE, lifetime: this.#lifetime };
+    sa.beginQuickMode({ ...intent, spi: ++lastSpi }, now);
+    this.#drain(now);
+  }
+
+  /** Takes its leave. */
+  hangUp(now: Instant): void {
+    if (this.#pair) this.#current?.deleteEsp([this.#pair.inbound.spi]);
+    for (const sa of this.#sas) sa.close('the user hangs up');
+    this.#drain(now);
+    this.die();
+  }
+
+  /** Forgets all without a word. */
+  die(): void {
+    this.#sas.clear();
+    this.#current = undefined;
+    this.#next = undefined;
+    this.#pair = undefined;
+    this.#address = undefined;
+  }
+
+  pollTimeout(): Instant | undefined {
+    let first: Instant | undefined;
+    for (const sa of this.#sas) first = earliest(first, sa.pollTimeout());
+    return first;
+  }
+
+  handleTimeout(now: Instant): void {
+    for (const sa of this.#sas) sa.handleTimeout(now);
+    this.#drain(now);
+  }
+
+  handleIke(message: Bytes, port: number, now: Instant): void {
+    const path: IkePath = {
+      carrier: port === 4500 ? 'nat-t' : 'udp',
+      local: { address: BEHIND_NAT, port },
+      remote: { address: this.#gateway, port },
+    };
+    const cookie = Buffer.from(message.subarray(0, 8));
+    for (const sa of this.#sas) if (cookie.equals(sa.initiatorCookie)) sa.handleInput(message, path, now);
+    this.#drain(now);
+  }
+
+  /** True if it is for this client's newest pair. */
+  handleEsp(spi: number, now: Instant): boolean {
+    if (this.#pair?.inbound.spi !== spi) return false;
+    this.#lastEsp = now;
+    this.echoes++;
+    return true;
+  }
+
+  /** A ping of the LAN by the tunnel. */
+  ping(): void {
+    const pair = this.#pair;
+    const address = 'peer' in this.#account.who ? parseIp(this.#account.who.peer) : this.#address;
+    if (!pair || !address) return;
+    const { spi, keys } = pair.outbound;
+    const iv = nodeCrypto.random(ivLength(pair.suite.esp));
+    const packet = echoRequest(address, LAN_HOST, ++this.#sequence & 0xffff);
+    this.#send(sealEsp(nodeCrypto, { spi, suite: pair.suite.esp, keys }, this.#sequence, iv, packet, 4), 4500);
+  }
+
+  #drain(now: Instant): void {
+    for (const sa of this.#sas) {
+      for (let event = sa.pollEvent(); event; event = sa.pollEvent()) this.#apply(sa, event, now);
+      for (let out = sa.pollTransmit(); out; out = sa.pollTransmit()) {
+        const { path, message } = out;
+        const marked = path.carrier === 'nat-t' ? concat(u32(0), message) : message;
+        this.#send(marked, path.remote.port);
+      }
+      if (sa.ended) this.#sas.delete(sa);
+    }
+    if (this.#sas.size > MAX_SAS) this.#sas.delete(this.#sas.values().next().value!);
+  }
+
+  #apply(sa: Ikev1Sa, event: Ikev1Event, now: Instant): void {
+    switch (event.type) {
+      case 'established':
+        if ('peer' in this.#account.who) this.#moveOver(sa, now);
+        return;
+      case 'xauth-requested':
+        return sa.answerRequest(event.messageId, this.#login(), now);
+      case 'xauth-result':
+        if (event.succeeded) sa.requestConfiguration(this.#wishes(), now);
+        else this.#fail('login refused');
+        return;
+      case 'configuration-received':
+        return this.#configure(sa, event.attributes, now);
+      case 'esp-established':
+        return this.#tunnelIsUp(event.pair);
+      case 'esp-deleted':
+        if (this.#pair && event.spis.includes(this.#pair.outbound.spi)) this.#pair = undefined;
+        return;
+      case 'esp-abandoned':
+      case 'esp-refused':
+        return this.#fail(`quick mode: ${event.reason}`);
+      case 'rekey-due':
+        if (sa === this.#current) this.begin(now);
+        return;
+      case 'ended':
+        if (sa === this.#next) this.#next = undefined;
+        else if (sa === this.#current) this.#current = undefined;
+        else return;
+        return this.#fail(`${event.reason}: ${event.detail}`);
+    }
+  }
+
+  #configure(sa: Ikev1Sa, attributes: readonly Attribute[], now: Instant): void {
+    const value = attributes.find(({ type }) => type === ConfigurationAttribute.INTERNAL_IP4_ADDRESS)?.value;
+    if (typeof value !== 'object' || value.length !== 4) return this.#fail('no address came');
+    this.#address = ipFromBytes(value);
+    this.#moveOver(sa, now);
+  }
+
+  /** A renewed phase 1 takes the tunnel over from the old one; the first begins it. */
+  #moveOver(sa: Ikev1Sa, now: Instant): void {
+    const old = this.#current;
+    this.#current = sa;
+    this.#next = undefined;
+    if (old) this.rekeys++;
+    old?.close('renewed');
+    if (!this.#pair) this.rekey(now);
+  }
+
+  #tunnelIsUp(pair: EspPair): void {
+    const old = this.#pair;
+    this.#pair = pair;
+    this.#sequence = 0;
+    if (!old) return this.#settled();
+    this.rekeys++;
+    this.#current?.deleteEsp([old.inbound.spi]);
+  }
+
+  #fail(reason: string): void {
+    this.#settled(reason);
+  }
+
+  #login(): Attribute[] {
+    const { who } = this.#account;
+    if ('peer' in who) return [];
+    return [
+      { type: ConfigurationAttribute.XAUTH_USER_NAME, value: utf8(who.user) },
+      { type: ConfigurationAttribute.XAUTH_USER_PASSWORD, value: utf8(who.password) },
+    ];
+  }
+
+  /** While a tunnel is up, its address is what a renewal wants to keep. */
+  #wishes(): Attribute[] {
+    const value = this.#address?.bytes ?? new Uint8Array(0);
+    return [{ type: ConfigurationAttribute.INTERNAL_IP4_ADDRESS, value }];
+  }
+
+  get #lifetime() {
+    return { seconds: this.#settings.phase2Lifetime, kilobytes: undefined };
+  }
+}

@@ -1,0 +1,63 @@
+/** Memory of the whole gateway process with sessions of users who logged in and have a tunnel each. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { gatewayAddress, Topology } from '../test/lab/topology.ts';
+import { startOurs, users } from './load/gateways.ts';
+import { Load, routeSources } from './load/load.ts';
+import { residentMegabytes } from './load/observe.ts';
+
+const COUNTS = [1000, 10_000];
+/** Of logins at once, and seconds that they may take in all. */
+const AT_ONCE = 24;
+const PATIENCE = 180;
+/** Prime, so that those who share a door are different users. */
+const USERS = 1009;
+/** Sessions that come and go before memory is looked at for the first time. */
+const WARM_UP = 300;
+/** How long the garbage of the logins has to go, ms. */
+const REST = 10_000;
+
+export interface SessionsRow {
+  readonly sessions: number;
+  /** Resident memory of the process. */
+  readonly megabytes: number;
+}
+
+export async function measureSessions(): Promise<SessionsRow[]> {
+  const net = await Topology.create();
+  try {
+    await routeSources(net);
+    const accounts = users(USERS);
+    const ours = await startOurs(net, accounts);
+    const lifetimes = { phase1Lifetime: 86_400, phase2Lifetime: 86_400 };
+    const load = await Load.start(net, { gateway: gatewayAddress, ...lifetimes, dhGroup: 19, doors: 2000, accounts });
+    const hold = (count: number, stay: boolean) =>
+      load.obey({ does: 'logins', count, seconds: PATIENCE, atOnce: AT_ONCE, stay });
+    await hold(WARM_UP, false);
+    const rows: SessionsRow[] = [{ sessions: 0, megabytes: await restingMegabytes(ours.pid) }];
+    let held = 0;
+    for (const count of COUNTS) {
+      held = (await hold(count - held, true)).up;
+      rows.push({ sessions: held, megabytes: await restingMegabytes(ours.pid) });
+    }
+    await load.obey({ does: 'leave' });
+    await load.stop();
+    await ours.stop();
+    return rows;
+  } finally {
+    net.remove();
+  }
+}
+
+async function restingMegabytes(pid: number): Promise<number> {
+  await sleep(REST);
+  return residentMegabytes(pid);
+}
+
+export function formatSessions([empty, ...rows]: readonly SessionsRow[]): string {
+  if (!empty) return '';
+  const lines = rows.map(({ sessions, megabytes }) => {
+    const each = ((megabytes - empty.megabytes) * 1024) / sessions;
+    return `${String(sessions).padStart(6)} sessions: ${megabytes.toFixed(0).padStart(4)} MB resident, ${each.toFixed(1)} kB a session`;
+  });
+  return [`       no session: ${empty.megabytes.toFixed(0).padStart(4)} MB resident`, ...lines].join('\n');
+}
