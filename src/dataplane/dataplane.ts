@@ -70,6 +70,7 @@ export interface Dataplane {
   removeSa(sessionId: number, direction: 'in' | 'out', spi: number): void;
   /** Removes the session and its SAs. */
   closeSession(id: number): void;
+  /** Zeros when `id` is not open. */
   sessionCounters(id: number): SessionCounters;
   /** Drops by reason and totals, cumulative: `drop_replay`, `ike_in`, `esp_in` ... */
   counters(): Readonly<Record<string, number>>;

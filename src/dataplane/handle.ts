@@ -38,6 +38,8 @@ export class DataplaneHandle implements Dataplane {
   readonly #registry = new Registry();
   /** Closes the descriptors, when the worker has ended. */
   readonly #release: () => void;
+  /** A ring of the doorbell is on its way. */
+  #wakes = false;
   #state: 'running' | 'closing' | 'ended' = 'running';
   readonly #ended: Promise<void>;
 
@@ -126,7 +128,9 @@ export class DataplaneHandle implements Dataplane {
   }
 
   sessionCounters(id: number): SessionCounters {
-    const { slot, generation } = this.#registry.require(id);
+    const session = this.#registry.find(id);
+    if (!session) return NOTHING;
+    const { slot, generation } = session;
     const { sessions } = this.#shared;
     const base = slot * SessionCounter.count;
     // Until the worker has opened the session, the slot still tells of its predecessor.
@@ -169,8 +173,18 @@ export class DataplaneHandle implements Dataplane {
       this.#wake();
       return room(ring, length);
     });
-    this.#wake();
+    this.#wakeSoon();
     return taken;
+  }
+
+  /** What is ordered together takes one ring of the doorbell, which costs more than the orders. */
+  #wakeSoon(): void {
+    if (this.#wakes) return;
+    this.#wakes = true;
+    queueMicrotask(() => {
+      this.#wakes = false;
+      if (this.#state !== 'ended') this.#wake();
+    });
   }
 
   #wake(): void {
@@ -245,7 +259,9 @@ export class DataplaneHandle implements Dataplane {
 
   /** process.exit() waits for the worker, which may be blocked in poll. */
   readonly #stopAtExit = (): void => {
-    if (this.#state === 'running') this.#put({ type: 'stop' }, [], roomNow);
+    if (this.#state !== 'running') return;
+    this.#put({ type: 'stop' }, [], roomNow);
+    this.#wake();
   };
 }
 

@@ -340,7 +340,7 @@ class Gateway {
     this.#figures.countLogin(verdict);
     if (verdict.ok === 'passcode') return { ok: 'passcode', message: 'Enter the passcode of your authenticator app.' };
     if (!verdict.ok) return { ok: false, reason: LOGIN_FAILURES[verdict.reason] };
-    this.#state.reserve(this.#store.users.list().flatMap((one) => address(one.address) ?? []));
+    this.#state.reserve(this.#store.users.addresses().flatMap((text) => address(text) ?? []));
     const lastAddress = address(this.#store.leases.last(group ?? '', user));
     return { ok: true, address: address(verdict.user.address), lastAddress };
   }
@@ -353,11 +353,7 @@ class Gateway {
 
   /** Of a session that the dataplane has open; zeros for any other. */
   #counters(id: number): SessionCounters {
-    try {
-      return this.#dataplane?.sessionCounters(id) ?? NO_COUNTERS;
-    } catch {
-      return NO_COUNTERS;
-    }
+    return this.#dataplane?.sessionCounters(id) ?? NO_COUNTERS;
   }
 }
 

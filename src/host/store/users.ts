@@ -25,6 +25,7 @@ export class UserTable {
   readonly #useTotpStep: StatementSync;
   readonly #remove: StatementSync;
   readonly #list: StatementSync;
+  readonly #addresses: StatementSync;
 
   constructor(database: DatabaseSync) {
     this.#add = database.prepare('INSERT INTO users (name, password_hash, address, created) VALUES (?, ?, ?, ?)');
@@ -35,6 +36,7 @@ export class UserTable {
     this.#useTotpStep = database.prepare('UPDATE users SET totp_step = ? WHERE name = ? AND totp_step < ?');
     this.#remove = database.prepare('DELETE FROM users WHERE name = ?');
     this.#list = database.prepare('SELECT * FROM users ORDER BY name');
+    this.#addresses = database.prepare('SELECT address FROM users WHERE address IS NOT NULL');
   }
 
   /** Throws {@link HostError} `USER_EXISTS` or `ADDRESS_TAKEN`. */
@@ -72,6 +74,11 @@ export class UserTable {
   /** Throws {@link HostError} `USER_NOT_FOUND`. */
   remove(name: string): void {
     if (this.#remove.run(name).changes === 0) throw notFound(name);
+  }
+
+  /** The static ones of all users. */
+  addresses(): string[] {
+    return this.#addresses.all().map(({ address }) => address as string);
   }
 
   /** By name. */
