@@ -2,7 +2,9 @@
 import { type GatewayConfig, namesNobody } from '../config/config.ts';
 import { checkConfigFile } from '../config/load.ts';
 import { formatProblemIn } from '../config/problem.ts';
-import { formatPrefix } from '../core/net/address.ts';
+import { formatEndpoint, formatPrefix } from '../core/net/address.ts';
+import { openSettings } from '../gateway/settings.ts';
+import { diskFiles } from '../host/config-files.ts';
 import { escapeControls } from '../host/escape.ts';
 import { expectArguments, parseCommand, UsageError, WHERE } from './usage.ts';
 
@@ -13,6 +15,7 @@ export async function run(args: string[]): Promise<number> {
   const { config, problems } = checkConfigFile(file);
   for (const problem of problems) console.error(formatProblemIn(file, problem));
   if (!config) return 1;
+  await openSettings(config, diskFiles);
   console.log(`${file}: ok`);
   console.log(summary(config).join('\n'));
   return 0;
@@ -32,6 +35,7 @@ function summary(config: GatewayConfig): string[] {
     ...(namesNobody(config) ? ['  group     sallyport  (made at the first start, with a first user)'] : groups),
     ...policy.peers.map(({ id, inner }) => `  peer      ${escapeControls(id)}  inner ${formatPrefix(inner)}`),
     ...(policy.legacy ? ['  legacy    modp1024, modp1536, 3DES and MD5 are let in'] : []),
+    ...(config.metrics ? [`  metrics   http://${formatEndpoint(config.metrics)}/metrics`] : []),
     ...(config.keylog ? [`  keylog    keys are written to ${config.keylog}`] : []),
   ];
 }

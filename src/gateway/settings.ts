@@ -20,6 +20,12 @@ export async function openSettings(config: GatewayConfig, files: ConfigFiles): P
   return files.lend(paths, async (pathOf) => {
     const source = certificateSource(config, files, pathOf);
     const certificate = source && (await openCertificate(source, new Date()));
+    if (certificate && certificate.kind !== 'rsa') {
+      throw new HostError(
+        'CERTIFICATE',
+        "the gateway's certificate has an ECDSA key, which clients of IKEv1 don't know: take one with an RSA key",
+      );
+    }
     return {
       policy: config.policy,
       certificate,

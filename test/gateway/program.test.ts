@@ -179,4 +179,35 @@ describe('the program', () => {
     await assert.rejects(stage.start(), { code: 'ALREADY_RUNNING' });
     assert.deepEqual(stage.events, [], 'the first goes on');
   });
+
+  it('reloads over the control socket: right, wrong, and right again', async (test) => {
+    const stage = stand(test);
+    await stage.start('groups: { staff: { psk: a-long-secret } }');
+    const file = join(stage.state, '../gateway.yaml');
+    const reload = (text: string) => {
+      writeFileSync(file, text, { mode: 0o600 });
+      return callControl(controlPath(stage.state), { verb: 'reload', files: null });
+    };
+    const lifetimes = 'lifetimes: { phase1: 1h }\nlog: { level: error }\n';
+    const taken = await reload(`${lifetimes}groups: { other: { psk: short } }\nmtu: 1300`);
+    assert.deepEqual(taken.needsRestart, ['mtu']);
+    assert.match(taken.warnings[0]!, /shorter than 12/);
+    const wrong = 'groups: { other: { psk: a-long-secret } }\ncertificate: { file: none, key: none }';
+    await assert.rejects(reload(wrong), { code: 'CERTIFICATE', message: /can't read .*none/ });
+    await assert.rejects(reload('groups: 1'), { code: 'CONFIG' });
+    await reload('groups: { third: { psk: a-long-secret } }\nlog: { level: error }');
+    assert.deepEqual(stage.events, ['reload other 3600', 'reload third 86400']);
+    const { warnings } = await reload('groups: { third: { psk: a-long-secret } }\nlog: { level: error }');
+    assert.deepEqual(warnings, []);
+  });
+
+  it('shows metrics where the configuration says', async (test) => {
+    const stage = stand(test);
+    const program = await stage.start('metrics: 127.0.0.1:19465');
+    const read = async () => (await fetch('http://127.0.0.1:19465/metrics')).text();
+    assert.equal(await read(), `metrics ${stage.state}\n`);
+    assert.equal(await callControl(controlPath(stage.state), { verb: 'metrics' }), `metrics ${stage.state}\n`);
+    await program.stop();
+    await assert.rejects(read());
+  });
 });
