@@ -30,7 +30,7 @@ export function giveUpRoot(options: ProgramOptions, main: string): string {
   const owner = ownerFor(config.state);
   const reason = whyNot(owner, config.state, [process.execPath, main, fileURLToPath(import.meta.resolve('koffi'))]);
   if (reason !== undefined) return reason;
-  giveTree(config.state, owner);
+  giveTree(config.state, owner, new Set([join(config.state, AUTHORITY)]));
   if (config.keylog !== undefined) giveKeylog(config.keylog, owner);
   const program = [process.execPath, ...process.execArgv, main, 'serve', ...packed(options, config.state, owner)];
   return process.execve!(
@@ -106,12 +106,16 @@ function whyNot(owner: Owner, state: string, files: readonly string[]): string |
 
 const TUN = '/dev/net/tun';
 
+/** In the state folder: the authority's key stays root's, since the gateway needs only what was issued. */
+const AUTHORITY = 'ca';
+
 /** Links are given, not what they lead to; what has a second name elsewhere stays whose it is. */
-function giveTree(path: string, owner: Owner): void {
+function giveTree(path: string, owner: Owner, except: ReadonlySet<string> = new Set()): void {
+  if (except.has(path)) return;
   const status = lstatSync(path);
   const isGiven = status.uid === owner.uid && status.gid === owner.gid;
   if (!isGiven && (status.isDirectory() || status.nlink === 1)) lchownSync(path, owner.uid, owner.gid);
-  if (status.isDirectory()) for (const name of readdirSync(path)) giveTree(join(path, name), owner);
+  if (status.isDirectory()) for (const name of readdirSync(path)) giveTree(join(path, name), owner, except);
 }
 
 /** A folder that holds more than a key log is somebody's, and stays so: a mistaken path must not take it away. */

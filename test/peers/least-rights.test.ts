@@ -1,6 +1,6 @@
 /** Started as root, the gateway keeps three capabilities and nothing else, in every thread; and still does all it must. */
 import assert from 'node:assert/strict';
-import { chmodSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { lacking } from '../lab/requirements.ts';
@@ -70,7 +70,14 @@ describe('least rights', { skip, timeout: 120_000 }, () => {
     assert.match(await net.gw.must(['nft', 'list', 'tables']), /sallyport_sp0/);
     assert.deepEqual(await gateway.stop(), []);
     await net.gw.sysctl('net.ipv4.ip_forward=0');
+    const authority = join(gateway.state, 'ca');
+    mkdirSync(authority, { mode: 0o700 });
+    writeFileSync(join(authority, 'authority.key'), 'key', { mode: 0o600 });
+    writeFileSync(join(gateway.state, 'other'), 'of root', { mode: 0o600 });
     await gateway.serve();
+    assert.notEqual(statSync(join(gateway.state, 'other')).uid, 0);
+    assert.equal(statSync(authority).uid, 0, "the authority's folder stays root's");
+    assert.equal(statSync(join(authority, 'authority.key')).uid, 0);
     const forwarding = () => net.gw.must(['cat', '/proc/sys/net/ipv4/ip_forward']);
     assert.equal((await forwarding()).trim(), '1');
     assert.deepEqual(await gateway.stop(), []);
