@@ -13,8 +13,8 @@ const PATIENCE = 180;
 const USERS = 1009;
 /** Sessions that come and go before memory is looked at for the first time. */
 const WARM_UP = 300;
-/** How long the garbage of the logins has to go, ms. */
-const REST = 10_000;
+/** Milliseconds: what answers repeats is kept for a minute, and the garbage of the logins has to go. */
+const REST = 90_000;
 
 export interface SessionsRow {
   readonly sessions: number;

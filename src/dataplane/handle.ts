@@ -269,9 +269,19 @@ function endpoints(report: { local: EndpointText; remote: EndpointText }): { loc
   return { local: endpoint(report.local), remote: endpoint(report.remote) };
 }
 
+/** Our own limit on the addresses remembered. */
+const MAX_ADDRESSES = 4096;
+/** A session keeps several of few different ones: they are the same objects. */
+const addresses = new Map<string, IpAddress>();
+
 /** Written by the worker, from an address. */
 function endpoint({ address, port }: EndpointText): Endpoint {
-  return { address: parseIp(address)!, port };
+  const known = addresses.get(address);
+  if (known) return { address: known, port };
+  if (addresses.size >= MAX_ADDRESSES) addresses.clear();
+  const parsed = parseIp(address)!;
+  addresses.set(address, parsed);
+  return { address: parsed, port };
 }
 
 function isIpv4(socket: WorkerSocket): boolean {

@@ -65,7 +65,7 @@ export class Exchanges {
 
   /** Undefined when there are too many. */
   open(messageId: number, exchangeType: number, now: Instant): Exchange | undefined {
-    this.#forgetFinished(now);
+    this.forgetFinished(now);
     if (this.#byId.size >= MAX_EXCHANGES && !this.#forgetOldestFinished()) return undefined;
     const { keys, phase1Iv } = establishedOf(this.#context);
     const exchange: Exchange = {
@@ -135,7 +135,8 @@ export class Exchanges {
     return false;
   }
 
-  #forgetFinished(now: Instant): void {
+  /** A peer that is content may begin no other exchange for hours, and what is over needn't be kept so long. */
+  forgetFinished(now: Instant): void {
     for (const exchange of this.#byId.values()) {
       const over = exchange.state.awaits === 'nothing' && exchange.since + FINISHED_LIFETIME <= now;
       if (over) this.#byId.delete(exchange.messageId);

@@ -8,7 +8,7 @@ import type { DhGroup } from '../crypto/algorithms.ts';
 import type { DhKeyPair } from '../crypto/provider.ts';
 import { NAT_T_PREFERENCE, ownVendorIds, readVendorIds } from '../ike/vendor-ids.ts';
 import { type Instant, SECOND } from '../net/time.ts';
-import type { Phase1Exchange, Phase1Keys } from '../protection/ikev1-keys.ts';
+import { compactKeys, type Phase1Exchange, type Phase1Keys } from '../protection/ikev1-keys.ts';
 import { type Identification, NotifyType, parseNotification } from '../wire/ikev1.ts';
 import { type Payload, PayloadType } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
@@ -133,7 +133,7 @@ export function establish(
   now: Instant,
 ): Phase1State {
   const { choice, path, initialContact, ...rest } = result;
-  const established = { ...rest, suite: choice.suite, traits: context.traits };
+  const established = { ...rest, keys: compactKeys(rest.keys), suite: choice.suite, traits: context.traits };
   const { phase1Lifetime } = context.environment.policy;
   const offered = choice.lifetime ?? phase1Lifetime;
   const lifetime = Math.min(offered, phase1Lifetime) * SECOND;

@@ -181,6 +181,7 @@ export class Ikev1Sa {
   }
 
   handleTimeout(now: Instant): void {
+    this.#exchanges.forgetFinished(now);
     for (let due = this.#context.timers.takeDue(now); due; due = this.#context.timers.takeDue(now)) {
       if (due === 'phase1') this.#phase1Silent(now);
       else if (due === 'expire') this.#expire();
@@ -299,6 +300,7 @@ export class Ikev1Sa {
     const onward = step.path ?? path;
     if (this.#context.role === 'initiator') this.#context.path = onward;
     if (step.reply) this.#sendPhase1(onward, step.reply, now);
+    else this.#lastSent = undefined;
     if (this.#context.established) this.#start(now);
     return undefined;
   }

@@ -39,6 +39,27 @@ export interface Phase1Keys {
   readonly initialIv: Bytes;
 }
 
+/** The same keys in one piece of memory: they live as long as the SA, and each piece costs more than its bytes. */
+export function compactKeys(keys: Phase1Keys): Phase1Keys {
+  const { hash, cipher, skeyid, skeyidD, skeyidA, skeyidE, cipherKey, initialIv } = keys;
+  const all = concat(skeyid, skeyidD, skeyidA, skeyidE, cipherKey, initialIv);
+  let at = 0;
+  const next = ({ length }: Bytes) => {
+    at += length;
+    return all.subarray(at - length, at);
+  };
+  return {
+    hash,
+    cipher,
+    skeyid: next(skeyid),
+    skeyidD: next(skeyidD),
+    skeyidA: next(skeyidA),
+    skeyidE: next(skeyidE),
+    cipherKey: next(cipherKey),
+    initialIv: next(initialIv),
+  };
+}
+
 /** Pre-shared keys: SKEYID = prf(pre-shared-key, Ni_b | Nr_b) */
 export function skeyidFromPsk(crypto: CryptoProvider, hash: HashName, psk: Bytes, exchange: Phase1Exchange): Bytes {
   return crypto.hmac(hash, psk, exchange.initiatorNonce, exchange.responderNonce);

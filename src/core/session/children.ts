@@ -1,5 +1,6 @@
 /** The ESP SA pairs of one session: prepared, in use, replaced by a rekey, expired. */
-import type { EspPath, EspSa } from '../esp/sa.ts';
+import { EMPTY } from '../bytes/bytes.ts';
+import type { EspKeys, EspPath, EspSa } from '../esp/sa.ts';
 import { formatSelector } from '../ikev1/selector.ts';
 import type { EspPair } from '../ikev1/types.ts';
 import { earliest, type Instant, SECOND } from '../net/time.ts';
@@ -17,7 +18,8 @@ const REKEY_AS_INITIATOR = 0.85;
 const REKEY_AS_RESPONDER = 0.95;
 
 export interface Child {
-  readonly pair: EspPair;
+  /** Without its keys once it is established: the dataplane has them. */
+  pair: EspPair;
   stage: 'prepared' | 'established' | 'replaced';
   /** Agreed on by a rekey of ours, and used from then on at the latest; undefined: not so. */
   switchAt: Instant | undefined;
@@ -67,6 +69,7 @@ export class Children {
   establish(child: Child, now: Instant): { replaced: Child[]; surplus: Child[] } {
     const { pair } = child;
     const share = pair.initiatedBy === 'us' ? REKEY_AS_INITIATOR : REKEY_AS_RESPONDER;
+    child.pair = withoutKeys(pair);
     child.stage = 'established';
     child.switchAt = undefined;
     child.rekeyAt = now + pair.lifetime.seconds * SECOND * share;
@@ -115,6 +118,13 @@ export class Children {
     rekey.rekeyAt = undefined;
     return { rekey };
   }
+}
+
+const NO_KEYS: EspKeys = { encryption: EMPTY, salt: EMPTY, integrity: EMPTY };
+
+function withoutKeys(pair: EspPair): EspPair {
+  const { inbound, outbound } = pair;
+  return { ...pair, inbound: { spi: inbound.spi, keys: NO_KEYS }, outbound: { spi: outbound.spi, keys: NO_KEYS } };
 }
 
 /** The two halves of a pair as the dataplane takes them. */
