@@ -1,0 +1,95 @@
+/** Keys that are used up in two seconds, by volume and by command, from either side and from both at once: no ping is lost. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { sleep } from '../lab/poll.ts';
+import { lacking } from '../lab/requirements.ts';
+import { scene } from '../lab/scene.ts';
+import { StrongSwan } from '../lab/strongswan.ts';
+import { clientConfiguration } from '../lab/swanctl.ts';
+import { clientAddress, gatewayAddress } from '../lab/topology.ts';
+import { ping, reaches, transfer } from '../lab/traffic.ts';
+
+const skip = lacking('charon-systemd', 'swanctl');
+const direct = { local: clientAddress, remote: gatewayAddress };
+/** Bits a second: a megabyte, the smallest lifetime by volume, takes two seconds, or half of one. */
+const SLOW = '4M';
+const FAST = '16M';
+const SECONDS = 12;
+const REKEY_EVERY = 2000;
+
+/** What traffic there is while `trouble` goes on: pings counted, a stream towards the client if it is wanted. */
+async function pingsLostDuring(
+  stage: ReturnType<typeof scene>,
+  stream: string | undefined,
+  trouble: () => Promise<void>,
+): Promise<number> {
+  const { net } = stage;
+  const count = (SECONDS + 2) * 70;
+  const pings = ping(net.cl, { count, interval: 0.01 });
+  const load = stream ? transfer(net.cl, net.gw, { udp: stream, seconds: SECONDS, reverse: true }) : undefined;
+  await trouble();
+  await load;
+  const { sent, received } = await pings;
+  assert.equal(sent, count);
+  return sent - received;
+}
+
+async function every(milliseconds: number, act: () => Promise<unknown>): Promise<void> {
+  for (const end = performance.now() + SECONDS * 1000; performance.now() < end; ) {
+    await sleep(milliseconds);
+    await act();
+  }
+}
+
+async function connect(stage: ReturnType<typeof scene>): Promise<StrongSwan> {
+  const lazy = { connection: { rekey_time: '24h' }, child: { rekey_time: '23h', life_time: '24h' } };
+  const client = await StrongSwan.start(stage.net.cl, clientConfiguration({ ...direct, ...lazy }));
+  await client.connect();
+  assert.ok(await reaches(stage.net.cl));
+  return client;
+}
+
+/** How many pairs the client has had. */
+function pairs(client: StrongSwan): number {
+  return Math.max(...[...client.log.matchAll(/CHILD_SA home\{(\d+)\} established/g)].map(([, n]) => Number(n)));
+}
+
+async function leave(stage: ReturnType<typeof scene>, client: StrongSwan): Promise<void> {
+  await stage.gateway.holds(1);
+  await client.stop();
+  await stage.gateway.holds(0);
+}
+
+describe('a rekey every two seconds under traffic', { skip, timeout: 200_000 }, () => {
+  const stage = scene({ config: { lifetimes: { phase2_kilobytes: 1024 } } });
+
+  it('by the client, of phase 2', async () => {
+    const client = await connect(stage);
+    assert.equal(await pingsLostDuring(stage, undefined, () => every(REKEY_EVERY, () => client.rekeyPhase2())), 0);
+    assert.ok(pairs(client) >= 5, client.log);
+    await leave(stage, client);
+  });
+
+  it('by the client, of phase 1', async () => {
+    const client = await connect(stage);
+    const address = await client.address();
+    assert.equal(await pingsLostDuring(stage, undefined, () => every(REKEY_EVERY, () => client.rekeyPhase1())), 0);
+    assert.equal(await client.address(), address, 'the address stays');
+    await leave(stage, client);
+  });
+
+  it('by the gateway, whenever the volume is used up', async () => {
+    const client = await connect(stage);
+    assert.equal(await pingsLostDuring(stage, SLOW, async () => undefined), 0);
+    assert.match(client.log, /parsed QUICK_MODE request/, 'the gateway began');
+    assert.ok(pairs(client) >= 4, client.log);
+    await leave(stage, client);
+  });
+
+  it('by both at once', async () => {
+    const client = await connect(stage);
+    assert.equal(await pingsLostDuring(stage, FAST, () => every(700, () => client.rekeyPhase2())), 0);
+    assert.match(client.log, /parsed QUICK_MODE request/, 'the gateway began too');
+    await leave(stage, client);
+  });
+});
