@@ -228,3 +228,15 @@ test('informational messages forged under the cookies of a session', () => {
   assert.equal(siege.answers.length, 0);
   siege.checkHonest();
 });
+
+test('an authentic error that is repeated over and over is told at a bounded rate, and that of others still is', () => {
+  const siege = new Siege();
+  const insider = siege.addPeer(ATTACKER).connect();
+  const error = insider.seal(INFORMATIONAL, [notify(NotifyType.INVALID_ID_INFORMATION)]);
+  for (let i = 0; i < 5000; i++) siege.send(error, { ...ATTACKER, port: 1024 + i });
+  assert.ok(siege.all('failure').length <= 100, `${siege.all('failure').length} lines`);
+  const told = siege.all('failure').length;
+  siege.addPeer({ ...ATTACKER, port: 900 }, { mode: 'main', psk: new Uint8Array(20) }).begin();
+  assert.equal(siege.all('failure').length, told + 1);
+  siege.checkHonest();
+});

@@ -14,7 +14,7 @@ const IN_ALL: Rate = { perSecond: 300, burst: 600 };
 /** Endpoints and addresses remembered, each. */
 const MAX_SOURCES = 8192;
 
-/** Failures of peers who proved nothing. */
+/** Failures of peers who proved nothing, and errors under a phase 1: anybody may repeat an authentic one. */
 const REPORTS: Rate = { perSecond: 10, burst: 100 };
 
 /** Unprotected error notifications: enough for lost clients to learn of a restart, too few to make noise with. */
@@ -25,6 +25,7 @@ export class Admission {
   readonly #byAddress = new KeyedBuckets(BY_ADDRESS, MAX_SOURCES);
   readonly #inAll = new TokenBucket(IN_ALL);
   readonly #reports = new TokenBucket(REPORTS);
+  readonly #errors = new TokenBucket(REPORTS);
   readonly #notifications = new TokenBucket(NOTIFICATIONS);
 
   /** Whether an aggressive mode from there may begin now. */
@@ -39,6 +40,11 @@ export class Admission {
   /** Whether one more failure of somebody unknown is told; a flood of them would fill log and disk. */
   mayReport(now: Instant): boolean {
     return this.#reports.take(now);
+  }
+
+  /** Whether one more error that came under a phase 1 is told. */
+  mayReportError(now: Instant): boolean {
+    return this.#errors.take(now);
   }
 
   /** Whether one more unprotected notification may go out now. */

@@ -284,7 +284,10 @@ export class GatewayState {
 
   /** A phase 1 that fails is told of once, by the first thing that went wrong. */
   #tell(sa: Ikev1Sa, step: string, reason: string, now: Instant): void {
-    if (!sa.established && (this.#told.has(sa.id) || !this.#admission.mayReport(now))) return;
+    const isTold = sa.established
+      ? this.#admission.mayReportError(now)
+      : !this.#told.has(sa.id) && this.#admission.mayReport(now);
+    if (!isTold) return;
     this.#told.add(sa.id);
     this.#events.push({ type: 'failure', who: this.#whoIs(sa), step, reason });
   }
