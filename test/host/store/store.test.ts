@@ -55,7 +55,7 @@ describe('the state folder', () => {
   it('that is a file, or below one, or where nothing can be made, is refused in words', (test) => {
     const file = join(temporaryFolder(test), 'file');
     writeFileSync(file, '');
-    for (const path of [file, join(file, 'below'), '/proc/nowhere', '/sys/nowhere']) {
+    for (const path of [file, join(file, 'below'), '/proc/nowhere']) {
       assert.throws(() => openStore(path), {
         code: 'STATE_FOLDER',
         message: new RegExp(`can't use the state folder ${path}`),
