@@ -12,7 +12,7 @@ import { type Owner, packConfig } from '../host/config-files.ts';
 import { systemReason } from '../host/errors.ts';
 import { KEYLOG_FILES } from '../host/keylog.ts';
 import { makePrivateFolder } from '../host/private-folder.ts';
-import { prepareStateFolder } from '../host/store/folder.ts';
+import { lockStateFolder, prepareStateFolder } from '../host/store/folder.ts';
 import { type ProgramOptions, readConfig } from './program.ts';
 
 const USER = 'sallyport';
@@ -30,6 +30,8 @@ export function giveUpRoot(options: ProgramOptions, main: string): string {
   const owner = ownerFor(config.state);
   const reason = whyNot(owner, config.state, [process.execPath, main, fileURLToPath(import.meta.resolve('koffi'))]);
   if (reason !== undefined) return reason;
+  // Nobody else may be at work in the folder while it is given.
+  lockStateFolder(config.state).release();
   giveTree(config.state, owner, new Set([join(config.state, AUTHORITY)]));
   if (config.keylog !== undefined) giveKeylog(config.keylog, owner);
   const program = [process.execPath, ...process.execArgv, main, 'serve', ...packed(options, config.state, owner)];

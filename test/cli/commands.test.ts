@@ -322,6 +322,14 @@ describe('sallyport check', () => {
     ]);
   });
 
+  it('reads the certificates too', async (test) => {
+    const file = join(temporaryFolder(test), 'gateway.yaml');
+    writeFileSync(file, 'certificate: { file: gate.crt, key: gate.key }\n');
+    const { status, stderr } = await run(['check', file]);
+    assert.equal(status, 1);
+    assert.match(stderr, /can't read .*\/gate\.crt: no such file/);
+  });
+
   it('names a file that is not there, and one that others may read', async (test) => {
     const file = join(temporaryFolder(test), 'gateway.yaml');
     fails(await run(['check', file]), 1, /gateway\.yaml: can't be read \(no such file\)/);
