@@ -216,3 +216,19 @@ for (const suite of SUITES) {
     });
   });
 }
+
+test('a flood of IKE that the main thread can not keep up with is counted, and what must be heard still is', () => {
+  const tunnels = new Tunnels(SUITES[0]!);
+  const flood = 4000;
+  for (let i = 0; i < flood; i++) tunnels.receiveIke(1000);
+  const dropped = tunnels.counted().drop_ike_ring_full!;
+  assert.ok(dropped > 1000, `${dropped} dropped`);
+  tunnels.receive(tunnels.seal(1, own()), 1);
+  tunnels.checkOther();
+  const types = tunnels.reports().map(({ type }) => type);
+  assert.equal(types.filter((type) => type === 'ike').length, flood - dropped);
+  assert.equal(types.filter((type) => type === 'first-packet').length, 2);
+  tunnels.receiveIke(1000);
+  assert.equal(tunnels.counted().drop_ike_ring_full, dropped, 'there is room again');
+  tunnels.close();
+});

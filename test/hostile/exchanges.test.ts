@@ -272,6 +272,29 @@ test('every message of the gateway sent back to it', () => {
   siege.checkHonest();
 });
 
+test('thousands of changed messages of a whole session: nobody gets in, nothing is installed', () => {
+  const siege = new Siege();
+  const { honest, random } = siege;
+  honest.renewTunnel();
+  const record = [...honest.sent, ...honest.received];
+  const installed = siege.all('install-sa').length;
+  const guest = { ...ATTACKER, port: 500 };
+  for (let i = 0; i < 10_000; i++) {
+    const message = random.pick(record).slice();
+    for (let changes = 1 + random.below(3); changes > 0; changes--)
+      message[random.below(message.length)] = random.u32();
+    const cut = random.chance(0.2) ? message.subarray(0, random.below(message.length)) : message;
+    if (cut.length >= 28) new DataView(cut.buffer).setUint32(24, cut.length);
+    siege.send(cut, random.chance(0.5) ? guest : { ...ATTACKER, port: 1 + random.below(65_535) });
+    if (i % 1000 === 0) siege.advance(5 * SECOND);
+  }
+  assert.equal(siege.all('install-sa').length, installed);
+  assert.equal(siege.all('authenticate').length, 0);
+  assert.equal(siege.all('phase1-key').length, 0);
+  assert.ok(Object.values(siege.drops()).reduce((a, b) => a + b, 0) > 5000, JSON.stringify(siege.drops()));
+  siege.checkHonest();
+});
+
 // Another version
 
 test('messages of IKEv2, its fragments among them', () => {

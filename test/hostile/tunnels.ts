@@ -42,6 +42,7 @@ export class Tunnels {
   readonly #socket: WorkerSocket;
   readonly #tun: TunWriter;
   readonly #inbound: Inbound;
+  readonly #reports: Reports;
   readonly #commands: CommandHandler;
   readonly #at: number;
   readonly #sequences = [0, 0, 0];
@@ -54,6 +55,7 @@ export class Tunnels {
     this.#socket = { ...at, wildcard: true, gso: true };
     const sum = createSum(arena);
     const reports = new Reports(up, arena, counters);
+    this.#reports = reports;
     this.#tun = new TunWriter(arena, sum, counters, this.#fd, true);
     const transmit = new Transmit(arena, counters, () => {});
     const outbound = new Outbound(arena, sum, this.#table, transmit, this.#tun, reports, counters, sessions);
@@ -102,6 +104,12 @@ export class Tunnels {
     this.#arena.u8.set(packet, this.#at);
     this.#inbound.handleEsp(this.#at, packet.length, flow, this.#socket, 1234);
     this.#tun.flush();
+  }
+
+  /** An IKE message from the attacker, on its way to the main thread, which doesn't come to read it. */
+  receiveIke(length: number): void {
+    const flow = flowOf({ socket: 0, local: '192.0.2.1', remote: { address: ATTACKER, port: 4500 } });
+    this.#reports.ike('nat-t', flow, this.#socket, this.#at, length);
   }
 
   /** Receives `packet` and checks that it raised that counter alone and got nowhere. */
