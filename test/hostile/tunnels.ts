@@ -176,7 +176,8 @@ export class Tunnels {
       spi: spiOf(client, 1),
       suite: this.suite,
       localSelector: '10.8.0.0/24',
-      remoteSelector: inner,
+      // wider than the session: that has the last word
+      remoteSelector: '0.0.0.0/0',
       softBytes: undefined,
       lengths: [keys.encryption.length, keys.salt.length, keys.integrity.length],
     } as const;
