@@ -33,6 +33,7 @@ class Load {
     else if (order.does === 'soak') await this.#soak(order);
     else if (order.does === 'leave') await this.#leaveAll();
     else if (order.does === 'ping') for (const { client } of this.#crowd.members) client.ping();
+    else if (order.does === 'rekey') this.#rekeyAll(order.phase);
     return this.#answer((performance.now() - began) / 1000);
   }
 
@@ -94,6 +95,11 @@ class Load {
     if (how === 'hang up') member.client.hangUp(performance.now());
     else member.client.die();
     this.#crowd.leave(member);
+  }
+
+  #rekeyAll(phase: 1 | 2): void {
+    const now = performance.now();
+    for (const { client } of this.#crowd.members) phase === 1 ? client.begin(now) : client.rekey(now);
   }
 
   async #leaveAll(): Promise<void> {

@@ -14,6 +14,8 @@ export type Order =
   /** Clients come, roam, renew and die for so long; all of them have gone when it answers. */
   | { readonly does: 'soak'; seconds: number; clients: number }
   | { readonly does: 'ping' }
+  /** Everybody renews one phase. */
+  | { readonly does: 'rekey'; phase: 1 | 2 }
   | { readonly does: 'count' }
   | { readonly does: 'leave' };
 
