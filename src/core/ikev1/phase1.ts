@@ -9,7 +9,7 @@ import type { DhKeyPair } from '../crypto/provider.ts';
 import { NAT_T_PREFERENCE, ownVendorIds, readVendorIds } from '../ike/vendor-ids.ts';
 import { type Instant, SECOND } from '../net/time.ts';
 import { compactKeys, type Phase1Exchange, type Phase1Keys } from '../protection/ikev1-keys.ts';
-import { type Identification, NotifyType, parseNotification } from '../wire/ikev1.ts';
+import { Authentication, type Identification, NotifyType, parseNotification } from '../wire/ikev1.ts';
 import { type Payload, PayloadType } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import type { PayloadSet } from './payload-set.ts';
@@ -160,10 +160,7 @@ export function silenceExplained(state: Phase1State): string {
     case 'main 5':
       return 'no fifth message came: the client gave up, or its port 4500 is blocked on the way';
     case 'aggressive 3':
-      return (
-        `no third message came (${phase1SuiteName(state.choice.suite)}): the group secrets differ and the client saw it ` +
-        'in our answer, or the answer is blocked on the way'
-      );
+      return `no third message came (${phase1SuiteName(state.choice.suite)}): ${silenceAfterOurProof(state.choice.suite)}`;
     case 'main 2':
     case 'aggressive 2':
       return 'no answer: the peer is down, or UDP 500 is blocked on the way';
@@ -172,4 +169,12 @@ export function silenceExplained(state: Phase1State): string {
     default:
       return `the negotiation stopped before message ${state.awaits.split(' ')[1]}`;
   }
+}
+
+function silenceAfterOurProof({ authentication }: Phase1Suite): string {
+  const secret = authentication === Authentication.PSK || authentication === Authentication.XAUTH_INIT_PSK;
+  const distrust = secret
+    ? 'the group secrets differ and the client saw it in our answer'
+    : "the client doesn't trust our certificate (its authority, or the name in it)";
+  return `${distrust}, or the answer is blocked on the way`;
 }
