@@ -37,13 +37,12 @@ import {
   type InitiatorIntent,
   learnTraits,
   NONCE_LENGTH,
+  type Phase1Awaiting,
   type Phase1State,
   type Phase1Step,
   vendorIdPayloads,
 } from './phase1.ts';
 import { acceptPhase1Choice, choosePhase1, phase1Offer } from './phase1-proposal.ts';
-
-type State<Awaits extends Phase1State['awaits']> = Extract<Phase1State, { awaits: Awaits }>;
 
 /** The first message; its KE payload fixes the group, so that all suites must have the same. */
 export function beginAggressiveMode(
@@ -114,7 +113,7 @@ export function handleAggressive1(context: SaContext, message: IsakmpMessage, pa
 
 export function handleAggressive2(
   context: SaContext,
-  state: State<'aggressive 2'>,
+  state: Phase1Awaiting<'aggressive 2'>,
   message: IsakmpMessage,
   path: IkePath,
   now: Instant,
@@ -168,7 +167,7 @@ export function handleAggressive2(
 /** Message 3 may come in clear (the RFC's figure) or encrypted (what most send). */
 export function handleAggressive3(
   context: SaContext,
-  state: State<'aggressive 3'>,
+  state: Phase1Awaiting<'aggressive 3'>,
   message: IsakmpMessage,
   path: IkePath,
   now: Instant,

@@ -4,6 +4,7 @@ import type { IkePath } from '../carrier/ike-path.ts';
 import { nextAttempt } from '../ike/retransmission.ts';
 import { type Instant, MINUTE } from '../net/time.ts';
 import { decryptBody, encryptBody, phase2Iv } from '../protection/ikev1-cipher.ts';
+import { hash1 } from '../protection/ikev1-hashes.ts';
 import {
   encodePayloads,
   Flag,
@@ -142,6 +143,11 @@ export class Exchanges {
       if (over) this.#byId.delete(exchange.messageId);
     }
   }
+}
+
+/** HASH(1) of a message under `messageId`, from what follows the HASH payload. */
+export function hash1Of(context: SaContext, messageId: number): (rest: Bytes) => Bytes {
+  return (rest) => hash1(context.crypto, establishedOf(context).keys, messageId, rest);
 }
 
 /** HDR*, HASH, payloads: `hashOf` gets what follows the HASH payload. Moves the IV on. */

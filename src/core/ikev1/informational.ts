@@ -3,12 +3,11 @@ import { bytesEqual, concat, readU32 } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { Instant } from '../net/time.ts';
 import { phase2Iv } from '../protection/ikev1-cipher.ts';
-import { hash1 } from '../protection/ikev1-hashes.ts';
 import { type Notification, NotifyType, Protocol, parseDeletion, parseNotification } from '../wire/ikev1.ts';
 import { Flag, type IsakmpMessage, PayloadType, parseWholeChain } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import type { DeadPeerDetection } from './dpd.ts';
-import { type Exchanges, establishedOf, openExchange } from './exchange.ts';
+import { type Exchanges, establishedOf, hash1Of, openExchange } from './exchange.ts';
 import { quickModeRefusedByPeer } from './quick-mode.ts';
 import type { DropReason } from './types.ts';
 
@@ -32,7 +31,7 @@ export function handleInformational(
   const { messageId } = message.header;
   const { keys, phase1Iv } = establishedOf(context);
   const exchange = { messageId, iv: phase2Iv(context.crypto, keys, phase1Iv, messageId) };
-  const payloads = openExchange(context, exchange, message, (rest) => hash1(context.crypto, keys, messageId, rest));
+  const payloads = openExchange(context, exchange, message, hash1Of(context, messageId));
   if ('drop' in payloads) return payloads.drop;
   for (const body of payloads.all(PayloadType.N)) {
     const fresh = handleNotification(context, exchanges, dpd, parseNotification(body), path, now);

@@ -38,13 +38,12 @@ import {
   type InitiatorIntent,
   learnTraits,
   NONCE_LENGTH,
+  type Phase1Awaiting,
   type Phase1State,
   type Phase1Step,
   vendorIdPayloads,
 } from './phase1.ts';
 import { acceptPhase1Choice, choosePhase1, type Phase1Choice, phase1Offer } from './phase1-proposal.ts';
-
-type State<Awaits extends Phase1State['awaits']> = Extract<Phase1State, { awaits: Awaits }>;
 
 /** The first message, to be sent and repeated until an answer comes. */
 export function beginMainMode(context: SaContext, intent: InitiatorIntent): { message: Bytes; state: Phase1State } {
@@ -66,7 +65,7 @@ export function handleMain1(context: SaContext, message: IsakmpMessage): Phase1S
 
 export function handleMain2(
   context: SaContext,
-  state: State<'main 2'>,
+  state: Phase1Awaiting<'main 2'>,
   message: IsakmpMessage,
   path: IkePath,
 ): Phase1Step {
@@ -87,7 +86,7 @@ export function handleMain2(
 
 export function handleMain3(
   context: SaContext,
-  state: State<'main 3'>,
+  state: Phase1Awaiting<'main 3'>,
   message: IsakmpMessage,
   path: IkePath,
 ): Phase1Step {
@@ -126,7 +125,7 @@ export function handleMain3(
 
 export function handleMain4(
   context: SaContext,
-  state: State<'main 4'>,
+  state: Phase1Awaiting<'main 4'>,
   message: IsakmpMessage,
   path: IkePath,
 ): Phase1Step {
@@ -155,7 +154,7 @@ export function handleMain4(
 
 export function handleMain5(
   context: SaContext,
-  state: State<'main 5'>,
+  state: Phase1Awaiting<'main 5'>,
   message: IsakmpMessage,
   path: IkePath,
   now: Instant,
@@ -194,7 +193,7 @@ export function handleMain5(
 
 export function handleMain6(
   context: SaContext,
-  state: State<'main 6'>,
+  state: Phase1Awaiting<'main 6'>,
   message: IsakmpMessage,
   now: Instant,
 ): Phase1Step {

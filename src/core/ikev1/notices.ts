@@ -2,7 +2,6 @@
 import { type Bytes, concat, u32 } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import { phase2Iv } from '../protection/ikev1-cipher.ts';
-import { hash1 } from '../protection/ikev1-hashes.ts';
 import {
   encodeAttributes,
   encodeDeletion,
@@ -16,7 +15,7 @@ import {
 } from '../wire/ikev1.ts';
 import { ExchangeType, type Payload } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
-import { establishedOf, sealExchange } from './exchange.ts';
+import { establishedOf, hash1Of, sealExchange } from './exchange.ts';
 
 /** Gives the message, for who may have to repeat it. */
 export function notifyPeer(context: SaContext, notification: Notification, path: IkePath = context.path): Bytes {
@@ -54,5 +53,5 @@ function sealInformational(context: SaContext, payload: Payload) {
   const messageId = context.newMessageId(() => false);
   const iv = phase2Iv(context.crypto, keys, phase1Iv, messageId);
   const exchange = { messageId, exchangeType: ExchangeType.INFORMATIONAL, iv };
-  return sealExchange(context, exchange, [payload], (rest) => hash1(context.crypto, keys, messageId, rest));
+  return sealExchange(context, exchange, [payload], hash1Of(context, messageId));
 }

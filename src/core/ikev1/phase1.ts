@@ -79,6 +79,9 @@ export type Phase1State =
   /** Established. */
   | { readonly awaits: 'nothing' };
 
+/** The state that awaits one certain message. */
+export type Phase1Awaiting<Awaits extends Phase1State['awaits']> = Extract<Phase1State, { awaits: Awaits }>;
+
 export type Phase1Step =
   | {
       readonly next: Phase1State;

@@ -14,12 +14,12 @@ import type { DhKeyPair } from '../crypto/provider.ts';
 import type { EspKeys } from '../esp/sa.ts';
 import { keymatLength, splitKeymat } from '../esp/suites.ts';
 import type { Instant } from '../net/time.ts';
-import { hash1, hash2, hash3 } from '../protection/ikev1-hashes.ts';
+import { hash2, hash3 } from '../protection/ikev1-hashes.ts';
 import { type QuickModeExchange, quickModeKeymat } from '../protection/ikev1-keys.ts';
 import { encodeId, encodeSa, NotifyType, Protocol, parseId, parseSa } from '../wire/ikev1.ts';
 import { ExchangeType, type IsakmpMessage, type Payload, PayloadType } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
-import { type Exchange, type Exchanges, establishedOf, openExchange, sealExchange } from './exchange.ts';
+import { type Exchange, type Exchanges, establishedOf, hash1Of, openExchange, sealExchange } from './exchange.ts';
 import type { QuickModeIds } from './message-ids.ts';
 import { notifyPeer } from './notices.ts';
 import type { PayloadSet } from './payload-set.ts';
@@ -80,7 +80,11 @@ export function beginQuickMode(
     encodeId(encodeSelector(intent.remote)),
   ];
   exchange.state = { awaits: 'quick 2', intent, nonce, dh };
-  exchanges.sendAwaiting(exchange, sealExchange(context, exchange, payloads, hash1Of(context, exchange)), now);
+  exchanges.sendAwaiting(
+    exchange,
+    sealExchange(context, exchange, payloads, hash1Of(context, exchange.messageId)),
+    now,
+  );
   return true;
 }
 
@@ -92,7 +96,7 @@ export function handleQuick1(
   path: IkePath,
   now: Instant,
 ): DropReason | undefined {
-  const payloads = openExchange(context, exchange, message, hash1Of(context, exchange));
+  const payloads = openExchange(context, exchange, message, hash1Of(context, exchange.messageId));
   if ('drop' in payloads) return payloads.drop;
   const request = readSelectors(payloads, path);
   if ('refused' in request)
@@ -282,10 +286,6 @@ function shorterLifetime(ours: Phase2Lifetime, theirs: Pick<Phase2Choice, 'secon
     seconds: Math.min(ours.seconds, theirs.seconds ?? ours.seconds),
     kilobytes: ours.kilobytes && kilobytes ? Math.min(ours.kilobytes, kilobytes) : (ours.kilobytes ?? kilobytes),
   };
-}
-
-function hash1Of(context: SaContext, exchange: Exchange): (rest: Bytes) => Bytes {
-  return (rest) => hash1(context.crypto, establishedOf(context).keys, exchange.messageId, rest);
 }
 
 function kePayload(dh: DhKeyPair | undefined): Payload[] {

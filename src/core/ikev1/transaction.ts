@@ -8,11 +8,9 @@
  *
  * A gateway takes nothing else: what a client sets about itself, its XAUTH status say, is refused.
  */
-import type { Bytes } from '../bytes/bytes.ts';
 import { fromUtf8, utf8 } from '../bytes/text.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import { type Instant, MINUTE } from '../net/time.ts';
-import { hash1 } from '../protection/ikev1-hashes.ts';
 import {
   type Attribute,
   attributeBytes,
@@ -26,7 +24,7 @@ import {
 } from '../wire/ikev1.ts';
 import { ExchangeType, type IsakmpMessage, PayloadType } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
-import { type Exchange, type Exchanges, establishedOf, openExchange, sealExchange } from './exchange.ts';
+import { type Exchange, type Exchanges, hash1Of, openExchange, sealExchange } from './exchange.ts';
 import type { DropReason } from './types.ts';
 
 export type TransactionState =
@@ -115,7 +113,7 @@ export function handleTransaction(
   path: IkePath,
   now: Instant,
 ): DropReason | undefined {
-  const payloads = openExchange(context, exchange, message, hashOf(context, exchange));
+  const payloads = openExchange(context, exchange, message, hash1Of(context, exchange.messageId));
   if ('drop' in payloads) return payloads.drop;
   const configuration = parseConfiguration(payloads.one(PayloadType.ATTR));
   switch (exchange.state.awaits) {
@@ -220,7 +218,11 @@ function begin(
   exchange.state = state;
   // the identifier matches replies to requests within one exchange; each of ours has but one
   const payload = encodeConfiguration({ type, identifier: 0, attributes });
-  exchanges.sendAwaiting(exchange, sealExchange(context, exchange, [payload], hashOf(context, exchange)), now);
+  exchanges.sendAwaiting(
+    exchange,
+    sealExchange(context, exchange, [payload], hash1Of(context, exchange.messageId)),
+    now,
+  );
 }
 
 function answer(
@@ -232,11 +234,7 @@ function answer(
   now: Instant,
 ): void {
   const payload = encodeConfiguration(configuration);
-  exchange.lastSent = sealExchange(context, exchange, [payload], hashOf(context, exchange));
+  exchange.lastSent = sealExchange(context, exchange, [payload], hash1Of(context, exchange.messageId));
   context.transmit(path, exchange.lastSent);
   exchanges.finish(exchange, now);
-}
-
-function hashOf(context: SaContext, exchange: Exchange): (rest: Bytes) => Bytes {
-  return (rest) => hash1(context.crypto, establishedOf(context).keys, exchange.messageId, rest);
 }
