@@ -1,0 +1,102 @@
+/**
+ * What a client says while it works: for the status line, for the lines that programs read (`--json`) and for
+ * `sallyport status`. JSON throughout, stable, and never a secret. Addresses and networks are text.
+ */
+import type { Carrier } from '../config/profile/profile.ts';
+import type { QuestionKind } from './asker.ts';
+
+/** A carrier that didn't come through, and what it would have needed. */
+export interface BlockedCarrier {
+  readonly carrier: Carrier;
+  /** One word with dashes, for example "no-answer", "refused", "no-data". */
+  readonly reason: string;
+  /** As `sallyport openings` names them, for example "UDP 4500". */
+  readonly openings: readonly string[];
+}
+
+/** What a tunnel that is up is like. */
+export interface TunnelReport {
+  readonly carrier: Carrier;
+  /** "192.0.2.1:4500"; "192.0.2.1" with native ESP. */
+  readonly gateway: string;
+  /** The inner address. */
+  readonly address: string;
+  readonly dns: readonly string[];
+  readonly domain: string | null;
+  /** Networks that go through the tunnel; "all": everything. */
+  readonly routes: readonly string[] | 'all';
+  /** For example "aes128-sha1-modp2048" and "aes256gcm16". */
+  readonly phase1: string;
+  readonly esp: string;
+  readonly tun: string;
+}
+
+export type ClientReport =
+  | { readonly type: 'trying'; readonly carrier: Carrier; readonly gateway: string }
+  | ({ readonly type: 'blocked'; readonly gateway: string } & BlockedCarrier)
+  /** Somebody is being asked; the answer is reported nowhere. */
+  | { readonly type: 'question'; readonly kind: QuestionKind; readonly prompt: string }
+  /** Also after a reconnect. */
+  | ({ readonly type: 'up'; readonly blocked: readonly BlockedCarrier[] } & TunnelReport)
+  | {
+      readonly type: 'carrier-changed';
+      readonly from: Carrier;
+      readonly carrier: Carrier;
+      readonly gateway: string;
+      readonly reason: string;
+    }
+  /** Phase 1: `suite` is its own, as in `up`. */
+  | { readonly type: 'rekeyed'; readonly phase: 1 | 2; readonly suite: string }
+  | { readonly type: 'reconnecting'; readonly reason: string; readonly inSeconds: number }
+  /** Since the first login; about once a second while something is shown. */
+  | {
+      readonly type: 'traffic';
+      readonly bytesIn: number;
+      readonly bytesOut: number;
+      readonly packetsIn: number;
+      readonly packetsOut: number;
+    }
+  /** Something to know that changes nothing, for example a route of the gateway's that was not taken. */
+  | { readonly type: 'notice'; readonly text: string }
+  /** The gateway's words, as they came: hostile until escaped. */
+  | { readonly type: 'banner'; readonly text: string }
+  /** The last one. */
+  | ({ readonly type: 'down' } & ConnectResult);
+
+/**
+ * `user`: ended as asked. `refused`: the gateway doesn't take name, password, group or secret. `blocked`: no carrier came
+ * through. `gateway`: it ended the session and wants no other. `failed`: all else.
+ */
+export type Ending = 'user' | 'refused' | 'blocked' | 'gateway' | 'failed';
+
+/** How a `connect` ended. */
+export interface ConnectResult {
+  readonly ending: Ending;
+  /** A sentence for people that says what to do. */
+  readonly reason: string;
+  /** With `blocked`: every carrier that was tried. */
+  readonly blocked: readonly BlockedCarrier[];
+}
+
+/** What `sallyport status` shows of a running client. */
+export interface ClientStatus {
+  readonly profile: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly state: 'connecting' | 'up' | 'reconnecting';
+  /** ISO 8601: since when the client runs. */
+  readonly since: string;
+  /** ISO 8601: since when the tunnel is up; null: it isn't. */
+  readonly upSince: string | null;
+  /** Null: never up yet; while reconnecting the last one. */
+  readonly tunnel: TunnelReport | null;
+  readonly blocked: readonly BlockedCarrier[];
+  /** Why there is no tunnel at the moment. */
+  readonly reason: string | null;
+  readonly rekeys: number;
+  readonly reconnects: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  readonly packetsIn: number;
+  readonly packetsOut: number;
+}
