@@ -16,6 +16,10 @@ export class Timers<Name extends string> {
     this.#deadlines.clear();
   }
 
+  at(name: Name): Instant | undefined {
+    return this.#deadlines.get(name);
+  }
+
   next(): Instant | undefined {
     let first: Instant | undefined;
     for (const at of this.#deadlines.values()) if (first === undefined || at < first) first = at;

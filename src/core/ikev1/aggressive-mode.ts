@@ -35,6 +35,7 @@ import {
   establish,
   hasInitialContact,
   type InitiatorIntent,
+  initialContactPayloads,
   learnTraits,
   NONCE_LENGTH,
   type Phase1Awaiting,
@@ -60,6 +61,7 @@ export function beginAggressiveMode(
     { type: PayloadType.KE, body: own.dh.publicValue },
     { type: PayloadType.NONCE, body: own.nonce },
     encodeId(intent.identity),
+    ...certificateRequests(context, { suite: intent.suites[0]! }),
     ...vendorIdPayloads(context),
   ]);
   return { message, state: { awaits: 'aggressive 2', intent, initiatorSa: sa.body, own, group } };
@@ -156,6 +158,7 @@ export function handleAggressive2(
   const proof = [
     ...prove(context, choice, keys, exchange, encodeId(intent.identity).body),
     ...natDetectionPayloads(context, choice.suite.hash, onward),
+    ...initialContactPayloads(context, intent),
   ];
   const { body, nextIv: phase1Iv } = encryptBody(context.crypto, keys, keys.initialIv, encodePayloads(proof));
   const reply = context.encode(ExchangeType.AGGRESSIVE, 0, Flag.ENCRYPTION, firstPayload(proof), body);

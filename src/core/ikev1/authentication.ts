@@ -38,7 +38,7 @@ const KINDS: Readonly<Record<number, AuthenticationKind>> = {
 };
 
 /** A method outside our tables never gets as far as this. */
-export function kindOf({ suite }: Phase1Choice): AuthenticationKind {
+export function kindOf({ suite }: Pick<Phase1Choice, 'suite'>): AuthenticationKind {
   const kind = KINDS[suite.authentication];
   if (!kind) throw new RangeError(`authentication method ${suite.authentication} was chosen`);
   return kind;
@@ -105,14 +105,14 @@ export function isProven(
 }
 
 /** Asks the peer for its certificate, when the method wants one. */
-export function certificateRequests(context: SaContext, choice: Phase1Choice): Payload[] {
+export function certificateRequests(context: SaContext, choice: Pick<Phase1Choice, 'suite'>): Payload[] {
   const peer = context.role === 'initiator' ? 'responder' : 'initiator';
   if (!signs(peer, choice)) return [];
   const authorities = context.environment.policy.verifier?.authorities ?? [];
   return authorities.map((dn) => ({ type: PayloadType.CR, body: concat(Uint8Array.of(X509_SIGNATURE), dn) }));
 }
 
-function signs(role: Role, choice: Phase1Choice): boolean {
+function signs(role: Role, choice: Pick<Phase1Choice, 'suite'>): boolean {
   const kind = kindOf(choice);
   return kind === 'signatures' || (kind === 'hybrid' && role === 'responder');
 }

@@ -4,6 +4,7 @@ import { type IkePath, sameIkePath } from '../carrier/ike-path.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { Timers } from '../ike/timers.ts';
 import { NO_TRAITS, type PeerTraits } from '../ike/vendor-ids.ts';
+import type { Instant } from '../net/time.ts';
 import type { Phase1Keys } from '../protection/ikev1-keys.ts';
 import { encodeMessage, encodePayloads, firstPayload, IKEV1_VERSION, type Payload } from '../wire/isakmp.ts';
 import { splitMessage } from './fragments.ts';
@@ -19,6 +20,9 @@ import type {
 
 /** Our own limit; the owner empties both queues after every call. */
 const MAX_QUEUED = 256;
+
+/** When a rekey is due: before those of phase 2, so that they run under the new phase 1. */
+const REKEY_SHARE = 0.9;
 
 /** What phase 1 left: never there before the peer proved itself. */
 export interface Established extends Phase1Established {
@@ -85,6 +89,14 @@ export class SaContext {
     this.ended = true;
     this.timers.clearAll();
     this.emit({ type: 'ended', reason, detail });
+  }
+
+  /** Phase 1 ends in `milliseconds` at the latest, and its rekey is due before that. */
+  limitLifetime(milliseconds: number, now: Instant): void {
+    const end = now + milliseconds;
+    if (end >= (this.timers.at('expire') ?? Number.POSITIVE_INFINITY)) return;
+    this.timers.set('expire', end);
+    this.timers.set('rekey', Math.min(now + milliseconds * REKEY_SHARE, this.timers.at('rekey') ?? end));
   }
 
   /** Call only with the source of a message that is authentic and fresh. */

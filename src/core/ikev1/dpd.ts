@@ -1,6 +1,9 @@
-/** Dead peer detection, RFC 3706: who has been silent is asked; who stays silent is dead. */
+/**
+ * Dead peer detection, RFC 3706: who has been silent is asked; who stays silent is dead. The same question over another
+ * path tells whether that path works.
+ */
 import { concat, readU32, u32 } from '../bytes/bytes.ts';
-import type { IkePath } from '../carrier/ike-path.ts';
+import { type IkePath, sameIkePath } from '../carrier/ike-path.ts';
 import { type Instant, SECOND } from '../net/time.ts';
 import { type Notification, NotifyType, Protocol } from '../wire/ikev1.ts';
 import type { SaContext } from './context.ts';
@@ -8,6 +11,10 @@ import { notifyPeer } from './notices.ts';
 
 /** How long an answer may take before the question is put again. */
 const ANSWER_WAIT = 5 * SECOND;
+/** Questions to a peer that is said to be gone. */
+const SUSPICION_QUESTIONS = 3;
+/** Our own limit on questions over other paths that are open; the oldest is forgotten. */
+const MAX_PROBES = 16;
 
 export class DeadPeerDetection {
   readonly #context: SaContext;
@@ -15,8 +22,14 @@ export class DeadPeerDetection {
   readonly #start: number;
   #sequence: number;
   #peerSequence: number | undefined;
+  /** Number of the last question on the SA's own path, and how many there were since the peer was heard. */
+  #asked = 0;
+  #askedAt: Instant | undefined;
   #questions = 0;
+  #suspected = false;
   #lastHeard: Instant = 0;
+  /** Questions over other paths, by sequence number. */
+  readonly #probes = new Map<number, IkePath>();
 
   constructor(context: SaContext) {
     this.#context = context;
@@ -35,9 +48,36 @@ export class DeadPeerDetection {
   heard(now: Instant): void {
     this.#lastHeard = Math.max(this.#lastHeard, now);
     this.#questions = 0;
+    this.#suspected = false;
+  }
+
+  /**
+   * Something that anybody may have sent says that the peer is gone: it is asked at once, and three questions are enough.
+   * False when that is under way, was just done, or the peer answers no questions.
+   */
+  suspect(now: Instant): boolean {
+    if (!this.#context.traits.dpd || this.#suspected) return false;
+    if (this.#askedAt !== undefined && now < this.#askedAt + ANSWER_WAIT) return false;
+    this.#suspected = true;
+    this.#questions = 0;
+    this.#ask(now);
+    return true;
+  }
+
+  /** Asks once over another path; an answer over that path becomes `path-answered`. */
+  probe(path: IkePath): void {
+    const [oldest] = this.#probes.keys();
+    if (this.#probes.size >= MAX_PROBES && oldest !== undefined) this.#probes.delete(oldest);
+    this.#probes.set(this.#nextSequence(), path);
+    this.#send(NotifyType.R_U_THERE, this.#sequence, path);
   }
 
   handleTimeout(now: Instant): void {
+    if (this.#suspected) {
+      if (this.#questions >= SUSPICION_QUESTIONS) this.#giveUp();
+      else this.#ask(now);
+      return;
+    }
     const { dpd, lastTraffic } = this.#context.environment.policy;
     if (!dpd) return;
     const heard = Math.max(this.#lastHeard, lastTraffic(this.#context.id));
@@ -45,15 +85,9 @@ export class DeadPeerDetection {
       this.#questions = 0;
       this.#context.timers.set('dpd', heard + dpd.idle);
     } else if (now >= heard + dpd.timeout && this.#questions > 0) {
-      this.#context.end(
-        'peer is dead',
-        `no answer to ${this.#questions} questions: it lost its network or its NAT mapping`,
-      );
+      this.#giveUp();
     } else {
-      this.#questions++;
-      this.#sequence = (this.#sequence + 1) >>> 0;
-      this.#send(NotifyType.R_U_THERE, this.#sequence, this.#context.path);
-      this.#context.timers.set('dpd', now + ANSWER_WAIT);
+      this.#ask(now);
     }
   }
 
@@ -70,9 +104,18 @@ export class DeadPeerDetection {
     return newer;
   }
 
-  /** True if it answers the question that is open. */
-  handleAcknowledgement({ data }: Notification, now: Instant): boolean {
-    if (data.length !== 4 || this.#questions === 0 || readU32(data) !== this.#sequence) return false;
+  /** True if it answers the question that is open on the SA's own path. */
+  handleAcknowledgement({ data }: Notification, path: IkePath, now: Instant): boolean {
+    if (data.length !== 4) return false;
+    const sequence = readU32(data);
+    const probed = this.#probes.get(sequence);
+    if (probed && sameIkePath(probed, path)) {
+      this.#probes.delete(sequence);
+      this.heard(now);
+      this.#context.emit({ type: 'path-answered', path });
+      return false;
+    }
+    if (this.#questions === 0 || sequence !== this.#asked) return false;
     this.heard(now);
     return true;
   }
@@ -80,6 +123,26 @@ export class DeadPeerDetection {
   /** A question of our own that somebody sent back: IKEv1's hashes don't tell the directions apart. */
   #isOurs(sequence: number): boolean {
     return sequence > this.#start && sequence <= this.#sequence;
+  }
+
+  #ask(now: Instant): void {
+    this.#questions++;
+    this.#asked = this.#nextSequence();
+    this.#askedAt = now;
+    this.#send(NotifyType.R_U_THERE, this.#asked, this.#context.path);
+    this.#context.timers.set('dpd', now + ANSWER_WAIT);
+  }
+
+  #giveUp(): void {
+    this.#context.end(
+      'peer is dead',
+      `no answer to ${this.#questions} questions: it lost its network or its NAT mapping`,
+    );
+  }
+
+  #nextSequence(): number {
+    this.#sequence = (this.#sequence + 1) >>> 0;
+    return this.#sequence;
   }
 
   #send(type: number, sequence: number, path: IkePath): void {

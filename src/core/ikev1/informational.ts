@@ -1,24 +1,31 @@
 /** Informational exchanges, RFC 2409 section 5.7: one protected message each way, no answer and no repeat of its own. */
-import { bytesEqual, concat, readU32 } from '../bytes/bytes.ts';
+import { type Bytes, bytesEqual, concat, readU32 } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
-import type { Instant } from '../net/time.ts';
+import { type Instant, MINUTE, SECOND } from '../net/time.ts';
 import { phase2Iv } from '../protection/ikev1-cipher.ts';
-import { type Notification, NotifyType, Protocol, parseDeletion, parseNotification } from '../wire/ikev1.ts';
+import {
+  type Notification,
+  NotifyType,
+  Phase1Attribute,
+  Protocol,
+  parseAttributeList,
+  parseDeletion,
+  parseNotification,
+} from '../wire/ikev1.ts';
 import { Flag, type IsakmpMessage, PayloadType, parseWholeChain } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import type { DeadPeerDetection } from './dpd.ts';
 import { type Exchanges, establishedOf, hash1Of, openExchange } from './exchange.ts';
+import { notifyExplained } from './notify-names.ts';
+import { readLifetimes } from './phase1-proposal.ts';
 import { quickModeRefusedByPeer } from './quick-mode.ts';
 import type { DropReason } from './types.ts';
 
 /** RFC 2408 section 3.14.1: the errors among the notifications. */
 const LAST_ERROR = 8191;
 
-const NOTIFY_NAMES = new Map(Object.entries(NotifyType).map(([name, number]) => [number as number, name]));
-
-export function notifyName(type: number): string {
-  return NOTIFY_NAMES.get(type) ?? `notification ${type}`;
-}
+/** A gateway that wants a new phase 1 more often than this wants nothing but logins. */
+const MIN_PHASE1_LIFETIME = MINUTE;
 
 export function handleInformational(
   context: SaContext,
@@ -54,7 +61,7 @@ export function readUnprotected(message: IsakmpMessage): string | undefined {
     .filter(({ type }) => type === PayloadType.N)
     .map(({ body }) => parseNotification(body).type)
     .filter((type) => type <= LAST_ERROR);
-  return errors.length > 0 ? `it says ${errors.map(notifyName).join(', ')}` : undefined;
+  return errors.length > 0 ? `it says ${errors.map(notifyExplained).join('; ')}` : undefined;
 }
 
 /** True if the notification proves that the peer is there now: it can't be a replay. */
@@ -70,9 +77,12 @@ function handleNotification(
     case NotifyType.R_U_THERE:
       return dpd.handleRequest(notification, path, now);
     case NotifyType.R_U_THERE_ACK:
-      return dpd.handleAcknowledgement(notification, now);
+      return dpd.handleAcknowledgement(notification, path, now);
     case NotifyType.INITIAL_CONTACT:
       context.emit({ type: 'initial-contact' });
+      return false;
+    case NotifyType.RESPONDER_LIFETIME:
+      if (notification.protocol === Protocol.ISAKMP) hearLifetime(context, notification, now);
       return false;
     default:
       if (notification.type <= LAST_ERROR) handleError(context, exchanges, notification);
@@ -82,13 +92,26 @@ function handleNotification(
 
 /** An error names the quick mode that it refuses in its data, or not at all. */
 function handleError(context: SaContext, exchanges: Exchanges, { type, data }: Notification): void {
-  const name = notifyName(type);
+  const name = notifyExplained(type);
   const exchange = data.length >= 4 ? exchanges.find(readU32(data)) : undefined;
   if (exchange?.state.awaits === 'quick 2' || exchange?.state.awaits === 'quick 3') {
     quickModeRefusedByPeer(context, exchanges, exchange, name);
   } else {
     context.fail('informational', `the peer says ${name}`);
   }
+}
+
+/** RESPONDER-LIFETIME, RFC 2407 section 4.6.3.1. It only ever shortens: an old one that somebody repeats does no harm. */
+function hearLifetime(context: SaContext, { data }: Notification, now: Instant): void {
+  const seconds = parseLifetime(data);
+  if (context.role !== 'initiator' || seconds === undefined) return;
+  context.limitLifetime(Math.max(MIN_PHASE1_LIFETIME, seconds * SECOND), now);
+}
+
+/** Life type and duration as the phase 1 attributes have them. */
+function parseLifetime(data: Bytes): number | undefined {
+  const attributes = parseAttributeList(data);
+  return readLifetimes({ attributes }, Phase1Attribute.LIFE_TYPE, Phase1Attribute.LIFE_DURATION).seconds;
 }
 
 function handleDeletion(context: SaContext, { protocol, spis }: ReturnType<typeof parseDeletion>): void {

@@ -36,6 +36,7 @@ import {
   establish,
   hasInitialContact,
   type InitiatorIntent,
+  initialContactPayloads,
   learnTraits,
   NONCE_LENGTH,
   type Phase1Awaiting,
@@ -78,6 +79,7 @@ export function handleMain2(
   const reply = encode(context, [
     { type: PayloadType.KE, body: own.dh.publicValue },
     { type: PayloadType.NONCE, body: own.nonce },
+    ...certificateRequests(context, choice),
     ...natDetectionPayloads(context, choice.suite.hash, path),
   ]);
   const { intent, initiatorSa } = state;
@@ -147,7 +149,8 @@ export function handleMain4(
   const nat = detectNat(context, choice.suite.hash, path, payloads);
   const keys = keysFor(context, choice, intent.credential, sharedSecret, exchange);
   const idii = encodeId(intent.identity);
-  const sealed = seal(context, keys, keys.initialIv, [idii, ...prove(context, choice, keys, exchange, idii.body)]);
+  const proof = prove(context, choice, keys, exchange, idii.body);
+  const sealed = seal(context, keys, keys.initialIv, [idii, ...proof, ...initialContactPayloads(context, intent)]);
   const next = { awaits: 'main 6', intent, choice, exchange, keys, iv: sealed.nextIv, nat } as const;
   return { next, reply: sealed.message, path: nat.local || nat.remote ? floated(context, path) : path };
 }
@@ -211,11 +214,12 @@ export function handleMain6(
   return { next: establish(context, { ...result, exchange: 'main mode' }, now), path };
 }
 
-/** From message 5 on the initiator that found a NAT speaks on the NAT-T port, RFC 3947 section 4. */
+/** From message 5 on the initiator that found a NAT speaks on the NAT-T port, RFC 3947 section 4; only UDP 500 floats. */
 export function floated(context: SaContext, path: IkePath): IkePath {
-  if (path.carrier === 'nat-t') return path;
-  const port = context.environment.policy.natTPort;
-  return { carrier: 'nat-t', local: { ...path.local, port }, remote: { ...path.remote, port } };
+  if (path.carrier !== 'udp') return path;
+  const { natTPort, ownNatTPort = natTPort } = context.environment.policy;
+  const local = { ...path.local, port: ownNatTPort };
+  return { carrier: 'nat-t', local, remote: { ...path.remote, port: natTPort } };
 }
 
 /** An encrypted ID payload with its proof; undefined when the key is wrong or the hash doesn't match. */

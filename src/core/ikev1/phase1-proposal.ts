@@ -204,7 +204,7 @@ function lifetimeOf(transform: Transform): number | undefined {
 
 /** Pairs of life type and duration, in either phase's attribute numbers. */
 export function readLifetimes(
-  transform: Transform,
+  transform: Pick<Transform, 'attributes'>,
   typeAttribute: number,
   durationAttribute: number,
 ): { readonly seconds: number | undefined; readonly kilobytes: number | undefined } {

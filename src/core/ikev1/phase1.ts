@@ -2,16 +2,24 @@
  * What main and aggressive mode share: the states of phase 1, each named for the message it awaits, and the step from one
  * to the next. A step that fails leaves the state as it was: an attacker's message ends nobody's negotiation.
  */
-import type { Bytes } from '../bytes/bytes.ts';
+import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { DhGroup } from '../crypto/algorithms.ts';
 import type { DhKeyPair } from '../crypto/provider.ts';
 import { NAT_T_PREFERENCE, ownVendorIds, readVendorIds } from '../ike/vendor-ids.ts';
 import { type Instant, SECOND } from '../net/time.ts';
 import { compactKeys, type Phase1Exchange, type Phase1Keys } from '../protection/ikev1-keys.ts';
-import { Authentication, type Identification, NotifyType, parseNotification } from '../wire/ikev1.ts';
+import {
+  Authentication,
+  encodeNotification,
+  type Identification,
+  NotifyType,
+  Protocol,
+  parseNotification,
+} from '../wire/ikev1.ts';
 import { type Payload, PayloadType } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
+import { speaksNatTraversal } from './nat-detection.ts';
 import type { PayloadSet } from './payload-set.ts';
 import { legacyParts, type Phase1Choice, type Phase1Suite, phase1SuiteName } from './phase1-proposal.ts';
 import type { Credential, DropReason, NatDetected } from './types.ts';
@@ -25,6 +33,8 @@ export interface InitiatorIntent {
   readonly identity: Identification;
   /** Seconds. */
   readonly lifetime: number;
+  /** Says that nothing is left here of an earlier time, so that the peer forgets what it has of us; absent: no. */
+  readonly initialContact?: boolean;
 }
 
 /** Agreed on, and both cookies known: what is needed for the keys but the peer's public value and nonce. */
@@ -95,8 +105,6 @@ export type Phase1Step =
 
 /** A person types no password here: what takes longer is blocked or malicious. */
 export const HALF_OPEN_LIFETIME = 30 * SECOND;
-/** When a rekey is due: before those of phase 2, so that they run under the new phase 1. */
-const REKEY_SHARE = 0.9;
 
 export function learnTraits(context: SaContext, payloads: PayloadSet): void {
   context.traits = readVendorIds(payloads.all(PayloadType.VID));
@@ -107,12 +115,19 @@ export function vendorIdPayloads(context: SaContext): Payload[] {
   const { natTraversalVendorId } = context.traits;
   const answered = natTraversalVendorId ? [natTraversalVendorId] : [];
   const natTraversal = context.role === 'initiator' ? NAT_T_PREFERENCE : answered;
-  const ids = ownVendorIds(context.environment.policy.natTraversal ? natTraversal : []);
+  const ids = ownVendorIds(speaksNatTraversal(context) ? natTraversal : []);
   return ids.map((body) => ({ type: PayloadType.VID, body }));
 }
 
 export function reportLegacy(context: SaContext, suite: Phase1Suite): void {
   for (const what of legacyParts(suite)) context.emit({ type: 'legacy-used', what: `${what} in phase 1` });
+}
+
+/** INITIAL-CONTACT names the phase 1 that it comes in, RFC 2407 section 4.6.3.3. */
+export function initialContactPayloads(context: SaContext, { initialContact }: InitiatorIntent): Payload[] {
+  if (!initialContact) return [];
+  const spi = concat(context.initiatorCookie, context.responderCookie);
+  return [encodeNotification({ protocol: Protocol.ISAKMP, spi, type: NotifyType.INITIAL_CONTACT, data: EMPTY })];
 }
 
 export function hasInitialContact(payloads: PayloadSet): boolean {
@@ -143,8 +158,7 @@ export function establish(
   context.established = { ...established, lifetimeCutTo: offered > phase1Lifetime ? phase1Lifetime : undefined };
   context.path = path;
   context.timers.clear('phase1');
-  context.timers.set('expire', now + lifetime);
-  context.timers.set('rekey', now + lifetime * REKEY_SHARE);
+  context.limitLifetime(lifetime, now);
   reportLegacy(context, choice.suite);
   context.emit({ type: 'established', ...established });
   if (initialContact) context.emit({ type: 'initial-contact' });

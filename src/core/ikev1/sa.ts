@@ -10,7 +10,7 @@ import type { IkePath } from '../carrier/ike-path.ts';
 import { nextAttempt } from '../ike/retransmission.ts';
 import { type Instant, MINUTE } from '../net/time.ts';
 import { type Attribute, encodeNotification, type Identification, Protocol } from '../wire/ikev1.ts';
-import { COOKIE_LENGTH, ExchangeType, type IsakmpMessage, PayloadType, parseMessage } from '../wire/isakmp.ts';
+import { COOKIE_LENGTH, ExchangeType, Flag, type IsakmpMessage, PayloadType, parseMessage } from '../wire/isakmp.ts';
 import { beginAggressiveMode, handleAggressive1, handleAggressive2, handleAggressive3 } from './aggressive-mode.ts';
 import { SaContext } from './context.ts';
 import { DeadPeerDetection } from './dpd.ts';
@@ -204,7 +204,15 @@ export class Ikev1Sa {
     return this.#context.events.shift();
   }
 
-  /** The dataplane saw the peer elsewhere: NAT-T's IKE follows its ESP. */
+  /**
+   * Asks the peer (R-U-THERE) over another path, once: call it again until `path-answered` tells that the answer came back
+   * over it. The SA stays where it is until `followPath`.
+   */
+  probePath(path: IkePath): void {
+    if (this.#context.established && !this.#context.ended) this.#dpd.probe(path);
+  }
+
+  /** The dataplane saw the peer elsewhere: NAT-T's IKE follows its ESP. Or a path that was probed answered. */
   followPath(path: IkePath): void {
     this.#context.path = path;
   }
@@ -256,8 +264,8 @@ export class Ikev1Sa {
         return this.#handlePhase1(datagram, message, path, now);
       case ExchangeType.INFORMATIONAL:
         if (!this.#context.established) return this.#hear(message);
-        // whether it is a sign of life, dead peer detection knows: anybody can repeat an old one
-        return handleInformational(this.#context, this.#exchanges, this.#dpd, message, path, now);
+        if (!(message.header.flags & Flag.ENCRYPTION)) return this.#doubt(message, now);
+        return this.#handleInformational(message, path, now);
       case ExchangeType.TRANSACTION:
       case ExchangeType.QUICK_MODE:
         return this.#handleExchange(datagram, message, path, now);
@@ -270,6 +278,21 @@ export class Ikev1Sa {
     const says = readUnprotected(message);
     if (says) this.#context.fail('phase 1', `${says}; ${silenceExplained(this.#phase1)}`);
     return 'ike_unauthenticated_notify';
+  }
+
+  /** What came in clear under a phase 1 may be anybody's. But it may be true: a client asks whether the gateway is there. */
+  #doubt(message: IsakmpMessage, now: Instant): DropReason {
+    if (this.#context.environment.policy.side !== 'client') return 'ike_not_encrypted';
+    const says = readUnprotected(message);
+    if (says && this.#dpd.suspect(now)) this.#context.fail('phase 1', says);
+    return 'ike_unauthenticated_notify';
+  }
+
+  #handleInformational(message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
+    // whether it is a sign of life, dead peer detection knows: anybody can repeat an old one
+    const drop = handleInformational(this.#context, this.#exchanges, this.#dpd, message, path, now);
+    if (!drop) this.#confirmed();
+    return drop;
   }
 
   #handleFragment(message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
@@ -361,19 +384,31 @@ export class Ikev1Sa {
   #sendPhase1(path: IkePath, message: Bytes, now: Instant): void {
     this.#lastSent = message;
     this.#context.transmit(path, message);
-    if (this.#context.role === 'responder' || this.#context.established) return;
+    if (this.#context.role === 'responder') return;
     this.#attempt = 1;
     this.#context.timers.set('phase1', nextAttempt(1, now)!);
+  }
+
+  /** Under the keys of phase 1 the peer can speak, so it has our last message. */
+  #confirmed(): void {
+    this.#context.timers.clear('phase1');
   }
 
   #phase1Silent(now: Instant): void {
     const next = this.#context.role === 'initiator' ? nextAttempt(++this.#attempt, now) : undefined;
     if (next === undefined || !this.#lastSent) {
-      this.#context.end('timeout', silenceExplained(this.#phase1));
+      if (this.#context.established) this.#lastMessageUnanswered(now);
+      else this.#context.end('timeout', silenceExplained(this.#phase1));
       return;
     }
     this.#context.transmit(this.#context.path, this.#lastSent);
     this.#context.timers.set('phase1', next);
+  }
+
+  /** Aggressive mode's third message has no answer of its own: who has nothing to say may have it all the same. */
+  #lastMessageUnanswered(now: Instant): void {
+    if (this.#dpd.suspect(now)) return;
+    this.#context.fail('aggressive mode, message 3', 'nothing has come since: it was refused, or is lost on the way');
   }
 
   #handleExchange(datagram: Bytes, message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
@@ -403,6 +438,7 @@ export class Ikev1Sa {
     exchange.repeats = 0;
     // a first message may be a replay; a later one proves that the peer is there
     if (known) this.#dpd.heard(now);
+    this.#confirmed();
     return undefined;
   }
 

@@ -54,12 +54,16 @@ export interface Ikev1Policy {
   readonly side: 'gateway' | 'client';
   readonly legacy: boolean;
   readonly natTraversal: boolean;
+  /** `force` claims a NAT where NAT traversal is agreed on, so that ESP goes in UDP in any case; absent: `detect`. */
+  readonly encapsulation?: 'detect' | 'force';
   /** Seconds. */
   readonly phase1Lifetime: number;
   /** Milliseconds of silence after which a peer is asked, and after which it is dead; undefined: never. */
   readonly dpd: { readonly idle: number; readonly timeout: number } | undefined;
   /** The UDP port that NAT traversal floats to: 4500. */
   readonly natTPort: number;
+  /** Our own port then, when it isn't the same. */
+  readonly ownNatTPort?: number;
   /** Authentication methods served. */
   readonly authentications: readonly number[];
   /** Secrets to try, the likeliest first; never empty in aggressive mode. `identity` is absent in main mode. */
@@ -139,6 +143,8 @@ export type Ikev1Event =
   | { readonly type: 'esp-deleted'; readonly spis: readonly number[] }
   | { readonly type: 'initial-contact' }
   | { readonly type: 'path-changed'; readonly path: IkePath }
+  /** The peer answered a `probePath`, and over that path. */
+  | { readonly type: 'path-answered'; readonly path: IkePath }
   /** Only `legacy: true` let this in. */
   | { readonly type: 'legacy-used'; readonly what: string }
   | { readonly type: 'rekey-due' }

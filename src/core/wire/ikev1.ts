@@ -140,15 +140,33 @@ export const IdType = {
 /** RFC 2408 section 3.14.1, RFC 2407 section 4.6.3, RFC 3706 */
 export const NotifyType = {
   INVALID_PAYLOAD_TYPE: 1,
+  DOI_NOT_SUPPORTED: 2,
+  SITUATION_NOT_SUPPORTED: 3,
   INVALID_COOKIE: 4,
+  INVALID_MAJOR_VERSION: 5,
+  INVALID_MINOR_VERSION: 6,
   INVALID_EXCHANGE_TYPE: 7,
+  INVALID_FLAGS: 8,
   INVALID_MESSAGE_ID: 9,
+  INVALID_PROTOCOL_ID: 10,
   INVALID_SPI: 11,
+  INVALID_TRANSFORM_ID: 12,
+  ATTRIBUTES_NOT_SUPPORTED: 13,
   NO_PROPOSAL_CHOSEN: 14,
+  BAD_PROPOSAL_SYNTAX: 15,
   PAYLOAD_MALFORMED: 16,
+  INVALID_KEY_INFORMATION: 17,
   INVALID_ID_INFORMATION: 18,
+  INVALID_CERT_ENCODING: 19,
+  INVALID_CERTIFICATE: 20,
+  CERT_TYPE_UNSUPPORTED: 21,
+  INVALID_CERT_AUTHORITY: 22,
   INVALID_HASH_INFORMATION: 23,
   AUTHENTICATION_FAILED: 24,
+  INVALID_SIGNATURE: 25,
+  CERTIFICATE_UNAVAILABLE: 28,
+  UNSUPPORTED_EXCHANGE_TYPE: 29,
+  UNEQUAL_PAYLOAD_LENGTHS: 30,
   CONNECTED: 16384,
   RESPONDER_LIFETIME: 24576,
   REPLAY_STATUS: 24577,
@@ -206,6 +224,11 @@ export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array<A
   const w = new Writer();
   writeAttributes(w, attributes);
   return w.finish();
+}
+
+/** What stands alone and not in an ATTR payload: the data of a notification. */
+export function parseAttributeList(bytes: Bytes): Attribute[] {
+  return parseAttributes(new Reader(bytes, 'attributes'));
 }
 
 export function parseSa(body: Bytes): Proposal[] {

@@ -66,6 +66,10 @@ export interface PairOptions {
   readonly gateway?: Partial<Ikev1Policy>;
   /** Seconds. */
   readonly lifetime?: number;
+  /** What the client brings along besides. */
+  readonly intent?: Partial<InitiatorIntent>;
+  /** Where the client begins; absent: from port 500 to port 500. */
+  readonly path?: IkePath;
   /** The client's endpoint as the gateway sees it; absent: no NAT. */
   readonly nat?: (inside: Endpoint) => Endpoint;
 }
@@ -137,8 +141,9 @@ export class Pair {
       credential: credentialOf(options.clientPsk ?? PSK),
       identity: keyIdentity('labgroup'),
       lifetime: options.lifetime ?? 86_400,
+      ...options.intent,
     };
-    const path: IkePath = { carrier: 'udp', local: CLIENT, remote: GATEWAY };
+    const path: IkePath = options.path ?? { carrier: 'udp', local: CLIENT, remote: GATEWAY };
     this.client.sa = Ikev1Sa.initiate(1, this.client, options.mode ?? 'main', intent, path, this.now);
     this.drain();
   }

@@ -48,7 +48,7 @@ for (const mode of MODES) {
 
     test('each of the messages may be lost once, twice, three times', () => {
       for (let lost = 1; lost <= 3; lost++) {
-        for (let index = 0; index < (mode === 'main' ? 6 : 2); index++) {
+        for (let index = 0; index < (mode === 'main' ? 6 : 3); index++) {
           const pair = new Pair({ mode });
           const seen = new Map<string, number>();
           pair.onWay = ({ message }) => {
