@@ -31,10 +31,10 @@ const aggressive1 = (i: number) => {
   });
 };
 
-/** As long as a first message may be: as many transforms as fit, the last of which will do. */
-function longestSa(): Payload {
+/** As long as a first message may be: as many transforms as fit, the last of which will do. Each `i` has its own. */
+function longestSa(i = 0): Payload {
   const unknown = Array.from({ length: 250 }, () => phase1Transform({ 1: 99 }));
-  return saPayload([...unknown, phase1Transform()]);
+  return saPayload([...unknown, phase1Transform({ 1: 99, 12: i }), phase1Transform()]);
 }
 
 test('first messages of main mode cost no key, and only so many are held', () => {
@@ -59,13 +59,35 @@ test('first messages that all repeat one another are one', () => {
   siege.checkHonest();
 });
 
-test('the longest offers are held up to a number of bytes', async () => {
+test('an offer that all make is kept once, for as long as one of them needs it', async () => {
   const siege = new Siege();
-  const message = main1(0, longestSa());
-  assert.ok(message.length > 7000 && message.length <= 16_384, `${message.length} bytes`);
+  const { length } = longestSa().body;
   const before = await heldMemory();
   for (let i = 0; i < MAX_HALF_OPEN; i++) {
     siege.send(main1(i, longestSa()), source(i));
+    siege.answers.length = 0;
+    siege.drawn.length = 0;
+  }
+  assert.deepEqual(siege.drops(), {});
+  assert.equal(siege.gateway.halfOpen, MAX_HALF_OPEN);
+  const own = siege.gateway.halfOpenBytes - length;
+  assert.ok(own < 300 * MAX_HALF_OPEN, `${own} bytes beside the offer`);
+  const held = (await heldMemory()) - before;
+  assert.ok(held < 6000 * MAX_HALF_OPEN, `${held} bytes held, offers of ${length}`);
+  siege.send(main1(MAX_HALF_OPEN, longestSa(1)), source(MAX_HALF_OPEN));
+  assert.deepEqual(siege.drops(), { ike_half_open_full: 1 });
+  assert.ok(siege.gateway.halfOpenBytes >= own + 2 * length, 'one that differs is counted');
+  siege.checkHonest();
+  assert.equal(siege.gateway.halfOpenBytes, 0, 'the offer went with the last that needed it');
+});
+
+test('the longest offers are held up to a number of bytes', async () => {
+  const siege = new Siege();
+  const message = main1(0, longestSa(0));
+  assert.ok(message.length > 7000 && message.length <= 16_384, `${message.length} bytes`);
+  const before = await heldMemory();
+  for (let i = 0; i < MAX_HALF_OPEN; i++) {
+    siege.send(main1(i, longestSa(i)), source(i));
     siege.answers.length = 0;
     siege.drawn.length = 0;
     assert.ok(siege.gateway.halfOpenBytes <= MAX_HALF_OPEN_BYTES);
@@ -114,9 +136,87 @@ test('aggressive mode from one endpoint is held to its rate, and the neighbour b
 test('aggressive mode from all ports of one address is held to its rate, and other addresses get in', () => {
   const siege = new Siege();
   for (let i = 0; i < 5000; i++) siege.send(aggressive1(i), { ...ATTACKER, port: 1024 + i });
-  assert.equal(siege.work.generateDh, 100);
-  assert.deepEqual(siege.drops(), { ike_rate_limit: 4900 });
+  // its own share, and what others leave down to half of all
+  assert.equal(siege.work.generateDh, 100 + 200);
+  assert.deepEqual(siege.drops(), { ike_rate_limit: 4700 });
   siege.addPeer({ address: parseIp('192.0.2.67')!, port: 500 }, { mode: 'aggressive' }).connect();
+  siege.checkHonest();
+});
+
+test('a neighbour with thousands of ports uses them up: who is new behind the same NAT gets in, trying as vpnc does', () => {
+  const siege = new Siege();
+  const client = siege.addPeer({ ...ATTACKER, port: 1023 }, { mode: 'aggressive' });
+  const flooder = new Flooder(siege, 2000);
+  flooder.flood(500);
+  client.begin();
+  assert.equal(client.events.length, 0, 'its first try is lost');
+  flooder.flood(1000);
+  // vpnc 0.5.3 sends its first message again after 1, 3 and 7 seconds
+  for (const wait of [1, 2, 4]) {
+    if (client.events.length === 0) client.send(client.sent[0]!);
+    flooder.flood(wait * 1000);
+  }
+  if (client.events.length === 0) client.send(client.sent[0]!);
+  assert.equal(client.tunnels, 1, 'it got in');
+  assert.ok(siege.dropped('ike_rate_limit') > 10_000);
+  flooder.flood(3000);
+  siege.addPeer({ ...ATTACKER, port: 1022 }, { mode: 'aggressive' }).connect();
+  siege.checkHonest();
+});
+
+test('who logged in lately comes back at once, though a neighbour floods from all ports of the NAT', () => {
+  const siege = new Siege();
+  const user = siege.addPeer({ ...ATTACKER, port: 30_000 }, { mode: 'aggressive' }).connect();
+  const flooder = new Flooder(siege, 60_000);
+  flooder.flood(10_000);
+  assert.ok(siege.dropped('ike_rate_limit') > 15_000, `${siege.dropped('ike_rate_limit')}`);
+  const before = user.tunnels;
+  user.connect();
+  assert.equal(user.tunnels, before + 1);
+  siege.checkHonest();
+});
+
+test('who knows the group secret but nobody who may log in has no share of those who did', () => {
+  const siege = new Siege();
+  siege.addPeer({ ...ATTACKER, port: 30_000 }, { mode: 'aggressive', until: 'phase 1' }).connect();
+  new Flooder(siege, 60_000).flood(5000);
+  const before = siege.dropped('ike_rate_limit');
+  siege.send(aggressive1(0xfffff), { ...ATTACKER, port: 30_000 });
+  assert.equal(siege.dropped('ike_rate_limit'), before + 1);
+  siege.checkHonest();
+});
+
+test('a flood from everywhere leaves room for a user who comes by another port than last time', () => {
+  const siege = new Siege();
+  const address = parseIp('198.51.100.77')!;
+  siege.addPeer({ address, port: 500 }, { mode: 'aggressive' }).connect();
+  for (let i = 0; i < 10_000; i++) siege.send(aggressive1(i), source(i));
+  const stranger = siege.addPeer({ address: parseIp('198.51.100.78')!, port: 500 }, { mode: 'aggressive' }).begin();
+  assert.equal(stranger.events.length, 0);
+  siege.addPeer({ address, port: 40_000 }, { mode: 'aggressive' }).connect();
+  siege.checkHonest();
+});
+
+test('the share of those who logged in has an end of its own: an address that is forged does not use it up', () => {
+  const siege = new Siege();
+  const address = parseIp('198.51.100.77')!;
+  const user = siege.addPeer({ address, port: 500 }, { mode: 'aggressive' }).connect();
+  for (let i = 0; i < 10_000; i++) siege.send(aggressive1(i), source(i));
+  siege.forgetWork();
+  for (let i = 0; i < 20_000; i++) siege.send(aggressive1(i), { address, port: 1024 + i });
+  assert.equal(siege.work.generateDh, 8, 'as much as an address has of it');
+  const before = user.tunnels;
+  user.connect();
+  assert.equal(user.tunnels, before + 1);
+  siege.checkHonest();
+});
+
+test('an identity as long as a message allows counts among the bytes held', () => {
+  const siege = new Siege();
+  const id = encodeId({ type: IdType.KEY_ID, protocol: 0, port: 0, data: new Uint8Array(12_000) });
+  const fields = { initiatorCookie: cookie(0), exchangeType: ExchangeType.AGGRESSIVE };
+  siege.send(clear([saPayload(), ...shares(), id], fields));
+  assert.ok(siege.gateway.halfOpenBytes > 12_000, `${siege.gateway.halfOpenBytes}`);
   siege.checkHonest();
 });
 
@@ -187,6 +287,29 @@ test('a header alone, of every version and exchange type, is counted', () => {
   }
   siege.checkHonest();
 });
+
+/** A neighbour behind one NAT who begins an aggressive mode every half a millisecond, each time from the next of its ports. */
+class Flooder {
+  readonly #siege: Siege;
+  readonly #ports: number;
+  #sent = 0;
+
+  constructor(siege: Siege, ports: number) {
+    this.#siege = siege;
+    this.#ports = ports;
+  }
+
+  flood(milliseconds: number): void {
+    for (let i = 0; i < 2 * milliseconds; i++) {
+      if (i % 2 === 0) this.#siege.advance(1);
+      const port = 1024 + (this.#sent % this.#ports);
+      // port 30000 is mapped to another
+      if (port !== 30_000) this.#siege.send(aggressive1(this.#sent), { ...ATTACKER, port });
+      this.#sent++;
+      if (this.#sent % 1000 === 0) this.#siege.answers.length = 0;
+    }
+  }
+}
 
 /** Bytes that are still reachable. */
 async function heldMemory(): Promise<number> {

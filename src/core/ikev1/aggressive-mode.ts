@@ -70,7 +70,7 @@ export function beginAggressiveMode(
 export function handleAggressive1(context: SaContext, message: IsakmpMessage, path: IkePath): Phase1Step {
   const payloads = new PayloadSet(parseWholeChain(message.header.nextPayload, message.body));
   learnTraits(context, payloads);
-  const initiatorSa = payloads.one(PayloadType.SA).slice();
+  const initiatorSa = context.keepOffer(payloads.one(PayloadType.SA));
   const initiatorPublic = payloads.one(PayloadType.KE).slice();
   const peerIdentity = parseId(payloads.one(PayloadType.ID).slice());
   const initiatorNonce = payloads.nonce().slice();

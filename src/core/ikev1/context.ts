@@ -72,6 +72,11 @@ export class SaContext {
     return this.environment.crypto;
   }
 
+  /** The initiator's SA payload to keep: what its transforms were read from must not be held beside it. */
+  keepOffer(body: Bytes): Bytes {
+    return this.environment.shareOffer?.(body) ?? body.slice();
+  }
+
   emit(event: Ikev1Event): void {
     if (this.events.length < MAX_QUEUED) this.events.push(event);
   }

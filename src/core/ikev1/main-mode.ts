@@ -57,7 +57,7 @@ export function handleMain1(context: SaContext, message: IsakmpMessage): Phase1S
   const payloads = clearPayloads(message);
   learnTraits(context, payloads);
   // what is chosen are views of it: of the datagram they would keep all
-  const initiatorSa = payloads.one(PayloadType.SA).slice();
+  const initiatorSa = context.keepOffer(payloads.one(PayloadType.SA));
   const choice = choosePhase1(parseSa(initiatorSa), context.environment.policy);
   if ('refused' in choice) return { refused: choice.refused, notify: NotifyType.NO_PROPOSAL_CHOSEN };
   const reply = encode(context, [encodeSa([choice.answer]), ...vendorIdPayloads(context)]);

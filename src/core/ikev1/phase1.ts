@@ -165,10 +165,18 @@ export function establish(
   return { awaits: 'nothing' };
 }
 
-/** Bytes of the initiator's offer, by far the longest of what a state keeps. */
+/** The initiator's offer, which a state may share with others: {@link Ikev1Environment.shareOffer}. */
+export function offerOf(state: Phase1State): Bytes | undefined {
+  if ('initiatorSa' in state) return state.initiatorSa;
+  return 'exchange' in state ? state.exchange.initiatorSa : undefined;
+}
+
+/** Bytes that a state keeps for itself alone, of what the peer said and of our own share. */
 export function heldFor(state: Phase1State): number {
-  if ('initiatorSa' in state) return state.initiatorSa.length;
-  return 'exchange' in state ? state.exchange.initiatorSa.length : 0;
+  if (!('exchange' in state)) return 0;
+  const { initiatorPublic, responderPublic, initiatorNonce, responderNonce } = state.exchange;
+  const shares = initiatorPublic.length + responderPublic.length + initiatorNonce.length + responderNonce.length;
+  return shares + ('peerIdentity' in state ? state.peerIdentity.data.length : 0);
 }
 
 /** Why a negotiation that went silent may have done so. */

@@ -32,6 +32,7 @@ import {
   HALF_OPEN_LIFETIME,
   heldFor,
   type InitiatorIntent,
+  offerOf,
   type Phase1State,
   type Phase1Step,
   silenceExplained,
@@ -154,7 +155,12 @@ export class Ikev1Sa {
     return { identity: this.#phase1.peerIdentity, credential: this.#phase1.credential };
   }
 
-  /** Bytes that the peer's messages make us hold while phase 1 is under way. */
+  /** The initiator's offer while phase 1 is under way. */
+  get offer(): Bytes | undefined {
+    return offerOf(this.#phase1);
+  }
+
+  /** Bytes that the peer's messages make us hold while phase 1 is under way, beside its offer. */
   get bytesHeld(): number {
     return heldFor(this.#phase1) + (this.#lastSent?.length ?? 0) + this.#fragments.length;
   }

@@ -83,6 +83,8 @@ export interface Ikev1Policy {
 export interface Ikev1Environment {
   readonly crypto: CryptoProvider;
   readonly policy: Ikev1Policy;
+  /** A copy of an initiator's offer to keep, perhaps one that others keep too; absent: each has its own. */
+  readonly shareOffer?: (body: Bytes) => Bytes;
 }
 
 export interface Phase1Established {

@@ -12,7 +12,7 @@ import type { EspPath } from '../esp/sa.ts';
 import { addressIdentity, identityText } from '../ikev1/identity.ts';
 import { MIN_SPI } from '../ikev1/phase2-proposal.ts';
 import { Ikev1Sa } from '../ikev1/sa.ts';
-import type { Ikev1Event, Ikev1Policy, Transmit } from '../ikev1/types.ts';
+import type { Ikev1Environment, Ikev1Event, Ikev1Policy, Transmit } from '../ikev1/types.ts';
 import { formatEndpoint, type IpAddress } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
 import { ExchangeType, type IsakmpMessage, parseMessage } from '../wire/isakmp.ts';
@@ -40,14 +40,14 @@ export interface GatewayOptions extends GatewaySettings {
 const MAX_PHASE1_MESSAGE = 16_384;
 
 export class GatewayState {
-  readonly #environment: { readonly crypto: CryptoProvider; readonly policy: Ikev1Policy };
+  readonly #environment: Ikev1Environment;
   readonly #credentials: Credentials;
   readonly #sessions: Sessions;
   readonly #admission = new Admission();
   readonly #deadlines = new Deadlines();
   readonly #transmits: Transmit[] = [];
   readonly #events: GatewayEvent[] = [];
-  readonly #sas = new SaTable();
+  readonly #sas: SaTable;
   /** Failures told once per negotiation. */
   readonly #told = new Set<number>();
   #settings: GatewaySettings;
@@ -57,7 +57,9 @@ export class GatewayState {
     const { crypto, natTPort } = options;
     this.#settings = options;
     this.#credentials = new Credentials(crypto, () => this.#settings.policy);
-    this.#environment = { crypto, policy: this.#ikePolicy(natTPort) };
+    this.#sas = new SaTable(crypto);
+    const shareOffer = (body: Bytes) => this.#sas.shareOffer(body);
+    this.#environment = { crypto, policy: this.#ikePolicy(natTPort), shareOffer };
     this.#sessions = new Sessions({
       ...options,
       settings: () => this.#settings,
@@ -270,15 +272,25 @@ export class GatewayState {
         break;
       case 'established':
         this.#sas.establish(sa);
+        this.#admission.handleProof(this.#sas.sourceOf(sa) ?? sa.path.remote);
         this.#events.push({ type: 'phase1-key', initiatorCookie: sa.initiatorCookie, cipherKey: sa.cipherKey! });
         this.#sessions.handleEstablished(sa, event, now);
+        if ((event.credential.subject as Subject).kind === 'peer') this.#welcome(sa, now);
         break;
       case 'ended':
         if (!sa.established) this.#tell(sa, 'phase 1', event.detail, now);
         this.#sessions.handlePhase1Ended(sa, event.reason, event.detail, now);
         break;
       default:
+        if (event.type === 'xauth-finished') this.#welcome(sa, now);
         this.#sessions.handleEvent(sa, event, now);
+    }
+  }
+
+  /** Comes back from where its first message came from, or, renewing, from where it is now. */
+  #welcome(sa: Ikev1Sa, now: Instant): void {
+    for (const source of [this.#sas.sourceOf(sa) ?? sa.path.remote, sa.path.remote]) {
+      this.#admission.handleLogin(source, now);
     }
   }
 

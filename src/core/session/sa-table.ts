@@ -1,17 +1,27 @@
 /** The gateway's ISAKMP SAs by what names them: both cookies; before these are known, the first message and its source. */
 import type { Bytes } from '../bytes/bytes.ts';
 import { toHex } from '../bytes/text.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
 import { type Endpoint, formatEndpoint } from '../net/address.ts';
+import { Offers } from './offers.ts';
 
 /** Negotiations under way, not counting established ones. Above, a new one takes the place of the oldest. */
 export const MAX_HALF_OPEN = 4096;
-/** Bytes that all of them hold together of what their peers sent: above, the oldest goes. */
+/** Bytes that all of them hold together of what their peers sent, equal offers once: above, the oldest goes. */
 export const MAX_HALF_OPEN_BYTES = 1 << 24;
 
 interface HalfOpen {
   readonly sa: Ikev1Sa;
+  /** Its own. */
   bytes: number;
+  offer: Bytes | undefined;
+}
+
+/** Where a responder's first message came from, and the key made of that. */
+interface FirstMessage {
+  readonly key: string;
+  readonly source: Endpoint;
 }
 
 export class SaTable {
@@ -21,17 +31,27 @@ export class SaTable {
   readonly #halfOpen = new Map<string, HalfOpen>();
   /** The same once they are established: a late copy of a first message is nothing new. As many as may be half-open. */
   readonly #established = new Map<string, Ikev1Sa>();
-  readonly #firstMessages = new Map<number, string>();
+  readonly #firstMessages = new Map<number, FirstMessage>();
   /** Initiators by their own cookie until the peer's is known. */
   readonly #initiated = new Map<string, Ikev1Sa>();
-  #halfOpenBytes = 0;
+  readonly #offers: Offers;
+  #ownBytes = 0;
+
+  constructor(crypto: CryptoProvider) {
+    this.#offers = new Offers(crypto);
+  }
 
   get halfOpen(): number {
     return this.#halfOpen.size;
   }
 
   get halfOpenBytes(): number {
-    return this.#halfOpenBytes;
+    return this.#ownBytes + this.#offers.bytes;
+  }
+
+  /** A copy of that offer which all who make the same share, for an SA that is weighed next. */
+  shareOffer(body: Bytes): Bytes {
+    return this.#offers.share(body);
   }
 
   byId(id: number): Ikev1Sa | undefined {
@@ -49,8 +69,8 @@ export class SaTable {
 
   addResponder(sa: Ikev1Sa, source: Endpoint): void {
     const key = firstMessageKey(sa.initiatorCookie, source);
-    this.#halfOpen.set(key, { sa, bytes: 0 });
-    this.#firstMessages.set(sa.id, key);
+    this.#halfOpen.set(key, { sa, bytes: 0, offer: undefined });
+    this.#firstMessages.set(sa.id, { key, source });
     this.#byCookies.set(cookiesOf(sa), sa);
     this.#byId.set(sa.id, sa);
   }
@@ -60,9 +80,14 @@ export class SaTable {
     this.#byId.set(sa.id, sa);
   }
 
+  /** Where a responder's first message came from. */
+  sourceOf(sa: Ikev1Sa): Endpoint | undefined {
+    return this.#firstMessages.get(sa.id)?.source;
+  }
+
   /** Phase 1 is done: no longer half-open, and known by both cookies. */
   establish(sa: Ikev1Sa): void {
-    const key = this.#firstMessages.get(sa.id);
+    const key = this.#firstMessages.get(sa.id)?.key;
     this.#closeHalfOpen(key);
     if (key !== undefined) this.#established.set(key, sa);
     if (this.#established.size > MAX_HALF_OPEN) this.#established.delete(this.#established.keys().next().value!);
@@ -71,7 +96,7 @@ export class SaTable {
   }
 
   remove(sa: Ikev1Sa): void {
-    const key = this.#firstMessages.get(sa.id);
+    const key = this.#firstMessages.get(sa.id)?.key;
     this.#closeHalfOpen(key);
     if (key !== undefined && this.#established.get(key) === sa) this.#established.delete(key);
     this.#firstMessages.delete(sa.id);
@@ -82,22 +107,26 @@ export class SaTable {
 
   /** Counts what a half-open SA holds now. */
   weigh(sa: Ikev1Sa): void {
-    const entry = this.#halfOpen.get(this.#firstMessages.get(sa.id) ?? '');
+    const entry = this.#halfOpen.get(this.#firstMessages.get(sa.id)?.key ?? '');
     if (!entry) return;
-    this.#halfOpenBytes += sa.bytesHeld - entry.bytes;
+    this.#ownBytes += sa.bytesHeld - entry.bytes;
     entry.bytes = sa.bytesHeld;
+    if (entry.offer || !sa.offer) return;
+    entry.offer = sa.offer;
+    this.#offers.hold(entry.offer);
   }
 
   /** The oldest half-open SA, if there are too many or they hold too much: its owner ends it. */
   surplus(): Ikev1Sa | undefined {
-    const over = this.#halfOpen.size > MAX_HALF_OPEN || this.#halfOpenBytes > MAX_HALF_OPEN_BYTES;
+    const over = this.#halfOpen.size > MAX_HALF_OPEN || this.halfOpenBytes > MAX_HALF_OPEN_BYTES;
     return over ? this.#halfOpen.values().next().value?.sa : undefined;
   }
 
   #closeHalfOpen(key: string | undefined): void {
     const entry = key === undefined ? undefined : this.#halfOpen.get(key);
     if (key === undefined || !entry) return;
-    this.#halfOpenBytes -= entry.bytes;
+    this.#ownBytes -= entry.bytes;
+    if (entry.offer) this.#offers.release(entry.offer);
     this.#halfOpen.delete(key);
   }
 }

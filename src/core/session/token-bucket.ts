@@ -20,12 +20,22 @@ export class TokenBucket {
 
   /** Takes a token; false when there is none. */
   take(now: Instant): boolean {
-    const { perSecond, burst } = this.#rate;
-    this.#tokens = Math.min(burst, this.#tokens + ((now - (this.#at ?? now)) * perSecond) / SECOND);
-    this.#at = now;
+    this.#fill(now);
     if (this.#tokens < 1) return false;
     this.#tokens -= 1;
     return true;
+  }
+
+  /** Less than half full: more is taken of late than it fills. */
+  isLow(now: Instant): boolean {
+    this.#fill(now);
+    return this.#tokens < this.#rate.burst / 2;
+  }
+
+  #fill(now: Instant): void {
+    const { perSecond, burst } = this.#rate;
+    this.#tokens = Math.min(burst, this.#tokens + ((now - (this.#at ?? now)) * perSecond) / SECOND);
+    this.#at = now;
   }
 }
 
@@ -40,11 +50,11 @@ export class KeyedBuckets {
     this.#most = most;
   }
 
-  take(key: string, now: Instant): boolean {
+  at(key: string): TokenBucket {
     const bucket = this.#buckets.get(key) ?? new TokenBucket(this.#rate);
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
     if (this.#buckets.size > this.#most) this.#buckets.delete(this.#buckets.keys().next().value!);
-    return bucket.take(now);
+    return bucket;
   }
 }

@@ -3,9 +3,12 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type IpAddress, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { Deadlines } from '../../../src/core/session/deadlines.ts';
+import { Offers } from '../../../src/core/session/offers.ts';
 import { AddressPool } from '../../../src/core/session/pool.ts';
+import { Recently } from '../../../src/core/session/recently.ts';
 import { KeyedBuckets, TokenBucket } from '../../../src/core/session/token-bucket.ts';
 import { Seeded } from '../../seeded.ts';
+import { seededCrypto } from '../../seeded-crypto.ts';
 
 describe('Deadlines', () => {
   test('agree with a plain table under random changes', () => {
@@ -73,6 +76,53 @@ describe('AddressPool', () => {
   });
 });
 
+describe('Recently', () => {
+  test('remembers for a window, from the last time on', () => {
+    const recently = new Recently(100, 10);
+    recently.add('a', 1000);
+    assert.ok(recently.has('a', 1099));
+    assert.ok(!recently.has('a', 1100));
+    recently.add('a', 1050);
+    assert.ok(recently.has('a', 1149));
+    recently.delete('a');
+    assert.ok(!recently.has('a', 1060));
+    assert.equal(recently.size, 0);
+  });
+
+  test('forgets what is past, and the oldest of too many', () => {
+    const recently = new Recently(100, 3);
+    for (const key of ['a', 'b', 'c']) recently.add(key, 0);
+    recently.add('a', 1);
+    recently.add('d', 2);
+    assert.deepEqual(
+      ['a', 'b', 'c', 'd'].filter((key) => recently.has(key, 3)),
+      ['a', 'c', 'd'],
+    );
+    recently.add('e', 1000);
+    assert.equal(recently.size, 1);
+  });
+});
+
+describe('Offers', () => {
+  test('keep equal ones once, for as long as somebody needs them', () => {
+    const offers = new Offers(seededCrypto(new Seeded(1), 'cheap'));
+    const [one, same, other] = [new Uint8Array(100), new Uint8Array(100), new Uint8Array(50).fill(1)];
+    const kept = offers.share(one);
+    assert.notEqual(kept, one, 'a copy: what it came in must not be held');
+    assert.equal(offers.bytes, 0);
+    offers.hold(kept);
+    assert.equal(offers.share(same), kept);
+    offers.hold(offers.share(same));
+    offers.hold(offers.share(other));
+    assert.deepEqual([offers.count, offers.bytes], [2, 150]);
+    offers.release(kept);
+    assert.deepEqual([offers.count, offers.bytes], [2, 150]);
+    offers.release(kept);
+    assert.deepEqual([offers.count, offers.bytes], [1, 50]);
+    assert.notEqual(offers.share(same), kept, 'it was dropped with the last');
+  });
+});
+
 describe('rates', () => {
   const rate = { perSecond: 2, burst: 3 };
 
@@ -89,11 +139,11 @@ describe('rates', () => {
 
   test('are kept by key, for so many keys and no more', () => {
     const buckets = new KeyedBuckets({ perSecond: 0, burst: 1 }, 100);
-    assert.ok(buckets.take('a', 0));
-    assert.ok(!buckets.take('a', 0));
-    assert.ok(buckets.take('b', 0));
-    for (let i = 0; i < 99; i++) buckets.take(`k${i}`, 0);
-    assert.ok(buckets.take('a', 0), 'the one unused for longest was forgotten');
-    assert.ok(!buckets.take('k98', 0));
+    assert.ok(buckets.at('a').take(0));
+    assert.ok(!buckets.at('a').take(0));
+    assert.ok(buckets.at('b').take(0));
+    for (let i = 0; i < 99; i++) buckets.at(`k${i}`).take(0);
+    assert.ok(buckets.at('a').take(0), 'the one unused for longest was forgotten');
+    assert.ok(!buckets.at('k98').take(0));
   });
 });
