@@ -1,10 +1,10 @@
 /** From settings, each right by itself, to a configuration that is right as a whole. */
-import { isAbsolute, resolve } from 'node:path';
 import { parsePrefix } from '../core/net/address.ts';
 import type { GatewayPolicy, GroupPolicy, PeerPolicy } from '../core/session/policy.ts';
 import { buildCertificate, buildPeerSecret, buildProofs, type OwnProofs } from './authentication.ts';
 import type { Located } from './checks.ts';
-import { DEFAULTS, type GatewayConfig, type Given } from './config.ts';
+import { DEFAULTS, type DeadPeerDetection, type GatewayConfig, type Given } from './config.ts';
+import { absolute } from './files.ts';
 import { checkNetworks } from './networks.ts';
 import type { Report } from './report.ts';
 import type { GatewaySettings, GivenSettings, GroupSettings, PeerSettings } from './schema.ts';
@@ -25,26 +25,26 @@ export function buildConfig(settings: GatewaySettings, around: Surroundings, rep
   const { log = {}, lifetimes = {} } = settings;
   return {
     file: around.file,
-    state: absolute(settings.state ?? DEFAULTS.state, around),
+    state: absolute(settings.state ?? DEFAULTS.state, around.folder),
     listen: buildListen(settings, report),
     ports: buildPorts(settings, policy, report),
     tun: settings.tun ?? DEFAULTS.tun,
     mtu: settings.mtu ?? DEFAULTS.mtu,
     given,
     policy,
-    certificate: buildCertificate(settings.certificate, (path) => absolute(path, around), report),
+    certificate: buildCertificate(settings.certificate, (path) => absolute(path, around.folder), report),
     identity: settings.identity,
-    authorities: (settings.authorities ?? []).map((path) => absolute(path, around)),
-    crls: (settings.crls ?? []).map((path) => absolute(path, around)),
+    authorities: (settings.authorities ?? []).map((path) => absolute(path, around.folder)),
+    crls: (settings.crls ?? []).map((path) => absolute(path, around.folder)),
     lifetimes: {
       phase1Seconds: lifetimes.phase1 ?? DEFAULTS.phase1Seconds,
       phase2Seconds: lifetimes.phase2 ?? DEFAULTS.phase2Seconds,
       phase2Kilobytes: lifetimes.phase2_kilobytes,
     },
-    dpd: buildDpd(settings, report),
+    dpd: buildDpd(settings.dpd, DEFAULTS, report),
     nat: settings.nat ? 'required' : 'off',
     clientToClient: settings.client_to_client ?? false,
-    keylog: settings.keylog === undefined ? undefined : absolute(settings.keylog, around),
+    keylog: settings.keylog === undefined ? undefined : absolute(settings.keylog, around.folder),
     metrics: settings.metrics,
     log: { level: log.level ?? DEFAULTS.logLevel, format: log.format ?? DEFAULTS.logFormat },
   };
@@ -57,10 +57,6 @@ const NOTHING_GIVEN = {
   idleTimeout: undefined,
   sessionTimeout: undefined,
 };
-
-function absolute(path: string, around: Surroundings): string {
-  return isAbsolute(path) ? path : resolve(around.folder, path);
-}
 
 function buildGiven(settings: GivenSettings, otherwise: Given): Given {
   return {
@@ -75,7 +71,7 @@ function buildGiven(settings: GivenSettings, otherwise: Given): Given {
 }
 
 function buildPolicy(settings: GatewaySettings, given: Given, around: Surroundings, report: Report): GatewayPolicy {
-  const read: ReadSecretFile = (path) => around.readSecret(absolute(path, around));
+  const read: ReadSecretFile = (path) => around.readSecret(absolute(path, around.folder));
   const own = { certificate: settings.certificate !== undefined, authorities: (settings.authorities ?? []).length > 0 };
   const groups = [...(settings.groups?.value ?? [])].map(([name, group]) =>
     buildGroup(name, group, given, own, read, report),
@@ -162,9 +158,13 @@ function buildPorts(settings: GatewaySettings, policy: GatewayPolicy, report: Re
   return ports;
 }
 
-function buildDpd(settings: GatewaySettings, report: Report): GatewayConfig['dpd'] {
-  if (settings.dpd?.value === false) return undefined;
-  const { idle = DEFAULTS.dpdIdleSeconds, timeout = DEFAULTS.dpdTimeoutSeconds } = settings.dpd?.value ?? {};
-  if (idle >= timeout) report.error(settings.dpd!.item, `timeout (${timeout} s) must be longer than idle (${idle} s)`);
+export function buildDpd(
+  setting: GatewaySettings['dpd'],
+  defaults: { readonly dpdIdleSeconds: number; readonly dpdTimeoutSeconds: number },
+  report: Report,
+): DeadPeerDetection | undefined {
+  if (setting?.value === false) return undefined;
+  const { idle = defaults.dpdIdleSeconds, timeout = defaults.dpdTimeoutSeconds } = setting?.value ?? {};
+  if (idle >= timeout) report.error(setting!.item, `timeout (${timeout} s) must be longer than idle (${idle} s)`);
   return { idleSeconds: idle, timeoutSeconds: timeout };
 }

@@ -24,8 +24,7 @@ export function checkConfig(text: string, around: Surroundings): CheckedConfig {
   const config = root && settings && buildConfig(settings, around, report);
   const secrets = [settings, ...(settings?.groups?.value.values() ?? []), ...(settings?.peers ?? [])];
   const holdsSecret = secrets.some((holder) => holder && ('value' in holder ? holder.value.psk : holder.psk));
-  const problems = report.problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
-  return { config: report.failed ? undefined : config, problems, holdsSecret };
+  return { config: report.failed ? undefined : config, problems: report.inOrder(), holdsSecret };
 }
 
 function isEmpty(root: Item): boolean {

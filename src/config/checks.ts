@@ -87,6 +87,18 @@ export type Hint = (value: unknown) => string | undefined;
 
 export const boolean = scalar('true or false', (value) => (typeof value === 'boolean' ? value : undefined));
 
+/** One value, or a list of them. */
+export function oneOrMany<T>(check: Check<T>, what: string, max: number): Check<readonly T[]> {
+  const many = list(check, what, max);
+  return (item, report) => {
+    const found = report.resolve(item);
+    if (!found) return undefined;
+    if (isSeq(found.node)) return many(found, report);
+    const value = check(found, report);
+    return value === undefined ? undefined : [value];
+  };
+}
+
 /** What can be turned off as a whole. */
 export function orFalse<T>(check: Check<T>): Check<T | false> {
   return (item, report) => {
@@ -162,6 +174,11 @@ function offsetOf(node: Node | null, otherwise: number): number {
   return node?.range?.[0] ?? otherwise;
 }
 
+/** A name of the file's, fit to be shown. */
+export function shownName(name: string): string {
+  return /^[\x21-\x7e]{1,64}$/.test(name) ? `'${name}'` : JSON.stringify(name.slice(0, 64));
+}
+
 function unknownKey(
   at: { offset: number },
   path: string,
@@ -169,15 +186,15 @@ function unknownKey(
   known: readonly string[],
   report: Report,
 ): void {
-  const shown = /^[\x21-\x7e]{1,64}$/.test(name) ? `'${name}'` : JSON.stringify(name.slice(0, 64));
   report.error(
     { path, offset: at.offset },
-    `unknown key ${shown}`,
+    `unknown key ${shownName(name)}`,
     didYouMean(name, known) ?? `known are ${listed(known)}`,
   );
 }
 
-function didYouMean(word: string, known: readonly string[]): string | undefined {
+/** "did you mean 'psk'?", if a known word is near enough. */
+export function didYouMean(word: string, known: readonly string[]): string | undefined {
   const near = nearest(word, known);
   return near && `did you mean '${near}'?`;
 }

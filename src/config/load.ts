@@ -3,20 +3,19 @@ import { dirname, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { type CheckedConfig, checkConfig } from './check.ts';
 import type { GatewayConfig } from './config.ts';
-import { type FileContent, type ReadFile, readFromDisk } from './files.ts';
+import { type ReadFile, readAsked, readFromDisk, readSecretFile, secretOpenToOthers } from './files.ts';
 import { ConfigError, type Problem } from './problem.ts';
-import type { SecretFile } from './secrets.ts';
 
 /** Reads and checks `file`. Throws {@link ConfigError} only when it can't be read at all. */
 export function checkConfigFile(file: string, read: ReadFile = readFromDisk): CheckedConfig {
-  const { bytes, openToOthers } = readConfigFile(file, read);
+  const { bytes, openToOthers } = readAsked(file, read);
   const checked = checkConfig(bytes.toString('utf8'), {
     file,
     folder: dirname(resolve(file)),
     readSecret: (path) => readSecretFile(path, read),
   });
   if (!checked.holdsSecret || !openToOthers) return checked;
-  const problem = wholeFile('it holds a secret, and other users may read it', `run: chmod 600 ${file}`);
+  const problem = secretOpenToOthers(file, 'error');
   return { ...checked, config: undefined, problems: [problem, ...checked.problems] };
 }
 
@@ -51,34 +50,4 @@ export function embeddedConfig(): GatewayConfig {
     readSecret: (path) => readSecretFile(path, readFromDisk),
   });
   return { ...config!, nat: 'if-possible' };
-}
-
-function readConfigFile(file: string, read: ReadFile): FileContent {
-  try {
-    return read(resolve(file));
-  } catch (error) {
-    throw new ConfigError(file, [wholeFile(`can't be read (${whyUnreadable(error)})`)]);
-  }
-}
-
-function readSecretFile(path: string, read: ReadFile): SecretFile {
-  try {
-    const { bytes, openToOthers } = read(path);
-    if (openToOthers) return { wrong: `other users may read ${path}`, hint: `run: chmod 600 ${path}` };
-    return { text: bytes.toString('utf8') };
-  } catch (error) {
-    return { wrong: `can't read ${path} (${whyUnreadable(error)})` };
-  }
-}
-
-function wholeFile(what: string, hint?: string): Problem {
-  return { severity: 'error', path: '', what, ...(hint === undefined ? {} : { hint }), line: 0, column: 0 };
-}
-
-function whyUnreadable(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'no such file';
-  if (code === 'EACCES') return 'permission denied';
-  if (code === 'EISDIR') return 'it is a folder';
-  return code ?? message;
 }

@@ -1,5 +1,5 @@
 /** Collects the problems of one file, with their positions in it. */
-import { type Alias, type Document, isAlias, type LineCounter, type Node } from 'yaml';
+import { type Alias, type Document, isAlias, LineCounter, type Node } from 'yaml';
 import type { Problem } from './problem.ts';
 
 /** A value in the file: its setting and its node. */
@@ -19,17 +19,31 @@ export const MAX_ALIASES = 100;
 
 export class Report {
   readonly problems: Problem[] = [];
-  readonly #document: Document;
   readonly #lines: LineCounter;
+  readonly #document: Document | undefined;
   #aliases = 0;
 
-  constructor(document: Document, lines: LineCounter) {
-    this.#document = document;
+  /** @param document what aliases lead into; a file without aliases needs none */
+  constructor(lines: LineCounter, document?: Document) {
     this.#lines = lines;
+    this.#document = document;
+  }
+
+  /** For text that no parser has counted the lines of. */
+  static ofText(text: string): Report {
+    const lines = new LineCounter();
+    lines.addNewLine(0);
+    for (const { index } of text.matchAll(/\n|\r(?!\n)/g)) lines.addNewLine(index + 1);
+    return new Report(lines);
   }
 
   get failed(): boolean {
     return this.problems.some((problem) => problem.severity === 'error');
+  }
+
+  /** In the order of the file. */
+  inOrder(): Problem[] {
+    return this.problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
   }
 
   /** Whether a setting below `path` was wrong already, so that what follows from it need not be said. */
@@ -51,7 +65,7 @@ export class Report {
     this.#aliases++;
     if (this.#aliases === MAX_ALIASES + 1) return this.error(item, `more than ${MAX_ALIASES} aliases in one file`);
     if (this.#aliases > MAX_ALIASES) return undefined;
-    const node = (item.node as Alias).resolve(this.#document);
+    const node = this.#document && (item.node as Alias).resolve(this.#document);
     return node ? { ...item, node } : this.error(item, 'an alias (*name) without its anchor (&name)');
   }
 

@@ -60,12 +60,28 @@ export function duration(minSeconds: number, maxSeconds: number): Check<number> 
 export const path = text('a path', (value) => value !== '' && !value.includes('\0'));
 
 /** Linux takes 15 bytes; ours also names an nftables table. */
-export const interfaceName = text(
-  'an interface name of at most 15 letters, digits, dots, dashes and underscores',
-  (value) => /^[A-Za-z_][\w.-]{0,14}$/.test(value),
-);
+export const INTERFACE_NAME = 'an interface name of at most 15 letters, digits, dots, dashes and underscores';
+export const interfaceName = text(INTERFACE_NAME, (value) => isInterfaceName(value));
+
+export function isInterfaceName(value: string): boolean {
+  return /^[A-Za-z_][\w.-]{0,14}$/.test(value);
+}
 
 export const domainName = text('a domain name', (value) => value.length <= 253 && /^[\w-]+(\.[\w-]+)*\.?$/.test(value));
+
+/** A name that a resolver can be asked for, or an address of either family. */
+export function isHostName(value: string): boolean {
+  return parseIp(value) !== undefined || (value.length <= 253 && /^[A-Za-z0-9_]([\w-]*)(\.[\w-]+)*\.?$/.test(value));
+}
+
+export const hostName = text('a host name or an IP address', (value) => isHostName(value));
+
+/** What a person types and an attribute carries: names of groups, users, domains. */
+export function isPlainText(value: string): boolean {
+  return Buffer.byteLength(value) <= 255 && /^[^\p{Cc}]+$/u.test(value);
+}
+
+export const plainText = text('a text of 1 to 255 bytes without control characters', (value) => isPlainText(value));
 
 /** One attribute of Mode-Config; clients show no more than a few hundred bytes. */
 export const bannerText = text('a text of 1 to 1000 bytes', (value) => {

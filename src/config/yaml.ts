@@ -10,7 +10,7 @@ export function parseYaml(text: string): { root: Item | undefined; report: Repor
   const lines = new LineCounter();
   const tooLong = text.length > MAX_FILE_LENGTH;
   const document = tooLong ? undefined : parse(text, lines);
-  const report = new Report(document ?? parseDocument(''), lines);
+  const report = new Report(lines, document);
   if (tooLong) report.error(WHOLE_FILE, `the file is longer than ${MAX_FILE_LENGTH} characters`);
   else if (!document) report.error(WHOLE_FILE, 'the file is nested too deeply');
   for (const error of [...(document?.errors ?? []), ...(document?.warnings ?? [])]) {

@@ -17,6 +17,9 @@ export type CarrierChoice = (typeof CARRIER_CHOICES)[number];
 export const ON_LOSS = ['block', 'open'] as const;
 export type OnLoss = (typeof ON_LOSS)[number];
 
+/** How the engine speaks: `core/personas` has what each of them says. */
+export const PERSONAS = ['cisco-4.0', 'windows-xp', 'windows-vista', 'windows-11', 'macos'] as const;
+
 export interface Profile {
   /** The file's name without its extension: letters, digits, dots, dashes and underscores, at most 64. */
   readonly name: string;
@@ -36,7 +39,7 @@ export interface Profile {
   readonly certificate: CertificateFiles | undefined;
   /** Files of the authorities that vouch for the gateway; with `hybrid` and `certificate` at least one. */
   readonly authorities: readonly string[];
-  /** What the gateway's certificate must name; empty: any name that the authorities vouch for. */
+  /** One of them the gateway's certificate must name: as the file says, else what is dialled. */
   readonly gatewayIdentities: readonly string[];
   /** Saved in the profile; undefined: asked for. */
   readonly user: string | undefined;

@@ -1,0 +1,103 @@
+/** A profile in the making: what a format said, until it is whole and fits together. */
+import { basename, extname } from 'node:path';
+import type { Report } from '../report.ts';
+import { PROFILE_DEFAULTS, type Profile, type ProfileFormat } from './profile.ts';
+import type { Place } from './text-keys.ts';
+
+export type Draft = { readonly [K in keyof Profile]?: Profile[K] | undefined };
+
+/** What a format calls the settings that can be missing. */
+export interface Words {
+  readonly gateways: string;
+  readonly identity: string;
+  readonly psk: string;
+  readonly authorities: string;
+  readonly certificate: string;
+  /** Whether there is always a group's name. */
+  readonly needsIdentity: boolean;
+}
+
+/** Undefined, and reported: something is missing or doesn't fit. */
+export function completeProfile(
+  draft: Draft,
+  file: string,
+  format: ProfileFormat,
+  words: Words,
+  report: Report,
+): Profile | undefined {
+  checkWhole(draft, words, report);
+  if (report.failed) return undefined;
+  const { gateways = [], authentication = 'psk', xauth = true } = draft;
+  return {
+    name: profileName(file),
+    file,
+    format,
+    gateways,
+    exchange: draft.exchange ?? (authentication === 'certificate' ? 'main' : 'aggressive'),
+    authentication,
+    xauth,
+    identity: draft.identity,
+    psk: draft.psk,
+    certificate: draft.certificate,
+    authorities: draft.authorities ?? [],
+    gatewayIdentities: draft.gatewayIdentities ?? gateways,
+    user: draft.user,
+    password: draft.password,
+    domain: draft.domain,
+    mayAsk: draft.mayAsk ?? true,
+    carrier: draft.carrier ?? PROFILE_DEFAULTS.carrier,
+    ports: draft.ports ?? {
+      ike: PROFILE_DEFAULTS.ikePort,
+      natT: PROFILE_DEFAULTS.natTPort,
+      ciscoUdp: undefined,
+      ciscoTcp: PROFILE_DEFAULTS.ciscoTcpPort,
+    },
+    routes: draft.routes,
+    target: draft.target,
+    dns: draft.dns ?? true,
+    splitDns: draft.splitDns ?? true,
+    localLan: draft.localLan ?? false,
+    onLoss: draft.onLoss ?? PROFILE_DEFAULTS.onLoss,
+    persona: draft.persona,
+    applicationVersion: draft.applicationVersion,
+    legacy: draft.legacy ?? false,
+    dhGroup: draft.dhGroup,
+    pfs: draft.pfs ?? 'gateway',
+    dpd: draft.dpd,
+    tun: draft.tun,
+    mtu: draft.mtu,
+  };
+}
+
+/** "Academic Network.pcf" is "Academic_Network": the name is part of paths. */
+export function profileName(file: string): string {
+  const name = basename(file, extname(file))
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .replace(/[^\w.-]+/g, '_')
+    .replace(/^[.-]+/, '')
+    .slice(0, 64);
+  return name || 'profile';
+}
+
+/** The places of what the file doesn't say. */
+const NOWHERE: Place = { path: '', offset: 0 };
+
+function checkWhole(draft: Draft, words: Words, report: Report): void {
+  const missing = (name: string, value: unknown, hint: string) => {
+    if (value === undefined && !report.failedAt(name)) report.error({ ...NOWHERE, path: name }, 'is missing', hint);
+  };
+  const { authentication = 'psk', xauth = true, authorities = [] } = draft;
+  missing(words.gateways, draft.gateways?.[0], 'name the gateway: a host name or an address');
+  if (words.needsIdentity && authentication !== 'certificate') {
+    missing(words.identity, draft.identity, 'the administrator of the gateway knows the name of the group');
+  }
+  if (authentication === 'psk') missing(words.psk, draft.psk, 'the administrator of the gateway knows it');
+  else missing(words.authorities, authorities[0], 'a file with the certificate of the authority, in PEM');
+  if (authentication === 'certificate') missing(words.certificate, draft.certificate, 'name your certificate');
+  if (authentication === 'hybrid' && !xauth)
+    report.error(NOWHERE, 'hybrid proves the gateway alone, so it needs xauth');
+  if (draft.mayAsk === false && xauth && (draft.user === undefined || draft.password === undefined)) {
+    report.error(NOWHERE, 'nothing may be asked, and user and password are not both there');
+  }
+}

@@ -1,0 +1,40 @@
+/** Text of profiles that other programs wrote: whatever its encoding, in lines with their positions. */
+
+/** Bytes; a profile has a few hundred. */
+export const MAX_PROFILE_LENGTH = 1 << 20;
+
+export interface ProfileText {
+  readonly text: string;
+  /** The bytes of a part of the text, as they stood in the file: what a password is, is its bytes. */
+  readonly bytesOf: (part: string) => Uint8Array<ArrayBuffer>;
+}
+
+export interface Line {
+  /** Without its end. */
+  readonly text: string;
+  /** Where it begins, in characters from the start of the file. */
+  readonly offset: number;
+}
+
+/** UTF-8 or UTF-16 by their marks, UTF-8 if it is, else Latin-1. Never throws. */
+export function decodeText(bytes: Uint8Array): ProfileText {
+  const utf8BytesOf = (part: string) => Uint8Array.from(Buffer.from(part, 'utf8'));
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) {
+    return { text: new TextDecoder('utf-16le').decode(bytes), bytesOf: utf8BytesOf };
+  }
+  try {
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes), bytesOf: utf8BytesOf };
+  } catch {
+    const bytesOf = (part: string) => Uint8Array.from(Buffer.from(part, 'latin1'));
+    return { text: Buffer.from(bytes).toString('latin1'), bytesOf };
+  }
+}
+
+/** Lines end by LF, CR LF or a lone CR. */
+export function* linesOf(text: string): Generator<Line> {
+  let offset = 0;
+  for (const line of text.split(/(?<=\n|\r(?!\n))/)) {
+    yield { text: line.replace(/[\r\n]+$/, ''), offset };
+    offset += line.length;
+  }
+}
