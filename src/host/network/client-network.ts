@@ -1,0 +1,221 @@
+/** A client's hold on the host's network: a plan is applied whole or not at all, and everything is put back. */
+import { existsSync } from 'node:fs';
+import { HostError, systemReason } from '../errors.ts';
+import { makePrivateFolder } from '../private-folder.ts';
+import { type Change, changeKey, changesOf, type Family } from './changes.ts';
+import { type DnsChange, dnsChange, dnsNotes, revertDns, sameDns, setDns } from './dns.ts';
+import { makeChanges, presentChanges, undoChanges } from './ip.ts';
+import { type Journal, journalPath, readJournal, removeJournal, writeJournal } from './journal.ts';
+import type { NetworkPlan } from './plan.ts';
+import { isAlive, isFromThisBoot, thisProcess, waitForOrphans } from './process.ts';
+import { looseReversePath, restoreSysctl, setSysctl } from './reverse-path.ts';
+import { findSlot } from './slot.ts';
+
+export interface ClientNetwork {
+  /** What was put back at opening, since a killed client had left it; empty: nothing. */
+  readonly cleaned: readonly string[];
+  /**
+   * Brings the host to `plan`, from whatever plan was applied before; what somebody else has removed meanwhile comes back.
+   * Throws {@link HostError}, and then everything is as it was before the call.
+   */
+  apply(plan: NetworkPlan): Promise<Applied>;
+  /** Puts everything back. Nothing to do is fine. Throws {@link HostError} `NETWORK_RESTORE` if something stays. */
+  restore(): Promise<void>;
+}
+
+export interface Applied {
+  /** What decides on name servers here, if the plan has some. */
+  readonly dns: DnsChange['how'] | undefined;
+  /** What could not be had on this host, for a person. */
+  readonly notes: readonly string[];
+}
+
+/**
+ * Puts back first what a killed client of the same profile left. Throws {@link HostError} `ALREADY_CONNECTED` while
+ * another process has the profile.
+ *
+ * @param profile its name
+ * @param folder where the journal is, 0700: see folder.ts
+ */
+export async function openClientNetwork(profile: string, folder: string): Promise<ClientNetwork> {
+  try {
+    makePrivateFolder(folder);
+  } catch (error) {
+    throw new HostError('JOURNAL', `can't make ${folder}: ${systemReason(error)}`);
+  }
+  const path = journalPath(folder, profile);
+  const left = readJournal(path);
+  const cleaned = left ? await undoLeft(left, path) : [];
+  const slot = await findSlot(profile, families());
+  const first: Journal = { version: 1, profile, process: thisProcess(), slot, changes: [], sysctls: [], dns: [] };
+  if (!writeJournal(path, first, true)) throw alreadyConnected(readJournal(path) ?? first);
+  const network = new Hold(path, first);
+  return {
+    cleaned,
+    apply: (plan) => network.next(() => network.apply(plan)),
+    restore: () => network.next(() => network.restore()),
+  };
+}
+
+/** Undoes what a dead client left and says what. Throws {@link HostError} `ALREADY_CONNECTED` while it lives. */
+export async function undoLeft(journal: Journal, path: string): Promise<string[]> {
+  if (isAlive(journal.process)) throw alreadyConnected(journal);
+  await waitForOrphans(path);
+  // A restart of the machine has undone all but the file.
+  const left = isFromThisBoot(journal.process) ? journal : { ...journal, changes: [], sysctls: [] };
+  await undoAll(left, path);
+  removeJournal(path);
+  return describe(left);
+}
+
+class Hold {
+  readonly #path: string;
+  #journal: Journal;
+  #queue: Promise<unknown> = Promise.resolve();
+
+  constructor(path: string, journal: Journal) {
+    this.#path = path;
+    this.#journal = journal;
+  }
+
+  /** One thing after the other. */
+  next<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(work);
+    this.#queue = done.catch(() => {});
+    return done;
+  }
+
+  async apply(plan: NetworkPlan): Promise<Applied> {
+    const before = this.#journal;
+    const wanted = this.#wanted(plan);
+    const both: Journal = {
+      ...wanted,
+      changes: [...before.changes, ...without(wanted.changes, before.changes)],
+      dns: [...before.dns, ...wanted.dns],
+    };
+    this.#write(both);
+    try {
+      await this.#make(wanted);
+    } catch (error) {
+      await this.#rollBack(before, both);
+      throw error;
+    }
+    await undoChanges(without(before.changes, wanted.changes), this.#path);
+    for (const old of before.dns) {
+      if (!wanted.dns.some((dns) => sameDns(dns, old))) await revertDns(old, this.#path);
+    }
+    this.#write(wanted);
+    const [dns] = wanted.dns;
+    return { dns: dns?.how, notes: dnsNotes(dns) };
+  }
+
+  async restore(): Promise<void> {
+    await undoAll(this.#journal, this.#path);
+    this.#journal = { ...this.#journal, changes: [], sysctls: [], dns: [] };
+    removeJournal(this.#path);
+  }
+
+  #wanted(plan: NetworkPlan): Journal {
+    const { profile, slot, sysctls, dns: held } = this.#journal;
+    const loose = sysctls.length > 0 ? undefined : looseReversePath();
+    const dns = dnsChange(profile, plan);
+    return {
+      ...this.#journal,
+      changes: changesOf(plan, slot, hasIpv6()),
+      sysctls: loose ? [loose] : sysctls,
+      dns: dns ? [keepContent(dns, held)] : [],
+    };
+  }
+
+  async #make({ changes, sysctls, dns }: Journal): Promise<void> {
+    for (const sysctl of sysctls) setSysctl(sysctl);
+    // Only rules have no `replace`; what else is there is set again.
+    const present = await presentChanges(changes.filter(({ kind }) => kind === 'rule'));
+    await makeChanges(without(changes, present), this.#path);
+    for (const change of dns) await setDns(change, this.#path);
+  }
+
+  /** What was new goes; what was replaced comes back. */
+  async #rollBack(before: Journal, both: Journal): Promise<void> {
+    await undoChanges(without(both.changes, before.changes), this.#path);
+    for (const dns of both.dns.slice(before.dns.length)) await revertDns(dns, this.#path);
+    if (before.sysctls.length === 0) for (const sysctl of both.sysctls) restoreSysctl(sysctl);
+    // Best effort: the error that led here is the one to tell.
+    await this.#make(before).catch(() => {});
+    this.#write(before);
+  }
+
+  #write(journal: Journal): void {
+    writeJournal(this.#path, journal);
+    this.#journal = journal;
+  }
+}
+
+async function undoAll(journal: Journal, path: string): Promise<void> {
+  const { changes, sysctls, dns } = journal;
+  const failures: string[] = [];
+  for (const change of dns.toReversed()) {
+    await revertDns(change, path).catch((error: Error) => failures.push(error.message));
+  }
+  await undoChanges(changes, path);
+  for (const sysctl of sysctls) restoreSysctl(sysctl);
+  if ((await presentChanges(changes)).length > 0) {
+    failures.push(
+      `rules or routes of ours are still there: see 'ip rule' and 'ip route show table ${journal.slot.table}'`,
+    );
+  }
+  if (failures.length > 0) {
+    throw new HostError(
+      'NETWORK_RESTORE',
+      `not all could be put back: ${failures.join('; ')}; then 'sallyport cleanup' tries again`,
+    );
+  }
+}
+
+function without(changes: readonly Change[], others: readonly Change[]): Change[] {
+  const keys = new Set(others.map(changeKey));
+  return changes.filter((change) => !keys.has(changeKey(change)));
+}
+
+/** What was in the file before the first time is what comes back. */
+function keepContent(dns: DnsChange, held: readonly DnsChange[]): DnsChange {
+  const old = held.find((change) => change.how === 'file');
+  return dns.how === 'file' && dns.mounted === undefined && old?.mounted !== undefined
+    ? { ...dns, mounted: old.mounted }
+    : dns;
+}
+
+function describe({ changes, sysctls, dns }: Journal): string[] {
+  const count = (kind: Change['kind'], one: string, many: string) => {
+    const number = changes.filter((change) => change.kind === kind).length;
+    return number === 0 ? [] : [`${number} ${number === 1 ? one : many}`];
+  };
+  return [
+    ...count('rule', 'rule', 'rules'),
+    ...count('route', 'route', 'routes'),
+    ...sysctls.map(({ path, before }) => `${path} = ${before}`),
+    ...dns.map((change) => DNS_NAMES[change.how]),
+  ];
+}
+
+const DNS_NAMES = {
+  resolved: "systemd-resolved's servers",
+  resolvconf: "resolvconf's entry",
+  file: '/etc/resolv.conf',
+} as const;
+
+function alreadyConnected({ profile, process }: Journal): HostError {
+  const name = JSON.stringify(profile);
+  return new HostError(
+    'ALREADY_CONNECTED',
+    `the profile ${name} is in use by process ${process.pid}; 'sallyport disconnect' ends it`,
+  );
+}
+
+function families(): Family[] {
+  return hasIpv6() ? [4, 6] : [4];
+}
+
+function hasIpv6(): boolean {
+  return existsSync('/proc/sys/net/ipv6');
+}

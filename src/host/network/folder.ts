@@ -1,0 +1,11 @@
+/** Where a client keeps what outlives it, but not the machine's restart. */
+import { join } from 'node:path';
+import { HostError } from '../errors.ts';
+
+/** /run/sallyport for root, else in XDG_RUNTIME_DIR. It may be missing yet. Throws {@link HostError} `STATE_FOLDER`. */
+export function clientFolder(): string {
+  if (process.geteuid?.() === 0) return '/run/sallyport';
+  const runtime = process.env.XDG_RUNTIME_DIR;
+  if (runtime) return join(runtime, 'sallyport');
+  throw new HostError('STATE_FOLDER', 'there is no folder for what runs: run as root, or set XDG_RUNTIME_DIR');
+}

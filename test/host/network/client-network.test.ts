@@ -1,0 +1,155 @@
+/** What a client changes on a host, in a namespace: made, changed and put back. */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { lacking } from '../../lab/requirements.ts';
+import { LabHost, RESOLV_CONF } from './lab-host.ts';
+
+const skip = lacking('unshare') ?? false;
+
+/** What tables and files say while a plan is applied, one JSON line a question. */
+const LOOK = `
+  import { execFileSync } from 'node:child_process';
+  import { readFileSync } from 'node:fs';
+  const ip = (...args) => execFileSync('ip', args, { encoding: 'utf8' }).trim().split('\\n').map((line) => line.trim());
+  const show = (value) => console.log(JSON.stringify(value));
+  const way = (...args) => {
+    try {
+      return /dev (\\S+)/.exec(execFileSync('ip', ['route', 'get', ...args], { encoding: 'utf8', stdio: 'pipe' }))[1];
+    } catch (error) {
+      return error.stderr.trim().replace('RTNETLINK answers: ', '');
+    }
+  };
+`;
+
+describe('a plan', { skip }, () => {
+  it('leads its networks into the tunnel, and all of it is put back', async (test) => {
+    const host = await LabHost.create(test);
+    const before = await host.snapshot();
+    const lines = await host.lines(`${LOOK}
+      const network = await openClientNetwork('work', folder);
+      show(await network.apply(plan({ dns: dns() })));
+      show([way('10.1.2.3'), way('10.1.2.3', 'mark', '0x53'), way('10.2.0.1')]);
+      show(readFileSync('/etc/resolv.conf', 'utf8').split('\\n').slice(2));
+      await network.restore();
+    `);
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line)),
+      [
+        { dns: 'file', notes: [] },
+        ['sp0', 'Network is unreachable', 'Network is unreachable'],
+        ['nameserver 10.1.0.53', 'search corp.example', ''],
+      ],
+    );
+    assert.equal(await host.snapshot(), before);
+  });
+
+  it('may be applied again, and then puts back what somebody else removed', async (test) => {
+    const host = await LabHost.create(test);
+    const before = await host.snapshot();
+    const lines = await host.lines(`${LOOK}
+      const network = await openClientNetwork('work', folder);
+      await network.apply(plan({ dns: dns() }));
+      const made = [ip('rule'), ip('-6', 'rule'), ip('route', 'show', 'table', 'all')];
+      await network.apply(plan({ dns: dns() }));
+      const [rule] = ip('rule').filter((line) => line.includes('fwmark'));
+      ip('rule', 'delete', 'priority', rule.split(':')[0]);
+      ip('route', 'delete', '10.1.0.0/16', 'table', rule.split(' lookup ')[1].split(' ')[0]);
+      await network.apply(plan({ dns: dns() }));
+      show(JSON.stringify([ip('rule'), ip('-6', 'rule'), ip('route', 'show', 'table', 'all')]) === JSON.stringify(made));
+      await network.restore();
+    `);
+    assert.deepEqual(lines, ['true']);
+    assert.equal(await host.snapshot(), before);
+  });
+
+  it('may be changed while it is up, in all its parts', async (test) => {
+    const host = await LabHost.create(test);
+    const before = await host.snapshot();
+    const lines = await host.lines(`${LOOK}
+      const network = await openClientNetwork('work', folder);
+      await network.apply(plan({ dns: dns() }));
+      await network.apply(plan({
+        address: parseIp('10.77.0.10'), routes: 'all', localLan: true, mark: 0x54, onLoss: 'open',
+        dns: dns({ servers: [parseIp('10.9.9.9')], domain: undefined }),
+      }));
+      show([way('10.1.2.3'), way('203.0.113.1'), way('203.0.113.1', 'mark', '0x54'), way('2001:db8::1')]);
+      show(ip('-o', '-4', 'address', 'show', 'dev', 'sp0').map((line) => line.split(/ +/)[3]));
+      show(ip('route', 'show', 'table', 'all').filter((line) => line.includes('proto 83')).map((line) => line.split(' ')[0]));
+      show(ip('rule').filter((line) => line.includes('fwmark')).map((line) => line.split(' fwmark ')[1].split(' ')[0]));
+      await network.apply(plan({ onLoss: 'open' }));
+      show([way('10.1.2.3'), way('203.0.113.1'), ip('-6', 'rule').length]);
+      show(readFileSync('/etc/resolv.conf', 'utf8'));
+      await network.restore();
+    `);
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line)),
+      [
+        ['sp0', 'sp0', 'Network is unreachable', 'Network is unreachable'],
+        ['10.77.0.10/32'],
+        ['default'],
+        ['0x54'],
+        ['sp0', 'Network is unreachable', 2],
+        RESOLV_CONF,
+      ],
+    );
+    assert.equal(await host.snapshot(), before);
+  });
+
+  it('is not begun twice', async (test) => {
+    const host = await LabHost.create(test);
+    const lines = await host.lines(`
+      const network = await openClientNetwork('work', folder);
+      await openClientNetwork('work', folder).catch((error) => console.log(error.code));
+      await cleanup(folder, 'work').catch((error) => console.log(error.code));
+      console.log((await cleanup(folder)).length);
+      await network.restore();
+    `);
+    assert.deepEqual(lines, ['ALREADY_CONNECTED', 'ALREADY_CONNECTED', '0']);
+  });
+});
+
+describe('what a killed client left', { skip }, () => {
+  const held = `
+    const network = await openClientNetwork('work', folder);
+    await network.apply(plan({ routes: 'all', dns: dns() }));
+    console.log('applied');
+    setInterval(() => {}, 1000);
+  `;
+
+  it('keeps blocking, and goes with cleanup', async (test) => {
+    const host = await LabHost.create(test);
+    const before = await host.snapshot();
+    const client = host.start(held);
+    await client.prints(/applied/);
+    await client.stop('SIGKILL');
+    await host.removeTun();
+    assert.deepEqual(await host.lines(`${LOOK} show([way('10.1.2.3'), way('2001:db8::1')]);`), [
+      '["No route to host","Network is unreachable"]',
+    ]);
+    const lines = await host.lines('for (const done of await cleanup(folder)) console.log(JSON.stringify(done));');
+    assert.deepEqual(lines, ['{"profile":"work","undone":["4 rules","2 routes","/etc/resolv.conf"]}']);
+    assert.equal(await host.snapshot(), withoutTun(before));
+    assert.deepEqual(await host.lines('console.log(await cleanup(folder));'), ['[]']);
+  });
+
+  it('goes with the next start', async (test) => {
+    const host = await LabHost.create(test);
+    const before = await host.snapshot();
+    const client = host.start(held);
+    await client.prints(/applied/);
+    await client.stop('SIGKILL');
+    const lines = await host.lines(`
+      const network = await openClientNetwork('work', folder);
+      console.log(JSON.stringify(network.cleaned));
+    `);
+    assert.deepEqual(lines, ['["4 rules","2 routes","/etc/resolv.conf"]']);
+    assert.equal(await host.snapshot(), before);
+  });
+});
+
+function withoutTun(snapshot: string): string {
+  return snapshot
+    .split('\n')
+    .filter((line) => !/\bsp0\b/.test(line))
+    .join('\n');
+}

@@ -1,0 +1,180 @@
+/**
+ * A host to change: a network namespace with an /etc of its own, bound over the machine's for every program that runs in it, so
+ * that no test can touch the machine's rules or its resolv.conf.
+ */
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readlinkSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { Netns } from '../../lab/netns.ts';
+import { type Finished, must, Program, run } from '../../lab/run.ts';
+import { scratch } from '../../lab/scratch.ts';
+
+export const RESOLV_CONF = '# the host\nnameserver 192.0.2.53\nsearch home.example\n';
+
+const source = join(import.meta.dirname, '../../../src');
+let count = 0;
+
+export interface HostOptions {
+  /** Programs to be found before the system's: name and shell script. */
+  readonly programs?: Readonly<Record<string, string>>;
+  /** Text, or where a link leads to; null: there is none. */
+  readonly resolvConf?: string | { readonly link: string } | null;
+  /** As in containers: something is mounted over resolv.conf. */
+  readonly mounted?: boolean;
+}
+
+export class LabHost {
+  readonly netns: Netns;
+  readonly folder: string;
+  readonly etc: string;
+  readonly bin: string;
+  readonly #mounted: boolean;
+
+  private constructor(netns: Netns, folder: string, mounted: boolean) {
+    this.netns = netns;
+    this.folder = join(folder, 'state');
+    this.etc = join(folder, 'etc');
+    this.bin = join(folder, 'bin');
+    this.#mounted = mounted;
+  }
+
+  /** With a TUN `sp0`, and `eth0` that leads through a neighbour to everywhere. */
+  static async create(test: TestContext, options: HostOptions = {}): Promise<LabHost> {
+    count++;
+    const host = new LabHost(await Netns.create(`host${count}`), scratch('host'), options.mounted === true);
+    test.after(() => host.netns.remove());
+    mkdirSync(host.etc);
+    mkdirSync(host.bin);
+    for (const [name, script] of Object.entries(options.programs ?? {})) host.addProgram(name, script);
+    host.#writeResolvConf(options.resolvConf === undefined ? RESOLV_CONF : options.resolvConf);
+    await host.makeTun();
+    return host;
+  }
+
+  /** Two pairs of addresses on a link to `other`, which is every host's router. */
+  async connect(other: Netns): Promise<void> {
+    await must([
+      'ip',
+      '-n',
+      this.netns.name,
+      'link',
+      'add',
+      'eth0',
+      'type',
+      'veth',
+      'peer',
+      'name',
+      'eth0',
+      'netns',
+      other.name,
+    ]);
+    await this.netns.ip('address', 'add', '192.0.2.5/24', 'dev', 'eth0');
+    await this.netns.ip('address', 'add', '2001:db8::5/64', 'dev', 'eth0', 'nodad');
+    await other.ip('address', 'add', '192.0.2.1/24', 'dev', 'eth0');
+    await other.ip('address', 'add', '2001:db8::1/64', 'dev', 'eth0', 'nodad');
+    await other.ip('link', 'set', 'eth0', 'up');
+    await this.netns.ip('link', 'set', 'eth0', 'up');
+    await this.netns.ip('route', 'add', 'default', 'via', '192.0.2.1');
+    await this.netns.ip('-6', 'route', 'add', 'default', 'via', '2001:db8::1');
+  }
+
+  addProgram(name: string, script: string): void {
+    writeFileSync(join(this.bin, name), `#!/bin/sh\n${script}\n`);
+    chmodSync(join(this.bin, name), 0o755);
+  }
+
+  /** The interface that a client has while it lives. */
+  async makeTun(): Promise<void> {
+    await this.netns.ip('tuntap', 'add', 'sp0', 'mode', 'tun');
+    await this.netns.sysctl('net.ipv6.conf.sp0.disable_ipv6=1');
+  }
+
+  async removeTun(): Promise<void> {
+    await this.netns.ip('link', 'delete', 'sp0');
+  }
+
+  /** Runs `script`, with the folder's modules at hand, as a process of the host. */
+  script(script: string): Promise<Finished> {
+    return run(this.#argv(script), this.#environment());
+  }
+
+  start(script: string): Program {
+    return new Program(this.#argv(script), this.#environment());
+  }
+
+  /** The lines that `script` printed; fails when it failed. */
+  async lines(script: string): Promise<string[]> {
+    return (await must(this.#argv(script), this.#environment())).split('\n').filter((line) => line !== '');
+  }
+
+  /** Everything that a client could have changed, but the interface that goes with it. */
+  async snapshot(): Promise<string> {
+    const listings = [
+      ['rule'],
+      ['-6', 'rule'],
+      ['route', 'show', 'table', 'all'],
+      ['-6', 'route', 'show', 'table', 'all'],
+      ['-o', '-4', 'address'],
+    ];
+    const shown = await Promise.all(listings.map((args) => this.netns.ip(...args)));
+    const filter = await this.netns.must(['sysctl', '-a', '--pattern', 'rp_filter']);
+    return [...shown, filter, this.resolvConf(), ...this.etcNames()].join('\n');
+  }
+
+  /** How the file is, whatever it is. */
+  resolvConf(): string {
+    const path = join(this.etc, 'resolv.conf');
+    const status = lstatSync(path, { throwIfNoEntry: false });
+    if (!status) return 'missing';
+    if (status.isSymbolicLink()) return `-> ${readlinkSync(path)}`;
+    return `${status.mode.toString(8)} ${this.#mounted ? '' : status.ino} ${readFileSync(path, 'utf8')}`;
+  }
+
+  /** What lies in /etc beside resolv.conf's own name. */
+  etcNames(): string[] {
+    return ['resolv.conf.before-sallyport', 'resolv.conf.sallyport-new'].filter((name) =>
+      existsSync(join(this.etc, name)),
+    );
+  }
+
+  #writeResolvConf(content: HostOptions['resolvConf']): void {
+    const path = join(this.etc, 'resolv.conf');
+    if (content === null || content === undefined) return;
+    if (typeof content === 'string') writeFileSync(path, content);
+    else symlinkSync(content.link, path);
+  }
+
+  #argv(script: string): string[] {
+    const prelude = `
+      import { openClientNetwork } from '${source}/host/network/client-network.ts';
+      import { cleanup } from '${source}/host/network/cleanup.ts';
+      import { parseIp, parsePrefix } from '${source}/core/net/address.ts';
+      const folder = ${JSON.stringify(this.folder)};
+      const plan = (changes = {}) => ({
+        tun: 'sp0', address: parseIp('10.77.0.9'), mtu: 1400, routes: [parsePrefix('10.1.0.0/16')], localLan: false,
+        dns: undefined, onLoss: 'block', mark: 0x53, ...changes,
+      });
+      const dns = (changes = {}) => ({ servers: [parseIp('10.1.0.53')], domain: 'corp.example', split: [], ...changes });
+    `;
+    // ip(8) has bound the namespace's own resolv.conf over /etc's; ours goes over both.
+    const bind = this.#mounted
+      ? 'mount --bind "$1/resolv.conf" /etc/resolv.conf'
+      : 'umount /etc/resolv.conf && mount --bind "$1" /etc';
+    const shell = `${bind} && shift && exec "$@"`;
+    const node = [process.execPath, '--input-type=module', '-e', `${prelude}${script}`];
+    return this.netns.inside(['unshare', '--mount', 'sh', '-c', shell, 'sh', this.etc, ...node]);
+  }
+
+  #environment() {
+    return { env: { PATH: `${this.bin}:${process.env.PATH}` } };
+  }
+}
