@@ -14,7 +14,7 @@ import { Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
 import type { WorkerSocket } from './worker-socket.ts';
 
-type SessionCommand = Exclude<Command, { type: 'stop' } | { type: 'send-ike' }>;
+type SessionCommand = Exclude<Command, { type: 'stop' | 'send-ike' | 'send-inner' }>;
 type InstallSa = Extract<Command, { type: 'install-sa' }>;
 
 export class CommandHandler {

@@ -4,7 +4,7 @@
  */
 import type { IkePath } from '../core/carrier/ike-path.ts';
 import type { EspPath, EspSa } from '../core/esp/sa.ts';
-import type { IpAddress, Prefix } from '../core/net/address.ts';
+import type { Endpoint, IpAddress, Prefix } from '../core/net/address.ts';
 
 export type { IkePath };
 
@@ -18,10 +18,18 @@ export interface DataplaneOptions {
   readonly ciscoUdpPort: number | undefined;
   /** Open a raw socket for IP protocol 50. */
   readonly nativeEsp: boolean;
+  /** A UDP port that is taken gives way to any free one: for whoever dials. Absent: that is an error. */
+  readonly anyPort?: boolean;
+  /** SO_MARK of every socket, so that routing tells our own packets from those for the tunnel. Absent: none. */
+  readonly mark?: number;
+  /** Where Cisco IPsec over TCP is awaited. Absent or empty: nowhere. */
+  readonly ciscoTcpPorts?: readonly number[];
+  /** Whether flows of Cisco IPsec over TCP may be opened. Absent: no. */
+  readonly ciscoTcpFlows?: boolean;
   readonly tun: {
     readonly name: string;
-    /** Our own address inside, with the prefix length of its network. */
-    readonly address: IpAddress;
+    /** Our own address inside. Undefined: the interface comes up without one, and somebody else gives it its address. */
+    readonly address: IpAddress | undefined;
     /** Routed into the TUN. */
     readonly routes: readonly Prefix[];
     readonly mtu: number;
@@ -54,12 +62,35 @@ export interface DataplaneEvents {
   onFirstPacket(sessionId: number, spi: number): void;
   /** ESP for an SPI that we don't know; at most ten a second. */
   onUnknownSpi(path: EspPath, spi: number): void;
+  /** A flow that we opened: the other side answered. */
+  onFlowOpened?(path: IkePath): void;
+  /** It is over: nobody listens there, nobody answers, or the other side ended it. Not told of one that we closed. */
+  onFlowClosed?(path: IkePath, reason: FlowEnd): void;
   /** The worker can't go on; the gateway ends. */
   onFailure(error: Error): void;
 }
 
+export type FlowEnd = 'refused' | 'timeout' | 'reset';
+
+/** Local UDP ports; undefined: that carrier is off. */
+export interface LocalPorts {
+  readonly ike: number;
+  readonly natT: number | undefined;
+  readonly ciscoUdp: number | undefined;
+}
+
 export interface Dataplane {
+  readonly ports: LocalPorts;
   sendIke(path: IkePath, message: Uint8Array): void;
+  /**
+   * Begins a flow of Cisco IPsec over TCP from a port of its own; its path carries IKE and ESP from `onFlowOpened` on. Throws
+   * when flows are off or too many.
+   */
+  openFlow(local: IpAddress, remote: Endpoint): IkePath;
+  /** Ends it with an RST. Unknown: nothing happens. */
+  closeFlow(path: IkePath): void;
+  /** Seals one whole IPv4 packet with the session's newest outbound SA, whatever its selectors. Throws when `sessionId` is not open. */
+  sendInner(sessionId: number, packet: Uint8Array): void;
   /** `inner`: what the peer may send from. Throws when `id` is open. */
   openSession(id: number, inner: Prefix, path: EspPath): void;
   /** Where ESP for this session goes from now on. */

@@ -6,9 +6,9 @@ import { type Endpoint, formatPrefix, type IpAddress, type Prefix, parseIp } fro
 import { Block } from '../ffi/block.ts';
 import { write } from '../ffi/libc.ts';
 import { COUNTER_NAMES, Counter, SessionCounter } from './counters.ts';
-import type { Dataplane, DataplaneEvents, IkePath, SessionCounters } from './dataplane.ts';
+import type { Dataplane, DataplaneEvents, IkePath, LocalPorts, SessionCounters } from './dataplane.ts';
 import { DataplaneError } from './errors.ts';
-import { DOWN_RING_PATIENCE, MAX_IKE_MESSAGE } from './limits.ts';
+import { DOWN_RING_PATIENCE, MAX_IKE_MESSAGE, MAX_INNER } from './limits.ts';
 import {
   type Command,
   type EndpointText,
@@ -73,7 +73,7 @@ export class DataplaneHandle implements Dataplane {
 
   sendIke(path: IkePath, message: Uint8Array): void {
     if (message.length > MAX_IKE_MESSAGE) throw new RangeError(`an IKE message of ${message.length} bytes`);
-    const role = path.carrier === 'udp' ? 'ike' : 'nat-t';
+    const role = path.carrier === 'udp' ? 'ike' : path.carrier;
     const down = this.#socketPath(role, path.local.address, path.remote);
     // A full ring is a lost datagram: IKE sends again.
     this.#put({ type: 'send-ike', path: down, nonEspMarker: path.carrier === 'nat-t' }, [message], roomNow);
@@ -89,6 +89,19 @@ export class DataplaneHandle implements Dataplane {
   movePath(id: number, path: EspPath): void {
     const { slot } = this.#registry.require(id);
     this.#command({ type: 'move-path', slot, path: this.#espPath(path) });
+  }
+
+  openFlow(local: IpAddress): IkePath {
+    throw new DataplaneError('no-such-socket', `no cisco-tcp socket on ${local.text}: the carrier is off`);
+  }
+
+  closeFlow(): void {}
+
+  sendInner(sessionId: number, packet: Uint8Array): void {
+    if (packet.length > MAX_INNER) throw new RangeError(`an inner packet of ${packet.length} bytes`);
+    const { slot } = this.#registry.require(sessionId);
+    // As any packet, it may be lost.
+    this.#put({ type: 'send-inner', slot }, [packet], roomNow);
   }
 
   installSa(sa: EspSa): void {
@@ -142,6 +155,11 @@ export class DataplaneHandle implements Dataplane {
       bytesOut: sessions[base + SessionCounter.bytesOut]!,
       lastInbound: sessions[base + SessionCounter.lastInbound]!,
     };
+  }
+
+  get ports(): LocalPorts {
+    const of = (role: SocketRole) => this.#sockets.find((socket) => socket.role === role)?.port;
+    return { ike: of('ike')!, natT: of('nat-t'), ciscoUdp: of('cisco-udp') };
   }
 
   counters(): Readonly<Record<string, number>> {

@@ -1,4 +1,5 @@
 /** The road in: an ESP packet from a socket to a packet for the TUN or for another session. */
+import { type EspCarrier, mayMove } from '../core/esp/sa.ts';
 import type { Arena } from './arena.ts';
 import type { TunWriter } from './coalesce.ts';
 import { Counter, SessionCounter } from './counters.ts';
@@ -88,9 +89,13 @@ export class Inbound {
     if (session.moveUnreported) session.moveUnreported = !this.#reports.pathChange(session);
   }
 
-  /** The peer moved, or its NAT did (RFC 3948 section 4 obliges to follow). Never from one carrier to another. */
+  /**
+   * The peer moved, or its NAT did (RFC 3948 section 4 obliges to follow); or it took another carrier that fits its SA's mode.
+   * Native ESP passes no NAT: there the address is the one that IKE knows, and followed only from another carrier.
+   */
   #learn(session: Session, flow: Flow, socket: WorkerSocket): void {
-    if (socket.role !== session.socket.role || socket.role === 'esp') return;
+    const [from, to] = [session.socket.role as EspCarrier, socket.role as EspCarrier];
+    if (from === to ? to === 'esp' : !mayMove(from, to)) return;
     session.moveTo(this.#arena, flow, socket);
     session.moveUnreported = true;
     this.#counters[Counter.path_changes]!++;

@@ -45,6 +45,7 @@ export async function startDataplane(
       sockets,
       clientToClient: options.clientToClient,
       keepalive: options.keepalive ?? false,
+      mark: options.mark,
       clockOrigin: Number(process.hrtime.bigint()) / 1e6 - performance.now(),
     };
     const worker = new Worker(workerUrl, { workerData: data });

@@ -16,6 +16,8 @@ export const UP_RING_BYTES = 1 << 21;
 export const UP_RING_RESERVE = 1 << 18;
 /** The largest IKE message that goes through a ring. */
 export const MAX_IKE_MESSAGE = 65_507;
+/** The largest inner packet that the main thread sends: IPv4's own limit. */
+export const MAX_INNER = 65_535;
 /** How long the main thread waits for room in the ring down before it gives the worker up, milliseconds. */
 export const DOWN_RING_PATIENCE = 2000;
 

@@ -1,4 +1,5 @@
 /** The worker's life: wait for packets and commands, handle them, until it is told to stop. */
+import type { Bytes } from '../core/bytes/bytes.ts';
 import { Errno, SystemCallError } from '../ffi/errno.ts';
 import { POLLIN, poll, read } from '../ffi/libc.ts';
 import { lastErrno } from '../ffi/library.ts';
@@ -76,7 +77,7 @@ class Loop implements DatagramHandler {
     this.#counters = counters;
     this.#clockOffset = Number(process.hrtime.bigint()) / 1e6 - data.clockOrigin - performance.now();
     this.#reports = new Reports(shared.up, arena, counters);
-    this.#pathMtu = new PathMtu(arena);
+    this.#pathMtu = new PathMtu(arena, data.mark);
     this.#transmit = new Transmit(arena, counters, (session) => this.#pathMtu.refresh(session));
     this.#tun = new TunWriter(arena, sum, counters, data.tun.fd, data.tun.offload);
     this.#outbound = new Outbound(
@@ -201,9 +202,18 @@ class Loop implements DatagramHandler {
       const { head, body } = messageAt<Command>(down, at);
       if (head.type === 'stop') this.#running = false;
       else if (head.type === 'send-ike') this.#ikeSender.send(head.path, head.nonEspMarker, body);
+      else if (head.type === 'send-inner') this.#sendInner(head.slot, body);
       else this.#commands.handle(head, body, this.#now);
       down.release(at);
     }
+  }
+
+  /** Where frames from the TUN lie: none is at hand now. */
+  #sendInner(slot: number, packet: Bytes): void {
+    const at = this.#frame + VnetHdr.size;
+    this.#arena.u8.set(packet, at);
+    this.#outbound.sendOwn(this.#table.at(slot)!, at, packet.length);
+    this.#transmit.flush();
   }
 
   /** Once a second: the MTU of the paths that are in use, and keepalives. */

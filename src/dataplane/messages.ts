@@ -5,6 +5,7 @@
  *     | head length, 16 bits | head | body |
  */
 import type { Bytes } from '../core/bytes/bytes.ts';
+import type { IkeCarrier } from '../core/carrier/ike-path.ts';
 import type { EspSuite } from '../core/crypto/algorithms.ts';
 import type { EspCarrier } from '../core/esp/sa.ts';
 import type { Ring } from './ring.ts';
@@ -47,6 +48,8 @@ export type Command =
       readonly lengths: readonly [encryption: number, salt: number, integrity: number];
     }
   | { readonly type: 'remove-sa'; readonly slot: number; readonly direction: 'in' | 'out'; readonly spi: number }
+  /** The body is a whole IPv4 packet. */
+  | { readonly type: 'send-inner'; readonly slot: number }
   | { readonly type: 'close-session'; readonly slot: number }
   | { readonly type: 'stop' };
 
@@ -54,7 +57,7 @@ export type Command =
 export type Report =
   | {
       readonly type: 'ike';
-      readonly carrier: 'udp' | 'nat-t';
+      readonly carrier: IkeCarrier;
       readonly local: EndpointText;
       readonly remote: EndpointText;
     }

@@ -105,6 +105,19 @@ export class Outbound implements PacketSink {
     this.#send(at, length);
   }
 
+  /** A packet of our own making, by the session's newest SA. Needs 16 bytes to spare before it and 20 behind. */
+  sendOwn(session: Session, at: number, length: number): void {
+    const [sa] = session.outbound;
+    if (wholeIp4(this.#arena.u8, at, length) !== length) {
+      this.#drop(Counter.drop_inner_header);
+    } else if (sa === undefined) {
+      this.#drop(Counter.drop_no_sa);
+    } else if (this.#aim(session, sa)) {
+      if (length <= sa.maxInner) this.#seal(at, length);
+      else this.#drop(Counter.drop_too_big);
+    }
+  }
+
   /** Finds the session and the SA for the packet at `at`; false when it was dropped for want of one. */
   #choose(at: number): boolean {
     const { view } = this.#arena;
@@ -113,6 +126,11 @@ export class Outbound implements PacketSink {
     if (session === undefined) return this.#drop(Counter.drop_no_session);
     const sa = session.outboundFor(view.getUint32(at + Ip4.source), destination);
     if (sa === undefined) return this.#drop(Counter.drop_no_sa);
+    return this.#aim(session, sa);
+  }
+
+  /** Makes these what packets are sealed for; false when there is nowhere to send to yet. */
+  #aim(session: Session, sa: OutboundSa): boolean {
     if (!session.reachable) return this.#drop(Counter.drop_no_peer_port);
     session.active = true;
     this.#session = session;

@@ -10,10 +10,13 @@ import {
   getsockopt,
   IP_MTU,
   IPV6_MTU,
+  SO_MARK,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
   SOL_IP,
   SOL_IPV6,
+  SOL_SOCKET,
+  setsockopt,
   socket,
 } from '../ffi/libc.ts';
 import { Sockaddr } from '../ffi/structs.ts';
@@ -30,10 +33,14 @@ export class PathMtu {
   readonly #v4 = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   readonly #v6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
-  constructor(arena: Arena) {
+  /** @param mark of our sockets, by which the way to the peer is chosen */
+  constructor(arena: Arena, mark: number | undefined) {
     this.#arena = arena;
     this.#value = arena.allocate(16);
     this.#name = arena.allocate(32);
+    if (mark === undefined) return;
+    arena.view.setUint32(this.#value, mark, true);
+    for (const fd of [this.#v4, this.#v6]) setsockopt(fd, SOL_SOCKET, SO_MARK, arena.base + this.#value, 4);
   }
 
   /** Brings the session's idea of its path's MTU up to date. */

@@ -12,6 +12,7 @@ import {
   IPPROTO_ESP,
   IPV6_RECVPKTINFO,
   IPV6_V6ONLY,
+  SO_MARK,
   SO_RCVBUF,
   SO_RCVBUFFORCE,
   SO_SNDBUF,
@@ -39,7 +40,13 @@ import type { SocketRole, WorkerSocket } from './worker-socket.ts';
 const BUFFER_BYTES = 8 << 20;
 const ANY: readonly IpAddress[] = [parseIp('0.0.0.0')!, parseIp('::')!];
 
-export type SocketOptions = Pick<DataplaneOptions, 'listen' | 'ikePort' | 'natTPort' | 'ciscoUdpPort' | 'nativeEsp'>;
+/** Our own limit on choosing a free port that all addresses can have. */
+const PORT_ATTEMPTS = 16;
+
+export type SocketOptions = Pick<
+  DataplaneOptions,
+  'listen' | 'ikePort' | 'natTPort' | 'ciscoUdpPort' | 'nativeEsp' | 'anyPort' | 'mark'
+>;
 
 /** All of them, or none: on failure those already open are closed. */
 export function openSockets(options: SocketOptions): WorkerSocket[] {
@@ -52,21 +59,55 @@ export function openSockets(options: SocketOptions): WorkerSocket[] {
     throw new DataplaneError('socket-failed', `listening on ${addresses.length} addresses takes too many sockets`);
   const sockets: WorkerSocket[] = [];
   try {
-    for (const address of addresses) {
-      for (const [role, port] of roles) {
-        const opened = openSocket(role, address, port, options.listen === undefined);
-        if (opened) sockets.push(opened);
-      }
-    }
+    for (const [role, port] of roles) sockets.push(...openRole(role, port, options));
     return sockets;
   } catch (error) {
-    for (const { fd } of sockets) close(fd);
+    closeAll(sockets);
     throw error;
   }
 }
 
+/** One port on all addresses: the one that is wanted, or else, where any will do, one that is free on each. */
+function openRole(role: SocketRole, wanted: number, options: SocketOptions): WorkerSocket[] {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return openOnPort(role, attempt === 0 ? wanted : 0, options);
+    } catch (error) {
+      const isTaken = error instanceof DataplaneError && error.code === 'port-in-use';
+      if (!isTaken || !options.anyPort || attempt === PORT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** @param wanted 0: any that the first address has free, and the same on the others */
+function openOnPort(role: SocketRole, wanted: number, options: SocketOptions): WorkerSocket[] {
+  const sockets: WorkerSocket[] = [];
+  let port = wanted;
+  try {
+    for (const address of options.listen ?? ANY) {
+      const opened = openSocket(role, address, port, options);
+      if (opened) sockets.push(opened);
+      port = opened?.port ?? port;
+    }
+    return sockets;
+  } catch (error) {
+    closeAll(sockets);
+    throw error;
+  }
+}
+
+function closeAll(sockets: readonly WorkerSocket[]): void {
+  for (const { fd } of sockets) close(fd);
+}
+
 /** Undefined when the system has no IPv6 and nobody asked for it. */
-function openSocket(role: SocketRole, address: IpAddress, port: number, all: boolean): WorkerSocket | undefined {
+function openSocket(
+  role: SocketRole,
+  address: IpAddress,
+  port: number,
+  { listen, mark }: SocketOptions,
+): WorkerSocket | undefined {
+  const all = listen === undefined;
   const family = address.bytes.length === 4 ? AF_INET : AF_INET6;
   const raw = role === 'esp';
   const type = (raw ? SOCK_RAW : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
@@ -84,6 +125,7 @@ function openSocket(role: SocketRole, address: IpAddress, port: number, all: boo
     if (wildcard && family === AF_INET && !raw) setOption(fd, SOL_IP, IP_PKTINFO, 1);
     setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
     setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
+    if (mark !== undefined) setOption(fd, SOL_SOCKET, SO_MARK, mark);
     const name = sockaddr(address, port);
     if (bind(fd, name.address, name.bytes.length) < 0) {
       const errno = lastErrno();

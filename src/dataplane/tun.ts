@@ -23,7 +23,7 @@ import { DataplaneError } from './errors.ts';
 
 export interface TunSettings {
   readonly name: string;
-  readonly address: IpAddress;
+  readonly address: IpAddress | undefined;
   readonly routes: readonly Prefix[];
   readonly mtu: number;
 }
@@ -105,17 +105,17 @@ function configure(settings: TunSettings): void {
   const v4 = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   const v6 = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
   try {
-    if (address.bytes.length === 4) quietIpv6(name);
+    if (address?.bytes.length !== 16) quietIpv6(name);
     const request = interfaceRequest(name);
     request.view.setInt32(Ifreq.value, mtu, true);
     succeed(ioctl(v4, SIOCSIFMTU, request.address), 'SIOCSIFMTU');
     request.view.setInt32(Ifreq.value, QUEUE_LENGTH, true);
     succeed(ioctl(v4, SIOCSIFTXQLEN, request.address), 'SIOCSIFTXQLEN');
-    if (address.bytes.length === 4) setAddress4(v4, name, address);
+    if (address?.bytes.length === 4) setAddress4(v4, name, address);
     request.view.setBigUint64(Ifreq.value, 0n);
     request.view.setUint16(Ifreq.value, IFF_UP | IFF_POINTOPOINT | IFF_RUNNING | IFF_NOARP, true);
     succeed(ioctl(v4, SIOCSIFFLAGS, request.address), 'SIOCSIFFLAGS');
-    if (address.bytes.length === 16) setAddress6(v4, v6, name, address);
+    if (address?.bytes.length === 16) setAddress6(v4, v6, name, address);
     for (const route of routes) {
       if (route.address.bytes.length === 4) addRoute4(v4, name, route);
       else addRoute6(v4, v6, name, route);

@@ -9,6 +9,8 @@ export interface WorkerData {
   readonly clientToClient: boolean;
   /** Sends the one-byte keepalive of RFC 3948 on idle NAT-T and Cisco UDP paths: for whoever sits behind the NAT. */
   readonly keepalive: boolean;
+  /** SO_MARK of all sockets; undefined: none. */
+  readonly mark: number | undefined;
   /** process.hrtime() at performance.now() = 0 of the main thread, milliseconds. */
   readonly clockOrigin: number;
 }

@@ -107,6 +107,8 @@ export const SOL_UDP = 17;
 export const SOL_IPV6 = 41;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
+/** Needs CAP_NET_ADMIN. */
+export const SO_MARK = 36;
 /** As SO_SNDBUF and SO_RCVBUF, above the system's limit: needs CAP_NET_ADMIN. */
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;

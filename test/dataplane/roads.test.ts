@@ -293,7 +293,21 @@ test('a dummy packet proves where the peer is as well as any', () => {
   );
 });
 
-test('another carrier is no roaming', () => {
+test('a pair of plain tunnel mode is followed from carrier to carrier', () => {
+  road.openSession(1, `${CLIENT}/32`, 2, 0);
+  road.installSa(1, 'in', spiOf(1, 1));
+  road.receive(fromClient(), { flow: road.flow(1, { socket: 2 }) });
+  const carriers: (string | undefined)[] = [];
+  for (const socket of [1, 2, 0, 1]) {
+    road.reports();
+    road.receive(fromClient(), { flow: road.flow(1, { socket, address: '203.0.113.9' }) });
+    const report = road.reports().find(({ type }) => type === 'path-change');
+    carriers.push(report?.type === 'path-change' ? report.carrier : undefined);
+  }
+  assert.deepEqual(carriers, ['cisco-udp', 'esp', undefined, 'cisco-udp'], 'NAT-T has modes of its own');
+});
+
+test('a pair made for NAT-T stays with it', () => {
   road.openClient();
   for (const socket of [1, 2]) road.receive(fromClient(), { flow: road.flow(1, { socket }) });
   assert.deepEqual(road.counted(), {});

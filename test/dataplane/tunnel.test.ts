@@ -1,6 +1,7 @@
 /** Whole dataplanes in network namespaces: real packets, real ping and TCP, every carrier. */
 import assert from 'node:assert/strict';
 import { after, before, suite as group, test } from 'node:test';
+import { toHex } from '../../src/core/bytes/text.ts';
 import type { EspSuite } from '../../src/core/crypto/algorithms.ts';
 import { Netns } from '../lab/netns.ts';
 import { sleep, until } from '../lab/poll.ts';
@@ -10,6 +11,7 @@ import { ping, transfer } from '../lab/traffic.ts';
 import type { EndSettings, SessionSettings } from './lab/end.ts';
 import { spiOf } from './lab/keys.ts';
 import { End } from './lab/tunnel.ts';
+import { checksum, ip4, setU16 } from './packets.ts';
 
 const GCM: EspSuite = { cipher: 'aes-gcm', keyBits: 128 };
 const CBC: EspSuite = { cipher: 'aes-cbc', keyBits: 256, integrity: 'sha256' };
@@ -181,11 +183,90 @@ group('dataplanes in namespaces', { skip: reason ?? false }, () => {
       assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
       endB.tell({ type: 'move', session: { ...TO_A, local: '10.9.2.55' } });
       assert.equal((await ping(b, { target: '10.8.0.1' })).received, 3);
-      assert.deepEqual(await endA.hears('path-change'), { event: 'path-change', id: 1, remote: '10.9.2.55:4500' });
+      const moved = { event: 'path-change', id: 1, carrier: 'nat-t', remote: '10.9.2.55:4500' };
+      assert.deepEqual(await endA.hears('path-change'), moved);
       assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
       assert.equal((await endA.counters()).counters.path_changes, 1);
     });
     await b.ip('addr', 'del', '10.9.2.55/24', 'dev', 'eth0');
+  });
+
+  test('plain tunnel mode moves between the carriers that have it, as the peer does', async () => {
+    const [settingsA, settingsB] = ends({ carrier: 'cisco-udp', others: ['esp'] });
+    await tunnel([settingsA, settingsB], async (endA, endB) => {
+      assert.equal((await ping(b, { target: '10.8.0.1' })).received, 3);
+      for (const carrier of ['esp', 'cisco-udp'] as const) {
+        endB.tell({ type: 'move', session: { ...TO_A, carrier } });
+        assert.equal((await ping(b, { target: '10.8.0.1' })).received, 3);
+        assert.equal(endA.heard('path-change').at(-1)?.carrier, carrier);
+        assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
+      }
+      assert.equal(endB.heard('path-change').length, 0, 'answered the same way');
+    });
+  });
+
+  test("NAT-T's own mode stays with NAT-T", async () => {
+    await tunnel(ends({ others: ['esp', 'cisco-udp'] }), async (endA, endB) => {
+      for (const carrier of ['esp', 'cisco-udp'] as const) {
+        endB.tell({ type: 'move', session: { ...TO_A, carrier } });
+        await ping(b, { target: '10.8.0.1', count: 2, wait: 0.5 });
+      }
+      assert.equal((await endA.counters()).sessions[0]!.packetsIn, 4);
+      assert.equal(endA.heard('path-change').length, 0);
+    });
+  });
+
+  test('ports that are taken give way, the same for both families, where any will do', async () => {
+    const [settings] = ends({ carrier: 'cisco-udp' });
+    const first = await start(a, settings);
+    assert.deepEqual(first.heard('ready')[0]!.ports, { ike: 500, natT: 4500, ciscoUdp: 10_000 });
+    const second = await start(a, { ...settings, anyPort: true, tun: { ...settings.tun, name: 'tun1' } });
+    const { ports } = second.heard('ready')[0]!;
+    const { stdout } = await a.run(['ss', '-lnuH']);
+    for (const port of [ports.ike, ports.natT!, ports.ciscoUdp!]) {
+      assert.ok(port > 1023 && port !== 4500 && port !== 10_000, `port ${port}`);
+      assert.match(stdout, new RegExp(`0\\.0\\.0\\.0:${port} `));
+      assert.match(stdout, new RegExp(`\\[::\\]:${port} `));
+    }
+    await Promise.all(open.splice(0).map((end) => end.stop()));
+  });
+
+  for (const carrier of ['nat-t', 'esp'] as const) {
+    test(`${carrier}: our own packets bear the mark`, async () => {
+      await a.nft(`table ip marks { chain out { type filter hook output priority 0;
+        ip daddr 10.9.2.1 meta mark 0x5a11 accept; ip daddr 10.9.2.1 drop; }; }`);
+      const [settingsA, settingsB] = ends({ carrier });
+      await tunnel([{ ...settingsA, mark: 0x5a11 }, settingsB], async () => {
+        assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
+      });
+      await a.nft('delete table ip marks');
+    });
+  }
+
+  test('a TUN without an address comes up, and takes one later', async () => {
+    const [settingsA, settingsB] = ends({});
+    await tunnel([{ ...settingsA, tun: {} }, settingsB], async () => {
+      assert.match(await a.ip('link', 'show', 'dev', 'tun0'), /[<,]UP[,>]/);
+      assert.doesNotMatch(await a.ip('addr', 'show', 'dev', 'tun0'), /inet/);
+      assert.doesNotMatch(await a.ip('route'), /tun0/);
+      await a.ip('addr', 'add', '10.8.0.1/32', 'dev', 'tun0');
+      await a.ip('route', 'add', '10.8.0.0/16', 'dev', 'tun0');
+      assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
+    });
+  });
+
+  test('a packet of our own making goes by the newest SA, whatever the TUN knows', async () => {
+    const [settingsA, settingsB] = ends({});
+    await tunnel([{ ...settingsA, tun: {} }, settingsB], async (endA) => {
+      const echo = Uint8Array.of(8, 0, 0, 0, 0x12, 0x34, 0, 1);
+      setU16(echo, 2, checksum(echo));
+      const packet = toHex(ip4({ source: '10.8.0.1', destination: '10.8.0.2', protocol: 1, ttl: 1 }, echo));
+      endA.tell({ type: 'inner', id: 1, packet });
+      await until(async () => (await endA.counters()).sessions[0]!.packetsIn === 1);
+      endA.tell({ type: 'inner', id: 1, packet: `${packet}00` });
+      await until(async () => (await endA.counters()).counters.drop_inner_header === 1);
+      assert.equal((await endA.counters()).sessions[0]!.packetsOut, 1);
+    });
   });
 
   test('junk from elsewhere does not move a session, and unknown SPIs are told of ten times a second', async () => {

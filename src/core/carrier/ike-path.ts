@@ -1,9 +1,11 @@
 /** How IKE crosses the network between two endpoints. */
 import { type Endpoint, formatEndpoint, sameEndpoint } from '../net/address.ts';
 
-/** On the IKE port as it is, or on the NAT-T port behind a non-ESP marker (RFC 3948 section 2.2). */
+export type IkeCarrier = 'udp' | 'nat-t' | 'cisco-tcp';
+
+/** On the IKE port as it is, on the NAT-T port behind a non-ESP marker (RFC 3948 section 2.2), or in a cTCP flow. */
 export interface IkePath {
-  readonly carrier: 'udp' | 'nat-t';
+  readonly carrier: IkeCarrier;
   readonly local: Endpoint;
   readonly remote: Endpoint;
 }

@@ -13,7 +13,15 @@ export interface EspKeys {
 }
 
 /** How ESP crosses the network. */
-export type EspCarrier = 'esp' | 'nat-t' | 'cisco-udp';
+export type EspCarrier = 'esp' | 'nat-t' | 'cisco-udp' | 'cisco-tcp';
+
+/**
+ * Whether packets of one SA may change from one carrier to the other: its mode must fit both. NAT-T has modes of its own
+ * (RFC 3947 section 5.1), the others carry plain tunnel mode.
+ */
+export function mayMove(from: EspCarrier, to: EspCarrier): boolean {
+  return (from === 'nat-t') === (to === 'nat-t');
+}
 
 export interface EspPath {
   readonly carrier: EspCarrier;

@@ -58,6 +58,8 @@ export class Session {
   initialContact = false;
   /** Set while the dataplane has the session open. */
   espPath: EspPath | undefined;
+  /** Where IKE's own way led ESP when the newest pair was made; packets may have led it elsewhere since. */
+  pathAgreedOn: EspPath | undefined;
   /** Its failure has been told, or it never was anything. */
   told = false;
   /** Announced as up. */

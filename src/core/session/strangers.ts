@@ -33,7 +33,8 @@ export function invalidSpi(crypto: CryptoProvider, path: EspPath, spi: number): 
   const notification = { protocol: Protocol.ESP, spi: u32(spi), type: NotifyType.INVALID_SPI, data: EMPTY };
   const message = encode(crypto, crypto.random(COOKIE_LENGTH), new Uint8Array(COOKIE_LENGTH), notification);
   const { local, remote } = path;
-  if (path.carrier === 'nat-t') return { path: { carrier: 'nat-t', local, remote }, message };
+  if (path.carrier === 'nat-t' || path.carrier === 'cisco-tcp')
+    return { path: { carrier: path.carrier, local, remote }, message };
   const ike = { carrier: 'udp', local: { ...local, port: IKE_PORT }, remote: { ...remote, port: IKE_PORT } } as const;
   return { path: ike, message };
 }

@@ -1,7 +1,7 @@
 /** The ESP side of sessions: who may have which tunnel, where it runs, when it is renewed, how it ends. */
 import type { IkePath } from '../carrier/ike-path.ts';
 import { suiteName } from '../crypto/algorithms.ts';
-import type { EspCarrier, EspPath } from '../esp/sa.ts';
+import { type EspCarrier, type EspPath, mayMove } from '../esp/sa.ts';
 import { phase1SuiteName } from '../ikev1/phase1-proposal.ts';
 import { udpTunnelMode } from '../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
@@ -36,11 +36,11 @@ export class Tunnels {
     this.#options = options;
   }
 
-  /** The dataplane saw the session's peer elsewhere; NAT-T's IKE follows. */
-  handlePathChange(session: Session, path: EspPath): void {
-    session.espPath = path;
-    if (path.carrier !== 'nat-t') return;
-    for (const sa of session.phase1s) sa.followPath({ carrier: 'nat-t', local: path.local, remote: path.remote });
+  /** The dataplane saw the session's peer elsewhere; where IKE shares ESP's flow, it follows. */
+  handlePathChange(session: Session, { carrier, local, remote }: EspPath): void {
+    session.espPath = { carrier, local, remote };
+    if (carrier !== 'nat-t' && carrier !== 'cisco-tcp') return;
+    for (const sa of session.phase1s) sa.followPath({ carrier, local, remote });
   }
 
   handleTimeout(session: Session, now: Instant): void {
@@ -88,9 +88,10 @@ export class Tunnels {
     return idle !== undefined;
   }
 
-  /** Encapsulation follows the way that IKE took: on the NAT-T port ESP goes there too. */
+  /** Encapsulation follows the way that IKE took: on the NAT-T port, and in a cTCP flow, ESP goes there too. */
   #modes(session: Session, sa: Ikev1Sa): number[] {
     const { natTraversal } = sa.established?.traits ?? {};
+    if (sa.path.carrier === 'cisco-tcp') return [EncapsulationMode.TUNNEL];
     if (sa.path.carrier === 'nat-t') return [natTraversal ? udpTunnelMode(natTraversal) : EncapsulationMode.UDP_TUNNEL];
     return session.ciscoUdp || this.#options.settings().policy.nativeEsp ? [EncapsulationMode.TUNNEL] : [];
   }
@@ -125,7 +126,7 @@ export class Tunnels {
   #switchTo(session: Session, sa: Ikev1Sa, child: Child, now: Instant): void {
     const { pair } = child;
     const path = this.#espPathFor(session, sa, pair);
-    if (session.espPath && leadsElsewhere(session.espPath, path)) this.#movePath(session, path);
+    this.#follow(session, path);
     this.#options.emit({ type: 'install-sa', sa: espSa(session.id, 'out', pair), path: session.espPath ?? path });
     const { replaced, surplus } = session.children.establish(child, now);
     // a peer may give its new SA the old one's SPI: then the dataplane has taken the keys over already
@@ -143,8 +144,9 @@ export class Tunnels {
   #espPathFor(session: Session, sa: Ikev1Sa, pair: EspPair): EspPath {
     const { local, remote } = sa.path;
     const udp = pair.suite.mode !== EncapsulationMode.TUNNEL;
-    const carrier: EspCarrier = udp ? 'nat-t' : session.ciscoUdp ? 'cisco-udp' : 'esp';
-    if (carrier === 'nat-t') return { carrier, local, remote };
+    const inFlow = sa.path.carrier === 'cisco-tcp';
+    const carrier: EspCarrier = udp ? 'nat-t' : inFlow ? 'cisco-tcp' : session.ciscoUdp ? 'cisco-udp' : 'esp';
+    if (carrier === 'nat-t' || carrier === 'cisco-tcp') return { carrier, local, remote };
     const localPort = carrier === 'cisco-udp' ? (this.#options.settings().policy.ciscoUdpPort ?? 0) : 0;
     // with Cisco's UDP the client's port is learned from its first authentic packet
     return { carrier, local: { ...local, port: localPort }, remote: { ...remote, port: 0 } };
@@ -153,14 +155,29 @@ export class Tunnels {
   #openInDataplane(session: Session, path: EspPath): void {
     if (!session.espPath) {
       session.espPath = path;
+      session.pathAgreedOn = path;
       this.#options.emit({ type: 'open-session', id: session.id, inner: session.inner!, path });
-    } else if (session.espPath.carrier !== path.carrier) {
+    } else if (!mayMove(session.espPath.carrier, path.carrier)) {
+      // the new pair's mode doesn't fit where the session is
+      session.pathAgreedOn = path;
       this.#movePath(session, path);
     }
   }
 
+  /**
+   * Where a fresh pair was made, ESP goes too; but a client that found its way by another carrier than the one that IKE
+   * speaks of isn't called back from it: only what IKE says anew counts.
+   */
+  #follow(session: Session, path: EspPath): void {
+    const known = session.pathAgreedOn;
+    session.pathAgreedOn = path;
+    if (known && samePath(known, path)) return;
+    if (session.espPath && leadsElsewhere(session.espPath, path)) this.#movePath(session, path);
+  }
+
+  /** NAT-T and cTCP carry IKE and ESP in one flow: where the one went, the other goes, if its mode fits. */
   followIke(session: Session, { carrier, local, remote }: IkePath): void {
-    if (session.espPath?.carrier !== 'nat-t' || carrier !== 'nat-t') return;
+    if (carrier === 'udp' || !session.espPath || !mayMove(session.espPath.carrier, carrier)) return;
     this.#movePath(session, { carrier, local, remote });
   }
 
@@ -243,5 +260,6 @@ function leadsElsewhere(current: EspPath, fresh: EspPath): boolean {
   const moved =
     current.local.address.text !== fresh.local.address.text ||
     current.remote.address.text !== fresh.remote.address.text;
-  return moved || current.carrier !== fresh.carrier || (fresh.carrier === 'nat-t' && !samePath(current, fresh));
+  const oneFlow = fresh.carrier === 'nat-t' || fresh.carrier === 'cisco-tcp';
+  return moved || current.carrier !== fresh.carrier || (oneFlow && !samePath(current, fresh));
 }

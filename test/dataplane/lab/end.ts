@@ -3,11 +3,11 @@
  * first line of standard input says, then obeys further lines. All lines are JSON, in and out.
  */
 import { createInterface } from 'node:readline';
-import { fromUtf8, utf8 } from '../../../src/core/bytes/text.ts';
+import { fromHex, fromUtf8, utf8 } from '../../../src/core/bytes/text.ts';
 import type { EspSuite } from '../../../src/core/crypto/algorithms.ts';
 import type { EspCarrier, EspPath } from '../../../src/core/esp/sa.ts';
 import { type Endpoint, formatEndpoint, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
-import type { Dataplane } from '../../../src/dataplane/dataplane.ts';
+import type { Dataplane, LocalPorts } from '../../../src/dataplane/dataplane.ts';
 import { DEFAULT_TUN_MTU, startDataplane } from '../../../src/dataplane/index.ts';
 import { keysOf, spiOf } from './keys.ts';
 
@@ -16,9 +16,13 @@ export interface EndSettings {
   readonly side: 0 | 1;
   readonly suite: EspSuite;
   readonly carrier: EspCarrier;
+  /** Carriers that are on beside it. */
+  readonly others?: readonly EspCarrier[];
+  readonly anyPort?: boolean;
+  readonly mark?: number;
   /** Absent: all addresses. */
   readonly listen?: string;
-  readonly tun: { readonly name?: string; readonly address: string; readonly mtu?: number };
+  readonly tun: { readonly name?: string; readonly address?: string; readonly mtu?: number };
   readonly sessions: readonly SessionSettings[];
   readonly softBytes?: number;
   readonly clientToClient?: boolean;
@@ -29,6 +33,8 @@ export interface EndSettings {
 
 export interface SessionSettings {
   readonly id: number;
+  /** Absent: the end's own. */
+  readonly carrier?: EspCarrier;
   readonly local: string;
   readonly remote: string;
   /** Absent: the carrier's own port. */
@@ -43,11 +49,13 @@ export type EndCommand =
   | { readonly type: 'counters' }
   | { readonly type: 'move'; readonly session: SessionSettings }
   | { readonly type: 'close-session'; readonly id: number }
+  /** `packet` in hex. */
+  | { readonly type: 'inner'; readonly id: number; readonly packet: string }
   | { readonly type: 'ike'; readonly carrier: 'udp' | 'nat-t'; readonly local: string; readonly remote: string };
 
 /** What an end says. */
 export type EndEvent =
-  | { readonly event: 'ready' }
+  | { readonly event: 'ready'; readonly ports: LocalPorts }
   | { readonly event: 'refused'; readonly code: string | undefined; readonly message: string }
   | {
       readonly event: 'counters';
@@ -55,7 +63,7 @@ export type EndEvent =
       readonly sessions: readonly { readonly packetsIn: number; readonly packetsOut: number }[];
     }
   | { readonly event: 'ike'; readonly carrier: string; readonly local: string; readonly remote: string; text: string }
-  | { readonly event: 'path-change'; readonly id: number; readonly remote: string }
+  | { readonly event: 'path-change'; readonly id: number; readonly carrier: string; readonly remote: string }
   | { readonly event: 'rekey-needed' | 'first-packet' | 'unknown-spi'; readonly spi: number }
   | { readonly event: 'failure'; readonly message: string };
 
@@ -71,25 +79,28 @@ function endpoint(address: string, port: number): Endpoint {
   return { address: parseIp(address)!, port };
 }
 
-function pathOf(carrier: EspCarrier, { local, remote, remotePort }: SessionSettings): EspPath {
+function pathOf(own: EspCarrier, { carrier = own, local, remote, remotePort }: SessionSettings): EspPath {
   const port = carrier === 'esp' ? 0 : carrier === 'cisco-udp' ? CISCO_UDP : NAT_T;
   return { carrier, local: endpoint(local, port), remote: endpoint(remote, remotePort ?? port) };
 }
 
 async function open(settings: EndSettings): Promise<Dataplane> {
-  const { carrier, tun } = settings;
+  const { carrier, others = [], anyPort, mark, tun } = settings;
+  const isOn = (one: EspCarrier) => one === carrier || others.includes(one);
   const worker = settings.worker ?? new URL('../../../src/dataplane/worker.ts', import.meta.url).href;
   const dataplane = await startDataplane(
     {
       listen: settings.listen === undefined ? undefined : [parseIp(settings.listen)!],
       ikePort: 500,
       natTPort: NAT_T,
-      ciscoUdpPort: carrier === 'cisco-udp' ? CISCO_UDP : undefined,
-      nativeEsp: carrier === 'esp',
+      ciscoUdpPort: isOn('cisco-udp') ? CISCO_UDP : undefined,
+      nativeEsp: isOn('esp'),
+      ...(anyPort === undefined ? {} : { anyPort }),
+      ...(mark === undefined ? {} : { mark }),
       tun: {
         name: tun.name ?? 'tun0',
-        address: parseIp(tun.address)!,
-        routes: [parsePrefix(ROUTE)!],
+        address: tun.address === undefined ? undefined : parseIp(tun.address)!,
+        routes: tun.address === undefined ? [] : [parsePrefix(ROUTE)!],
         mtu: tun.mtu ?? DEFAULT_TUN_MTU,
       },
       clientToClient: settings.clientToClient ?? false,
@@ -104,7 +115,8 @@ async function open(settings: EndSettings): Promise<Dataplane> {
           remote: formatEndpoint(remote),
           text: fromUtf8(message),
         }),
-      onPathChange: (id, path) => say({ event: 'path-change', id, remote: formatEndpoint(path.remote) }),
+      onPathChange: (id, { carrier: by, remote }) =>
+        say({ event: 'path-change', id, carrier: by, remote: formatEndpoint(remote) }),
       onRekeyNeeded: (_id, spi) => say({ event: 'rekey-needed', spi }),
       onFirstPacket: (_id, spi) => say({ event: 'first-packet', spi }),
       onUnknownSpi: (_path, spi) => say({ event: 'unknown-spi', spi }),
@@ -140,6 +152,9 @@ function obey(dataplane: Dataplane, settings: EndSettings, command: EndCommand):
     case 'exit':
       process.exit();
       break;
+    case 'inner':
+      dataplane.sendInner(command.id, fromHex(command.packet));
+      break;
     case 'close-session':
       dataplane.closeSession(command.id);
       break;
@@ -158,7 +173,7 @@ const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const settings = JSON.parse((await lines.next()).value ?? 'null') as EndSettings;
 try {
   const dataplane = await open(settings);
-  say({ event: 'ready' });
+  say({ event: 'ready', ports: dataplane.ports });
   for await (const line of lines) obey(dataplane, settings, JSON.parse(line) as EndCommand);
   await dataplane.close();
 } catch (error) {
