@@ -1,4 +1,5 @@
 /** sallyport help [COMMAND] */
+import { FIREWALLS } from '../core/openings/firewalls.ts';
 import { UsageError } from './usage.ts';
 
 const COMMANDS: Readonly<Record<string, string>> = {
@@ -34,6 +35,10 @@ sallyport ca show [NAME|SERIAL]
     --p12: key and certificates in one file, under a password that is asked for, or
     taken from the first line of standard input.
     init, gateway, client: [--key rsa|p256] [--days N] [--force]`,
+  openings: `sallyport openings [--carrier nat-t|esp|cisco-udp|cisco-tcp] [--side client|gateway]
+                   [--for SYSTEM] [--ports NAME=PORT,...] [--json]
+    What must be open in a firewall for each carrier, and the exact rules for SYSTEM:
+    ${FIREWALLS.map(({ name }) => name).join(' ')}`,
 };
 
 const GENERAL = `    --config FILE  the configuration; docs/configuration.md describes it

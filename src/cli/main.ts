@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   kick: () => import('./kick.ts'),
   check: () => import('./check.ts'),
   ca: () => import('./ca.ts'),
+  openings: () => import('./openings.ts'),
   help: () => import('./help.ts'),
   '--help': () => import('./help.ts'),
   '-h': () => import('./help.ts'),

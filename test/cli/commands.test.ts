@@ -32,7 +32,7 @@ describe('sallyport', () => {
     succeeds(await run(['--version']), `sallyport ${version}\n`);
     for (const args of [['help'], ['--help'], ['-h']])
       succeeds(await run(args), /serve[\s\S]*user add[\s\S]*sessions[\s\S]*kick[\s\S]*check/);
-    for (const command of ['serve', 'user', 'sessions', 'kick', 'check']) {
+    for (const command of ['serve', 'user', 'sessions', 'kick', 'check', 'openings']) {
       succeeds(await run([command, '--help']), new RegExp(`^sallyport ${command}`));
     }
   });

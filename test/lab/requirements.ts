@@ -13,6 +13,8 @@ const remedies = {
 export type Tool =
   | 'ip'
   | 'nft'
+  | 'iptables'
+  | 'ip6tables'
   | 'ping'
   | 'iperf3'
   | 'tcpdump'
