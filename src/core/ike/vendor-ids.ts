@@ -11,6 +11,13 @@ export const VendorId = {
   NAT_T_02: fromHex('cd60464335df21f87cfdb2fc68b6a448'),
   NAT_T_02_NEWLINE: fromHex('90cb80913ebb696e086381b5ec427b1f'),
   NAT_T_03: fromHex('7d9419a65310ca6f2c179d9215529d56'),
+  /** MD5 of "draft-ietf-ipsec-nat-t-ike" with -04 to -08 and without a number: Apple's clients send them all */
+  NAT_T_04: fromHex('9909b64eed937c6573de52ace952fa6b'),
+  NAT_T_05: fromHex('80d0bb3def54565ee84645d4c85ce3ee'),
+  NAT_T_06: fromHex('4d1e0e136deafa34c4f3ea9f02ec7285'),
+  NAT_T_07: fromHex('439b59f8ba676c4c7737ae22eab8f582'),
+  NAT_T_08: fromHex('8f8d83826d246b6fc7a8a6a428c11de8'),
+  NAT_T_UNNUMBERED: fromHex('4df37928e9fc4fd1b3262170d515c662'),
   /** [MS-IKEE] 1.7 and Cisco, who puts 80000000 behind it */
   FRAGMENTATION: fromHex('4048b7d56ebce88525e7de7f00d6c2d3'),
   /** draft-beaulieu-ike-xauth-02 section 3 */
@@ -20,6 +27,12 @@ export const VendorId = {
   CISCO_UNITY: fromHex('12f5f28c457168a9702d9fe274cc0100'),
   /** [MS-IKEE] 1.7; a version of four bytes follows */
   MS_NT5_ISAKMPOAKLEY: fromHex('1e2b516905991c7d7c96fcbfb587e461'),
+  /** [MS-IKEE] 1.7: MD5 of "Vid-Initial-Contact", "MS-Negotiation Discovery Capable" and "IKE CGA version 1" */
+  MS_INITIAL_CONTACT: fromHex('26244d38eddb61b3172a36e3d0cfb819'),
+  MS_NEGOTIATION_DISCOVERY: fromHex('fb1de3cdf341b7ea16b7e5be0855f120'),
+  MS_IKE_CGA: fromHex('e3a5966a76379fe707228231e5ce8652'),
+  /** Sent by Windows since 10, meaning unknown; 00000001 with IKEv1 */
+  MS_UNKNOWN_WINDOWS_10: fromHex('01528bbbc00696121849ab9a1c5b2a5100000001'),
 } as const;
 
 /** From this [MS-IKEE] version on (Vista), quick mode message IDs start at one value and count up. */
@@ -57,6 +70,12 @@ export const NAT_T_PREFERENCE = [
   VendorId.NAT_T_02_NEWLINE,
   VendorId.NAT_T_02,
 ];
+
+const NAT_T_IDS = Object.entries(VendorId).flatMap(([name, id]) => (name.startsWith('NAT_T_') ? [id] : []));
+
+export function isNatTraversalId(id: Bytes): boolean {
+  return NAT_T_IDS.some((known) => bytesEqual(id, known));
+}
 
 /** Unknown vendor IDs mean nothing. 00 and 01 are recognised only to be passed over: their payloads are unlike later ones. */
 export function readVendorIds(ids: readonly Bytes[]): PeerTraits {

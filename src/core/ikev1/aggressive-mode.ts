@@ -32,18 +32,20 @@ import { floated } from './main-mode.ts';
 import { detectNat, natDetectionPayloads } from './nat-detection.ts';
 import { PayloadSet } from './payload-set.ts';
 import {
+  encodeOffer,
   establish,
   hasInitialContact,
   type InitiatorIntent,
   initialContactPayloads,
   learnTraits,
   NONCE_LENGTH,
+  newNonce,
   type Phase1Awaiting,
   type Phase1State,
   type Phase1Step,
   vendorIdPayloads,
 } from './phase1.ts';
-import { acceptPhase1Choice, choosePhase1, phase1Offer } from './phase1-proposal.ts';
+import { acceptPhase1Choice, choosePhase1 } from './phase1-proposal.ts';
 
 /** The first message; its KE payload fixes the group, so that all suites must have the same. */
 export function beginAggressiveMode(
@@ -54,8 +56,8 @@ export function beginAggressiveMode(
   if (group === undefined || intent.suites.some((suite) => suite.group !== group)) {
     throw new RangeError('aggressive mode offers one group');
   }
-  const own = { dh: context.crypto.generateDh(group), nonce: context.crypto.random(NONCE_LENGTH) };
-  const sa = encodeSa(phase1Offer(intent.suites, intent.lifetime));
+  const own = { dh: context.crypto.generateDh(group), nonce: newNonce(context) };
+  const sa = encodeOffer(intent);
   const message = context.encodeClear(ExchangeType.AGGRESSIVE, 0, [
     sa,
     { type: PayloadType.KE, body: own.dh.publicValue },

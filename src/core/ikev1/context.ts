@@ -11,6 +11,7 @@ import { splitMessage } from './fragments.ts';
 import type {
   DropReason,
   EndReason,
+  Habits,
   Ikev1Environment,
   Ikev1Event,
   Phase1Established,
@@ -45,6 +46,8 @@ export class SaContext {
   /** Where the peer is: proven once phase 1 is established, and moved only by what is authentic and fresh. */
   path: IkePath;
   traits: PeerTraits = NO_TRAITS;
+  /** Of an initiator that speaks as a known client; undefined: as we do. */
+  readonly habits: Habits | undefined;
   established: Established | undefined;
   /** Set once, by {@link end}. */
   ended = false;
@@ -52,6 +55,7 @@ export class SaContext {
   readonly transmits: Transmit[] = [];
   readonly events: Ikev1Event[] = [];
   #lastFragmentId = 0;
+  #quickModes = 0;
 
   constructor(
     id: number,
@@ -59,6 +63,7 @@ export class SaContext {
     role: Role,
     cookies: { readonly initiator: Bytes; readonly responder: Bytes },
     path: IkePath,
+    habits?: Habits,
   ) {
     this.id = id;
     this.environment = environment;
@@ -66,6 +71,7 @@ export class SaContext {
     this.initiatorCookie = cookies.initiator;
     this.responderCookie = cookies.responder;
     this.path = path;
+    this.habits = habits;
   }
 
   get crypto(): CryptoProvider {
@@ -134,6 +140,16 @@ export class SaContext {
 
   encodeClear(exchangeType: number, messageId: number, payloads: readonly Payload[]): Bytes {
     return this.encode(exchangeType, messageId, 0, firstPayload(payloads), encodePayloads(payloads));
+  }
+
+  /** A message ID for a quick mode that we begin. */
+  newQuickModeId(taken: (messageId: number) => boolean): number {
+    const ids = this.habits?.quickModeIds ?? 'random';
+    if (ids === 'random') return this.newMessageId(taken);
+    for (;;) {
+      const messageId = (ids.first + this.#quickModes++) >>> 0;
+      if (messageId !== 0 && !taken(messageId)) return messageId;
+    }
   }
 
   /** A message ID for an exchange that we begin: random, never 0. */

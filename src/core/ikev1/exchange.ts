@@ -6,6 +6,7 @@ import { type Instant, MINUTE } from '../net/time.ts';
 import { decryptBody, encryptBody, phase2Iv } from '../protection/ikev1-cipher.ts';
 import { hash1 } from '../protection/ikev1-hashes.ts';
 import {
+  ExchangeType,
   encodePayloads,
   Flag,
   firstPayload,
@@ -84,13 +85,12 @@ export class Exchanges {
     return exchange;
   }
 
-  /** Begins an exchange of our own, under a random message ID. */
+  /** Begins an exchange of our own, under a new message ID. */
   begin(exchangeType: number, now: Instant): Exchange | undefined {
-    return this.open(
-      this.#context.newMessageId((id) => this.#byId.has(id)),
-      exchangeType,
-      now,
-    );
+    const taken = (id: number) => this.#byId.has(id);
+    const counted = exchangeType === ExchangeType.QUICK_MODE;
+    const messageId = counted ? this.#context.newQuickModeId(taken) : this.#context.newMessageId(taken);
+    return this.open(messageId, exchangeType, now);
   }
 
   close(exchange: Exchange): void {

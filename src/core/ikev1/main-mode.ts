@@ -33,22 +33,24 @@ import { identityText } from './identity.ts';
 import { detectNat, natDetectionPayloads } from './nat-detection.ts';
 import { PayloadSet } from './payload-set.ts';
 import {
+  encodeOffer,
   establish,
   hasInitialContact,
   type InitiatorIntent,
   initialContactPayloads,
   learnTraits,
   NONCE_LENGTH,
+  newNonce,
   type Phase1Awaiting,
   type Phase1State,
   type Phase1Step,
   vendorIdPayloads,
 } from './phase1.ts';
-import { acceptPhase1Choice, choosePhase1, type Phase1Choice, phase1Offer } from './phase1-proposal.ts';
+import { acceptPhase1Choice, choosePhase1, type Phase1Choice } from './phase1-proposal.ts';
 
 /** The first message, to be sent and repeated until an answer comes. */
 export function beginMainMode(context: SaContext, intent: InitiatorIntent): { message: Bytes; state: Phase1State } {
-  const sa = encodeSa(phase1Offer(intent.suites, intent.lifetime));
+  const sa = encodeOffer(intent);
   const message = encode(context, [sa, ...vendorIdPayloads(context)]);
   return { message, state: { awaits: 'main 2', intent, initiatorSa: sa.body } };
 }
@@ -75,7 +77,7 @@ export function handleMain2(
   if (!choice) return { refused: 'the peer chose a proposal that was not offered' };
   learnTraits(context, payloads);
   context.responderCookie = message.header.responderCookie.slice();
-  const own = { dh: context.crypto.generateDh(choice.suite.group), nonce: context.crypto.random(NONCE_LENGTH) };
+  const own = { dh: context.crypto.generateDh(choice.suite.group), nonce: newNonce(context) };
   const reply = encode(context, [
     { type: PayloadType.KE, body: own.dh.publicValue },
     { type: PayloadType.NONCE, body: own.nonce },

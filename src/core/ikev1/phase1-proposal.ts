@@ -86,6 +86,12 @@ export function phase1Offer(suites: readonly Phase1Suite[], lifetime: number): P
   return [{ number: 1, protocol: Protocol.ISAKMP, spi: new Uint8Array(0), transforms }];
 }
 
+/** The suites in an offer that we can keep, in order: an offer that imitates a client may hold others. */
+export function suitesOfPhase1(offer: readonly Proposal[]): Phase1Suite[] {
+  const all = offer.flatMap((proposal) => proposal.transforms.map((transform) => readSuite(proposal, transform)));
+  return all.filter((suite): suite is Phase1Suite => 'cipher' in suite);
+}
+
 /** The suite that the responder chose, if it is one that we offered. */
 export function acceptPhase1Choice(
   answer: readonly Proposal[],

@@ -6,14 +6,16 @@ import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { DhGroup } from '../crypto/algorithms.ts';
 import type { DhKeyPair } from '../crypto/provider.ts';
-import { NAT_T_PREFERENCE, ownVendorIds, readVendorIds } from '../ike/vendor-ids.ts';
+import { isNatTraversalId, NAT_T_PREFERENCE, ownVendorIds, readVendorIds } from '../ike/vendor-ids.ts';
 import { type Instant, SECOND } from '../net/time.ts';
 import { compactKeys, type Phase1Exchange, type Phase1Keys } from '../protection/ikev1-keys.ts';
 import {
   Authentication,
   encodeNotification,
+  encodeSa,
   type Identification,
   NotifyType,
+  type Proposal,
   Protocol,
   parseNotification,
 } from '../wire/ikev1.ts';
@@ -21,8 +23,8 @@ import { type Payload, PayloadType } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import { speaksNatTraversal } from './nat-detection.ts';
 import type { PayloadSet } from './payload-set.ts';
-import { legacyParts, type Phase1Choice, type Phase1Suite, phase1SuiteName } from './phase1-proposal.ts';
-import type { Credential, DropReason, NatDetected } from './types.ts';
+import { legacyParts, type Phase1Choice, type Phase1Suite, phase1Offer, phase1SuiteName } from './phase1-proposal.ts';
+import type { Credential, DropReason, Habits, NatDetected } from './types.ts';
 
 export const NONCE_LENGTH = 32;
 
@@ -33,6 +35,10 @@ export interface InitiatorIntent {
   readonly identity: Identification;
   /** Seconds. */
   readonly lifetime: number;
+  /** The offer word for word, instead of one made of `suites` and `lifetime`; none but `suites` is taken of it. */
+  readonly proposals?: readonly Proposal[];
+  /** Absent: our own. */
+  readonly habits?: Habits;
   /** Says that nothing is left here of an earlier time, so that the peer forgets what it has of us; absent: no. */
   readonly initialContact?: boolean;
 }
@@ -107,7 +113,20 @@ export type Phase1Step =
 export const HALF_OPEN_LIFETIME = 30 * SECOND;
 
 export function learnTraits(context: SaContext, payloads: PayloadSet): void {
-  context.traits = readVendorIds(payloads.all(PayloadType.VID));
+  const traits = readVendorIds(payloads.all(PayloadType.VID));
+  // both sides have to say that they take fragments
+  const fragmentation =
+    traits.fragmentation && (!context.habits || readVendorIds(context.habits.vendorIds).fragmentation);
+  context.traits = { ...traits, fragmentation };
+}
+
+/** The SA payload of an initiator's first message. */
+export function encodeOffer({ proposals, suites, lifetime }: InitiatorIntent): Payload {
+  return encodeSa(proposals ?? phase1Offer(suites, lifetime));
+}
+
+export function newNonce(context: SaContext): Bytes {
+  return context.crypto.random(context.habits?.nonceLength ?? NONCE_LENGTH);
 }
 
 /** The responder repeats the peer's best NAT-T vendor ID; the initiator offers all. */
@@ -115,8 +134,9 @@ export function vendorIdPayloads(context: SaContext): Payload[] {
   const { natTraversalVendorId } = context.traits;
   const answered = natTraversalVendorId ? [natTraversalVendorId] : [];
   const natTraversal = context.role === 'initiator' ? NAT_T_PREFERENCE : answered;
-  const ids = ownVendorIds(speaksNatTraversal(context) ? natTraversal : []);
-  return ids.map((body) => ({ type: PayloadType.VID, body }));
+  const ids = context.habits?.vendorIds ?? ownVendorIds(natTraversal);
+  const sent = speaksNatTraversal(context) ? ids : ids.filter((id) => !isNatTraversalId(id));
+  return sent.map((body) => ({ type: PayloadType.VID, body }));
 }
 
 export function reportLegacy(context: SaContext, suite: Phase1Suite): void {

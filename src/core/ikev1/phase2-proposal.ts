@@ -104,6 +104,15 @@ export function phase2Offer(
   return [{ number: 1, protocol: Protocol.ESP, spi: u32(spi), transforms: byId }];
 }
 
+/** The suites in an offer, in order. */
+export function suitesOfPhase2(offer: readonly Proposal[]): Phase2Suite[] {
+  const withSpi = offer.map((proposal) => ({ ...proposal, spi: u32(MIN_SPI) }));
+  const all = withSpi.flatMap((proposal) =>
+    proposal.transforms.map((transform) => readChoice(withSpi, proposal, transform)),
+  );
+  return all.flatMap((choice) => ('suite' in choice ? [choice.suite] : []));
+}
+
 /** The suite that the responder chose, if it is one that we offered. */
 export function acceptPhase2Choice(
   answer: readonly Proposal[],

@@ -16,7 +16,7 @@ import { keymatLength, splitKeymat } from '../esp/suites.ts';
 import type { Instant } from '../net/time.ts';
 import { hash2, hash3 } from '../protection/ikev1-hashes.ts';
 import { type QuickModeExchange, quickModeKeymat } from '../protection/ikev1-keys.ts';
-import { encodeId, encodeSa, NotifyType, Protocol, parseId, parseSa } from '../wire/ikev1.ts';
+import { encodeId, encodeSa, NotifyType, type Proposal, Protocol, parseId, parseSa } from '../wire/ikev1.ts';
 import { ExchangeType, type IsakmpMessage, type Payload, PayloadType } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import { type Exchange, type Exchanges, establishedOf, hash1Of, openExchange, sealExchange } from './exchange.ts';
@@ -44,6 +44,8 @@ export interface QuickModeIntent {
   readonly local: Selector;
   readonly remote: Selector;
   readonly lifetime: Phase2Lifetime;
+  /** The offer word for word but for the SPI, instead of one made of `suites` and `lifetime`; none but `suites` is taken of it. */
+  readonly proposals?: readonly Proposal[];
 }
 
 export type QuickModeState =
@@ -71,9 +73,9 @@ export function beginQuickMode(
   if (!exchange) return false;
   const group = intent.suites[0]?.group;
   const dh = group === undefined ? undefined : context.crypto.generateDh(group);
-  const nonce = context.crypto.random(INITIATOR_NONCE_LENGTH);
+  const nonce = context.crypto.random(context.habits?.nonceLength ?? INITIATOR_NONCE_LENGTH);
   const payloads = [
-    encodeSa(phase2Offer(intent.suites, intent.spi, intent.lifetime)),
+    encodeSa(offerOf(intent)),
     { type: PayloadType.NONCE, body: nonce },
     ...kePayload(dh),
     encodeId(encodeSelector(intent.local)),
@@ -286,6 +288,10 @@ function shorterLifetime(ours: Phase2Lifetime, theirs: Pick<Phase2Choice, 'secon
     seconds: Math.min(ours.seconds, theirs.seconds ?? ours.seconds),
     kilobytes: ours.kilobytes && kilobytes ? Math.min(ours.kilobytes, kilobytes) : (ours.kilobytes ?? kilobytes),
   };
+}
+
+function offerOf({ proposals, suites, spi, lifetime }: QuickModeIntent): Proposal[] {
+  return proposals?.map((proposal) => ({ ...proposal, spi: u32(spi) })) ?? phase2Offer(suites, spi, lifetime);
 }
 
 function kePayload(dh: DhKeyPair | undefined): Payload[] {

@@ -116,7 +116,7 @@ export class Ikev1Sa {
     now: Instant,
   ): Ikev1Sa {
     const cookies = { initiator: newCookie(environment), responder: new Uint8Array(COOKIE_LENGTH) };
-    const context = new SaContext(id, environment, 'initiator', cookies, path);
+    const context = new SaContext(id, environment, 'initiator', cookies, path, intent.habits);
     const begin = mode === 'main' ? beginMainMode : beginAggressiveMode;
     const { message, state } = begin(context, intent);
     const sa = new Ikev1Sa(context, state);

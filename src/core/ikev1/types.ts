@@ -17,6 +17,15 @@ export type Role = 'initiator' | 'responder';
 /** The kinds of phase 1 authentication, whatever the number and with or without XAUTH behind it. */
 export type AuthenticationKind = 'psk' | 'signatures' | 'hybrid';
 
+/** How a known client speaks where the protocol leaves it free. */
+export interface Habits {
+  /** In order; those of NAT traversal go out only when it is done. */
+  readonly vendorIds: readonly Bytes[];
+  readonly nonceLength: number;
+  /** Message IDs of quick modes that we begin: random, or a first one and then counting up. */
+  readonly quickModeIds: 'random' | { readonly first: number };
+}
+
 /** What may prove the peer, and whose it is if it does. */
 export interface Credential {
   /** Of no account with signatures and hybrid. */
