@@ -6,16 +6,9 @@ import { describe, it } from 'node:test';
 import { checkConfig } from '../../src/config/check.ts';
 import { formatProblem, formatProblemIn } from '../../src/config/problem.ts';
 import { SHAPES } from '../../src/config/schema.ts';
+import { documented, yamlExamples } from './documented.ts';
 
 const text = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8');
-
-/** The keys in the tables of a section: `a`, `b` in the first column. */
-function documented(...titles: readonly string[]): string[] {
-  const sections = text.split(/^#+ /m).filter((section) => titles.includes(section.split('\n', 1)[0]!));
-  assert.equal(sections.length, titles.length, titles.join());
-  const rows = sections.join('\n').matchAll(/^\| (`[^|]*?) \|/gm);
-  return [...rows].flatMap(([, cell]) => [...cell!.matchAll(/`([^`]+)`/g)].map(([, key]) => key!));
-}
 
 const SECTIONS: Readonly<Record<keyof typeof SHAPES, readonly string[]>> = {
   gateway: ['The gateway', 'What clients are given', 'Who may come in'],
@@ -33,12 +26,12 @@ describe('docs/configuration.md', () => {
   for (const [name, shape] of Object.entries(SHAPES)) {
     it(`describes every key of ${name}, and no other`, () => {
       const keys = Object.keys(shape).filter((key) => !(name === 'gateway' && key === 'carriers'));
-      assert.deepEqual(documented(...SECTIONS[name as keyof typeof SHAPES]).toSorted(), keys.toSorted());
+      assert.deepEqual(documented(text, ...SECTIONS[name as keyof typeof SHAPES]).toSorted(), keys.toSorted());
     });
   }
 
   it('has right examples', () => {
-    const examples = [...text.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, example]) => example!);
+    const examples = yamlExamples(text);
     assert.ok(examples.length >= 5);
     for (const example of examples) {
       const readSecret = () => ({ text: 'a secret in a file' });

@@ -6,13 +6,13 @@ import type { Place } from './text-keys.ts';
 
 export type Draft = { readonly [K in keyof Profile]?: Profile[K] | undefined };
 
-/** What a format calls the settings that can be missing. */
+/** What a format calls the settings that can be missing: of several names the first is what to set. */
 export interface Words {
-  readonly gateways: string;
-  readonly identity: string;
-  readonly psk: string;
-  readonly authorities: string;
-  readonly certificate: string;
+  readonly gateways: readonly [string, ...string[]];
+  readonly identity: readonly [string, ...string[]];
+  readonly psk: readonly [string, ...string[]];
+  readonly authorities: readonly [string, ...string[]];
+  readonly certificate: readonly [string, ...string[]];
   /** Whether there is always a group's name. */
   readonly needsIdentity: boolean;
 }
@@ -84,8 +84,10 @@ export function profileName(file: string): string {
 const NOWHERE: Place = { path: '', offset: 0 };
 
 function checkWhole(draft: Draft, words: Words, report: Report): void {
-  const missing = (name: string, value: unknown, hint: string) => {
-    if (value === undefined && !report.failedAt(name)) report.error({ ...NOWHERE, path: name }, 'is missing', hint);
+  const missing = (names: Words['psk'], value: unknown, hint: string) => {
+    // What is wrong isn't missing.
+    if (value !== undefined || names.some((name) => report.failedAt(name))) return;
+    report.error({ ...NOWHERE, path: names[0] }, 'is missing', hint);
   };
   const { authentication = 'psk', xauth = true, authorities = [] } = draft;
   missing(words.gateways, draft.gateways?.[0], 'name the gateway: a host name or an address');

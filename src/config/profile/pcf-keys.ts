@@ -39,7 +39,6 @@ export const PCF_HONOURED = {
   PeerTimeout: wholeNumber(0, 86400),
   EnableLocalLAN: flag,
   EnableSplitDNS: flag,
-  'X-NM-Use-NAT-T': flag,
   'X-NM-Force-NAT-T': flag,
   'X-NM-Routes': networkList,
   'X-NM-CA-File': filePath,
@@ -83,5 +82,6 @@ export const PCF_WITHOUT_MEANING: Readonly<Record<string, WithoutMeaning>> = {
   SingleDES: { why: 'single DES is broken and never offered', missed: notZero },
   EntrustIni: { why: STORE, missed: notEmpty },
   DialerDisconnect: { why: 'no dial-up connection is made first' },
+  'X-NM-Use-NAT-T': { why: 'whichever carrier passes is taken' },
   'X-NM-SaveGroupPassword': { why: 'a profile is never written to' },
 };

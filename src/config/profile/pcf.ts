@@ -14,11 +14,11 @@ type Values = TextValues<typeof PCF_HONOURED>;
 
 export const pcfFormat: Format = {
   words: {
-    gateways: 'Host',
-    identity: 'GroupName',
-    psk: 'GroupPwd',
-    authorities: 'X-Sallyport-Authorities',
-    certificate: 'X-Sallyport-Certificate',
+    gateways: ['Host'],
+    identity: ['GroupName'],
+    psk: ['GroupPwd', 'enc_GroupPwd'],
+    authorities: ['X-Sallyport-Authorities', 'X-NM-CA-File'],
+    certificate: ['X-Sallyport-Certificate', 'X-Sallyport-Key'],
     needsIdentity: true,
   },
   read(source, around, report) {
@@ -33,7 +33,7 @@ export const pcfFormat: Format = {
 function* entriesOf(text: string, report: Report): Generator<Entry> {
   let section = '';
   let hasMain = false;
-  for (const { text: line, offset } of linesOf(text)) {
+  for (const { text: line, offset } of linesOf(text, report)) {
     const [, opened] = /^\s*\[([^\]]*)\]/.exec(line) ?? [];
     if (opened !== undefined) {
       section = opened.trim().toLowerCase();

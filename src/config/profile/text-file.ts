@@ -1,7 +1,9 @@
 /** Text of profiles that other programs wrote: whatever its encoding, in lines with their positions. */
+import type { Report } from '../report.ts';
 
 /** Bytes; a profile has a few hundred. */
 export const MAX_PROFILE_LENGTH = 1 << 20;
+export const MAX_LINES = 2000;
 
 export interface ProfileText {
   readonly text: string;
@@ -30,10 +32,11 @@ export function decodeText(bytes: Uint8Array): ProfileText {
   }
 }
 
-/** Lines end by LF, CR LF or a lone CR. */
-export function* linesOf(text: string): Generator<Line> {
+/** The first {@link MAX_LINES}; more are an error. Lines end by LF, CR LF or a lone CR. */
+export function* linesOf(text: string, report: Report): Generator<Line> {
   let offset = 0;
-  for (const line of text.split(/(?<=\n|\r(?!\n))/)) {
+  for (const [i, line] of text.split(/(?<=\n|\r(?!\n))/, MAX_LINES + 1).entries()) {
+    if (i === MAX_LINES) return report.error({ path: '', offset }, `more than ${MAX_LINES} lines`);
     yield { text: line.replace(/[\r\n]+$/, ''), offset };
     offset += line.length;
   }

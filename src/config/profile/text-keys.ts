@@ -85,7 +85,11 @@ export function choice<const T>(choices: Readonly<Record<string, T>>): TextCheck
   return (value, at, report) => {
     const word = words.find((candidate) => candidate.toLowerCase() === value.toLowerCase());
     return word === undefined
-      ? report.error(at, `must be one of ${words.join(', ')}`, didYouMean(value, words))
+      ? report.error(
+          at,
+          `must be one of ${words.join(', ')}`,
+          /^\d+$/.test(value) ? undefined : didYouMean(value, words),
+        )
       : choices[word];
   };
 }

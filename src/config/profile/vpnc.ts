@@ -15,11 +15,11 @@ type Values = TextValues<typeof VPNC_HONOURED>;
 
 export const vpncFormat: Format = {
   words: {
-    gateways: 'IPSec gateway',
-    identity: 'IPSec ID',
-    psk: 'IPSec secret',
-    authorities: 'CA-File',
-    certificate: 'IKE Authmode',
+    gateways: ['IPSec gateway'],
+    identity: ['IPSec ID'],
+    psk: ['IPSec secret', 'IPSec obfuscated secret'],
+    authorities: ['CA-File', 'CA-Dir'],
+    certificate: ['IKE Authmode'],
     needsIdentity: true,
   },
   read(source, around, report) {
@@ -46,7 +46,7 @@ const KEYWORDS = [...Object.keys(VPNC_HONOURED), ...Object.keys(VPNC_WITHOUT_MEA
 const EXACT = new Set(['IPSec secret', 'Xauth password']);
 
 function* entriesOf(text: string, report: Report): Generator<Entry> {
-  for (const { text: line, offset } of linesOf(text)) {
+  for (const { text: line, offset } of linesOf(text, report)) {
     if (/^\s*(?:#|$)/.test(line)) continue;
     const keyword = KEYWORDS.find((word) => isKeywordOf(line, word));
     if (keyword === undefined) {
@@ -128,10 +128,10 @@ function authoritiesOf(values: Values, around: Around, report: Report): readonly
     const names = around.listFolder(path).filter((name) => HASHED_NAME.test(name));
     if (names.length > 0) return names.map((name) => join(path, name));
     const at = folder?.at ?? mode.at;
-    return report.error({ ...at, path: 'CA-File' }, `${path} holds no certificate of an authority`, 'set CA-File');
+    return report.error({ ...at, path: 'CA-Dir' }, `${path} holds no certificate of an authority`, 'set CA-File');
   } catch (error) {
     const at = folder?.at ?? mode.at;
-    return report.error({ ...at, path: 'CA-File' }, `can't read ${path} (${whyUnreadable(error)})`, 'set CA-File');
+    return report.error({ ...at, path: 'CA-Dir' }, `can't read ${path} (${whyUnreadable(error)})`, 'set CA-File');
   }
 }
 

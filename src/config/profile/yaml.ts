@@ -12,11 +12,11 @@ import { PROFILE_DEFAULTS } from './profile.ts';
 import { checkProfile, type ProfileSettings } from './yaml-schema.ts';
 
 export const YAML_WORDS = {
-  gateways: 'gateway',
-  identity: 'group',
-  psk: 'psk',
-  authorities: 'authorities',
-  certificate: 'certificate',
+  gateways: ['gateway'],
+  identity: ['group'],
+  psk: ['psk', 'psk_file'],
+  authorities: ['authorities'],
+  certificate: ['certificate'],
   needsIdentity: false,
 } as const;
 
