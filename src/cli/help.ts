@@ -23,6 +23,8 @@ sallyport user list [--json]
     The gateway's figures, as Prometheus reads them.`,
   kick: `sallyport kick ID
     Ends a session; its user may log in again.`,
+  cleanup: `sallyport cleanup [PROFILE]
+    Puts back what killed clients left on this host: routes, rules, name servers.`,
   check: `sallyport check FILE
     Checks a configuration and shows all that is wrong with it.`,
   ca: `sallyport ca init [--name NAME]

@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   check: () => import('./check.ts'),
   ca: () => import('./ca.ts'),
   openings: () => import('./openings.ts'),
+  cleanup: () => import('./cleanup.ts'),
   help: () => import('./help.ts'),
   '--help': () => import('./help.ts'),
   '-h': () => import('./help.ts'),

@@ -1,6 +1,7 @@
 /** Puts back what killed clients left. */
 import { undoLeft } from './client-network.ts';
 import { journalPath, listJournals, readJournal } from './journal.ts';
+import { fileIsOurs, RESOLV_CONF, restoreStranded } from './resolv-conf.ts';
 
 export interface Cleaned {
   readonly profile: string;
@@ -25,6 +26,11 @@ export async function cleanup(folder: string, profile?: string): Promise<Cleaned
     } catch (error) {
       if (profile !== undefined || (error as { code?: string }).code !== 'ALREADY_CONNECTED') throw error;
     }
+  }
+  const holder = fileIsOurs();
+  const isStranded = holder !== undefined && !readJournal(journalPath(folder, holder));
+  if (isStranded && (profile ?? holder) === holder && restoreStranded(holder)) {
+    cleaned.push({ profile: holder, undone: [RESOLV_CONF] });
   }
   return cleaned;
 }

@@ -8,6 +8,7 @@ import { makeChanges, presentChanges, undoChanges } from './ip.ts';
 import { type Journal, journalPath, readJournal, removeJournal, writeJournal } from './journal.ts';
 import type { NetworkPlan } from './plan.ts';
 import { isAlive, isFromThisBoot, thisProcess, waitForOrphans } from './process.ts';
+import { fileIsOurs, RESOLV_CONF, restoreStranded } from './resolv-conf.ts';
 import { looseReversePath, restoreSysctl, setSysctl } from './reverse-path.ts';
 import { findSlot } from './slot.ts';
 
@@ -46,6 +47,7 @@ export async function openClientNetwork(profile: string, folder: string): Promis
   const path = journalPath(folder, profile);
   const left = readJournal(path);
   const cleaned = left ? await undoLeft(left, path) : [];
+  if (!left && fileIsOurs() === profile && restoreStranded(profile)) cleaned.push(RESOLV_CONF);
   const slot = await findSlot(profile, families());
   const first: Journal = { version: 1, profile, process: thisProcess(), slot, changes: [], sysctls: [], dns: [] };
   if (!writeJournal(path, first, true)) throw alreadyConnected(readJournal(path) ?? first);
@@ -201,7 +203,7 @@ function describe({ changes, sysctls, dns }: Journal): string[] {
 const DNS_NAMES = {
   resolved: "systemd-resolved's servers",
   resolvconf: "resolvconf's entry",
-  file: '/etc/resolv.conf',
+  file: RESOLV_CONF,
 } as const;
 
 function alreadyConnected({ profile, process }: Journal): HostError {

@@ -1,4 +1,5 @@
 /** Where a client keeps what outlives it, but not the machine's restart. */
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { HostError } from '../errors.ts';
 
@@ -8,4 +9,10 @@ export function clientFolder(): string {
   const runtime = process.env.XDG_RUNTIME_DIR;
   if (runtime) return join(runtime, 'sallyport');
   throw new HostError('STATE_FOLDER', 'there is no folder for what runs: run as root, or set XDG_RUNTIME_DIR');
+}
+
+/** For what is better remembered but may be lost: /var/cache/sallyport for root, else in XDG_CACHE_HOME. It may be missing yet. */
+export function clientCacheFolder(): string {
+  if (process.geteuid?.() === 0) return '/var/cache/sallyport';
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sallyport');
 }

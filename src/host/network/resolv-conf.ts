@@ -15,7 +15,7 @@ export interface ResolvConfChange {
   readonly mounted?: string;
 }
 
-const PATH = '/etc/resolv.conf';
+export const RESOLV_CONF = '/etc/resolv.conf';
 const ASIDE = '/etc/resolv.conf.before-sallyport';
 const DRAFT = '/etc/resolv.conf.sallyport-new';
 
@@ -28,7 +28,7 @@ export function resolvConfChange(profile: string, resolver: Resolver): ResolvCon
   if (holder !== undefined && holder !== profile) {
     throw new HostError(
       'DNS',
-      `the profile ${JSON.stringify(holder)} has ${PATH} already; set 'dns: false' in one of the two, or run 'sallyport cleanup' if it isn't connected`,
+      `the profile ${JSON.stringify(holder)} has ${RESOLV_CONF} already; set 'dns: false' in one of the two, or run 'sallyport cleanup' if it isn't connected`,
     );
   }
   return { how: 'file', profile, resolver, ...(isMounted() && holder === undefined && { mounted: read() ?? '' }) };
@@ -48,10 +48,10 @@ export function fileIsOurs(): string | undefined {
 export function setResolvConf(change: ResolvConfChange): void {
   const text = `${MARK}${JSON.stringify(change.profile)}\n# 'sallyport cleanup' puts back what was here before.\n${resolvConfText(change.resolver)}`;
   try {
-    if (isMounted()) writeFileSync(PATH, text);
+    if (isMounted()) writeFileSync(RESOLV_CONF, text);
     else replaceFile(text);
   } catch (error) {
-    throw new HostError('DNS', `can't write ${PATH}: ${systemReason(error)}; ${remedy(error)}`);
+    throw new HostError('DNS', `can't write ${RESOLV_CONF}: ${systemReason(error)}; ${remedy(error)}`);
   }
 }
 
@@ -60,16 +60,22 @@ export function restoreResolvConf({ profile, mounted }: ResolvConfChange): void 
   const ours = fileIsOurs() === profile;
   try {
     if (isMounted()) {
-      if (ours && mounted !== undefined) writeFileSync(PATH, mounted);
+      if (ours && mounted !== undefined) writeFileSync(RESOLV_CONF, mounted);
       return;
     }
     rmSync(DRAFT, { force: true });
     if (!ours) rmSync(ASIDE, { force: true });
-    else if (exists(ASIDE)) renameSync(ASIDE, PATH);
-    else rmSync(PATH);
+    else if (exists(ASIDE)) renameSync(ASIDE, RESOLV_CONF);
+    else rmSync(RESOLV_CONF);
   } catch (error) {
-    throw new HostError('DNS', `can't put ${PATH} back: ${systemReason(error)}; what it was is in ${ASIDE}`);
+    throw new HostError('DNS', `can't put ${RESOLV_CONF} back: ${systemReason(error)}; what it was is in ${ASIDE}`);
   }
+}
+
+/** For when the machine went down with the file ours, and the journal with it. False: what was there is lost. */
+export function restoreStranded(profile: string): boolean {
+  restoreResolvConf({ how: 'file', profile, resolver: { servers: [], search: undefined, split: [] } });
+  return fileIsOurs() === undefined;
 }
 
 /** As resolv.conf(5) has it. */
@@ -85,22 +91,22 @@ function replaceFile(text: string): void {
   // Ours already: what was there first stays what is kept.
   if (fileIsOurs() === undefined) {
     rmSync(ASIDE, { force: true });
-    if (exists(PATH)) linkSync(PATH, ASIDE);
+    if (exists(RESOLV_CONF)) linkSync(RESOLV_CONF, ASIDE);
   }
   rmSync(DRAFT, { force: true });
   writeFileSync(DRAFT, text, { mode: 0o644, flag: 'wx' });
-  renameSync(DRAFT, PATH);
+  renameSync(DRAFT, RESOLV_CONF);
 }
 
 /** The fifth field of a line is the mount point; proc(5). */
 function isMounted(): boolean {
   const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
-  return lines.some((line) => line.split(' ')[4] === PATH);
+  return lines.some((line) => line.split(' ')[4] === RESOLV_CONF);
 }
 
 function read(): string | undefined {
   try {
-    return readFileSync(PATH, 'utf8');
+    return readFileSync(RESOLV_CONF, 'utf8');
   } catch {
     return undefined;
   }
@@ -114,5 +120,5 @@ function exists(path: string): boolean {
 function remedy(error: unknown): string {
   const leave = "'dns: false' in the profile leaves DNS alone";
   const { code } = error as NodeJS.ErrnoException;
-  return code === 'EPERM' ? `if it was made immutable, 'chattr -i ${PATH}'; ${leave}` : leave;
+  return code === 'EPERM' ? `if it was made immutable, 'chattr -i ${RESOLV_CONF}'; ${leave}` : leave;
 }

@@ -4,7 +4,7 @@ import { basename } from 'node:path';
 import { HostError } from '../errors.ts';
 import type { Resolver } from './dns.ts';
 import { findProgram } from './programs.ts';
-import { resolvConfText } from './resolv-conf.ts';
+import { RESOLV_CONF, resolvConfText } from './resolv-conf.ts';
 import { complaint, run } from './run.ts';
 
 export interface ResolvconfChange {
@@ -51,7 +51,7 @@ export async function revertResolvconf({ name }: ResolvconfChange, owner: string
 
 function leadsToDebians(): boolean {
   try {
-    return realpathSync('/etc/resolv.conf').includes('/resolvconf/');
+    return realpathSync(RESOLV_CONF).includes('/resolvconf/');
   } catch {
     return false;
   }

@@ -3,6 +3,7 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { HostError } from '../errors.ts';
 import type { Resolver } from './dns.ts';
 import { findProgram } from './programs.ts';
+import { RESOLV_CONF } from './resolv-conf.ts';
 import { complaint, run } from './run.ts';
 
 export interface ResolvedChange {
@@ -41,12 +42,12 @@ async function resolvectl(args: readonly string[], owner: string): Promise<void>
 }
 
 function isAsked(): boolean {
-  return leadsThere() || /^nameserver\s+127\.0\.0\.5[34]\b/m.test(read('/etc/resolv.conf')) || hasModule();
+  return leadsThere() || /^nameserver\s+127\.0\.0\.5[34]\b/m.test(read(RESOLV_CONF)) || hasModule();
 }
 
 function leadsThere(): boolean {
   try {
-    return realpathSync('/etc/resolv.conf').startsWith(`${RUNTIME}/`);
+    return realpathSync(RESOLV_CONF).startsWith(`${RUNTIME}/`);
   } catch {
     return false;
   }

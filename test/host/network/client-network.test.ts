@@ -126,10 +126,15 @@ describe('what a killed client left', { skip }, () => {
     assert.deepEqual(await host.lines(`${LOOK} show([way('10.1.2.3'), way('2001:db8::1')]);`), [
       '["No route to host","Network is unreachable"]',
     ]);
-    const lines = await host.lines('for (const done of await cleanup(folder)) console.log(JSON.stringify(done));');
-    assert.deepEqual(lines, ['{"profile":"work","undone":["4 rules","2 routes","/etc/resolv.conf"]}']);
+    const wrong = await host.sallyport('cleanup', 'home');
+    assert.deepEqual([wrong.status, wrong.stdout], [0, 'nothing to clean up\n']);
+    const done = await host.sallyport('cleanup', 'work');
+    assert.deepEqual(
+      [done.status, done.stdout, done.stderr],
+      [0, 'work: put back: 4 rules, 2 routes, /etc/resolv.conf\n', ''],
+    );
     assert.equal(await host.snapshot(), withoutTun(before));
-    assert.deepEqual(await host.lines('console.log(await cleanup(folder));'), ['[]']);
+    assert.equal((await host.sallyport('cleanup')).stdout, 'nothing to clean up\n');
   });
 
   it('goes with the next start', async (test) => {

@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { SALLYPORT } from '../../cli/cli.ts';
 import { Netns } from '../../lab/netns.ts';
 import { type Finished, must, Program, run } from '../../lab/run.ts';
 import { scratch } from '../../lab/scratch.ts';
@@ -34,14 +35,15 @@ export interface HostOptions {
 
 export class LabHost {
   readonly netns: Netns;
-  readonly folder: string;
+  /** Its /run. */
+  readonly run: string;
   readonly etc: string;
   readonly bin: string;
   readonly #mounted: boolean;
 
   private constructor(netns: Netns, folder: string, mounted: boolean) {
     this.netns = netns;
-    this.folder = join(folder, 'state');
+    this.run = join(folder, 'run');
     this.etc = join(folder, 'etc');
     this.bin = join(folder, 'bin');
     this.#mounted = mounted;
@@ -54,6 +56,7 @@ export class LabHost {
     test.after(() => host.netns.remove());
     mkdirSync(host.etc);
     mkdirSync(host.bin);
+    mkdirSync(host.run);
     for (const [name, script] of Object.entries(options.programs ?? {})) host.addProgram(name, script);
     host.#writeResolvConf(options.resolvConf === undefined ? RESOLV_CONF : options.resolvConf);
     await host.makeTun();
@@ -62,6 +65,8 @@ export class LabHost {
 
   /** Two pairs of addresses on a link to `other`, which is every host's router. */
   async connect(other: Netns): Promise<void> {
+    // Addresses are there at once, and no link-local one comes up later as a change of its own.
+    for (const end of [this.netns, other]) await end.sysctl('net.ipv6.conf.default.accept_dad=0');
     await must([
       'ip',
       '-n',
@@ -104,16 +109,20 @@ export class LabHost {
 
   /** Runs `script`, with the folder's modules at hand, as a process of the host. */
   script(script: string): Promise<Finished> {
-    return run(this.#argv(script), this.#environment());
+    return run(this.#node(script), this.#environment());
   }
 
   start(script: string): Program {
-    return new Program(this.#argv(script), this.#environment());
+    return new Program(this.#node(script), this.#environment());
   }
 
   /** The lines that `script` printed; fails when it failed. */
   async lines(script: string): Promise<string[]> {
-    return (await must(this.#argv(script), this.#environment())).split('\n').filter((line) => line !== '');
+    return (await must(this.#node(script), this.#environment())).split('\n').filter((line) => line !== '');
+  }
+
+  sallyport(...args: readonly string[]): Promise<Finished> {
+    return run(this.#inside([SALLYPORT, ...args]), this.#environment());
   }
 
   /** Everything that a client could have changed, but the interface that goes with it. */
@@ -153,25 +162,31 @@ export class LabHost {
     else symlinkSync(content.link, path);
   }
 
-  #argv(script: string): string[] {
+  #node(script: string): string[] {
     const prelude = `
       import { openClientNetwork } from '${source}/host/network/client-network.ts';
       import { cleanup } from '${source}/host/network/cleanup.ts';
+      import { localAddressFor } from '${source}/host/network/local-address.ts';
+      import { networkName } from '${source}/host/network/network-name.ts';
+      import { watchNetwork } from '${source}/host/network/watch.ts';
       import { parseIp, parsePrefix } from '${source}/core/net/address.ts';
-      const folder = ${JSON.stringify(this.folder)};
+      const folder = '/run/sallyport';
       const plan = (changes = {}) => ({
         tun: 'sp0', address: parseIp('10.77.0.9'), mtu: 1400, routes: [parsePrefix('10.1.0.0/16')], localLan: false,
         dns: undefined, onLoss: 'block', mark: 0x53, ...changes,
       });
       const dns = (changes = {}) => ({ servers: [parseIp('10.1.0.53')], domain: 'corp.example', split: [], ...changes });
     `;
+    return this.#inside([process.execPath, '--input-type=module', '-e', `${prelude}${script}`]);
+  }
+
+  #inside(argv: readonly string[]): string[] {
     // ip(8) has bound the namespace's own resolv.conf over /etc's; ours goes over both.
     const bind = this.#mounted
       ? 'mount --bind "$1/resolv.conf" /etc/resolv.conf'
       : 'umount /etc/resolv.conf && mount --bind "$1" /etc';
-    const shell = `${bind} && shift && exec "$@"`;
-    const node = [process.execPath, '--input-type=module', '-e', `${prelude}${script}`];
-    return this.netns.inside(['unshare', '--mount', 'sh', '-c', shell, 'sh', this.etc, ...node]);
+    const shell = `${bind} && mount --bind "$2" /run && shift 2 && exec "$@"`;
+    return this.netns.inside(['unshare', '--mount', 'sh', '-c', shell, 'sh', this.etc, this.run, ...argv]);
   }
 
   #environment() {

@@ -1,0 +1,140 @@
+/** Says when the network around us has changed, or the machine has slept. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { MAIN_TABLE } from './changes.ts';
+import { type Route, readJson, readTable } from './ip.ts';
+
+export type NetworkEvent = 'changed' | 'woke';
+
+export interface NetworkWatch {
+  close(): void;
+}
+
+/** `ip monitor` tells of many small steps; one look afterwards is enough. Milliseconds. */
+const SETTLING = 500;
+const TICK = 5000;
+
+/**
+ * Calls `onEvent` when addresses, links or routes are others than before; a route that is only refreshed is no change, nor is
+ * anything in tables that aren't the main one.
+ *
+ * @param tun the client's own interface, which doesn't count
+ */
+export function watchNetwork(onEvent: (event: NetworkEvent) => void, tun?: string): NetworkWatch {
+  const watch = new Watch(onEvent, tun);
+  return { close: () => watch.close() };
+}
+
+class Watch {
+  readonly #onEvent: (event: NetworkEvent) => void;
+  readonly #tun: string | undefined;
+  readonly #sleep = new SleepDetector(Date.now(), performance.now());
+  readonly #tick: NodeJS.Timeout;
+  #settling: NodeJS.Timeout | undefined;
+  #monitor: ChildProcess | undefined;
+  #last: Promise<string>;
+  #closed = false;
+
+  constructor(onEvent: (event: NetworkEvent) => void, tun: string | undefined) {
+    this.#onEvent = onEvent;
+    this.#tun = tun;
+    this.#startMonitor();
+    this.#last = sight(tun);
+    this.#tick = setInterval(() => this.#handleTick(), TICK);
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearInterval(this.#tick);
+    clearTimeout(this.#settling);
+    this.#monitor?.kill();
+  }
+
+  #handleTick(): void {
+    if (this.#sleep.hasSlept(Date.now(), performance.now())) this.#onEvent('woke');
+    // It was ended by somebody, or there is no `ip`: what happened meanwhile isn't missed.
+    if (this.#monitor) return;
+    this.#startMonitor();
+    this.#lookSoon();
+  }
+
+  #startMonitor(): void {
+    const monitor = spawn('ip', ['-o', 'monitor', 'address', 'route', 'link'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    this.#monitor = monitor;
+    monitor.stdout.on('data', () => this.#lookSoon());
+    const forget = () => {
+      if (this.#monitor === monitor) this.#monitor = undefined;
+    };
+    monitor.on('error', forget);
+    monitor.on('exit', forget);
+  }
+
+  #lookSoon(): void {
+    this.#settling ??= setTimeout(() => {
+      this.#settling = undefined;
+      void this.#look();
+    }, SETTLING);
+  }
+
+  async #look(): Promise<void> {
+    const last = this.#last;
+    this.#last = sight(this.#tun);
+    // `ip` failing tells nothing about the network: then the next look decides.
+    const [before, now] = await Promise.all([last, this.#last]).catch(() => ['', '']);
+    if (before !== now && !this.#closed) this.#onEvent('changed');
+  }
+}
+
+interface Link {
+  readonly ifname: string;
+  readonly flags?: readonly string[];
+  readonly addr_info?: readonly { readonly local?: string; readonly prefixlen?: number; readonly tentative?: true }[];
+}
+
+/** What counts of the network, as text to compare; lifetimes and the like don't. */
+async function sight(tun: string | undefined): Promise<string> {
+  const [links, ...tables] = await Promise.all([
+    readJson<Link>(['address', 'show']),
+    readTable(4, MAIN_TABLE),
+    readTable(6, MAIN_TABLE),
+  ]);
+  return JSON.stringify([
+    links.filter(({ ifname }) => ifname !== tun).map(linkSight),
+    tables
+      .flat()
+      .filter(({ dev }) => dev !== tun)
+      .map(routeSight)
+      .sort(),
+  ]);
+}
+
+function linkSight({ ifname, flags = [], addr_info = [] }: Link): unknown {
+  const addresses = addr_info
+    .filter(({ tentative }) => !tentative)
+    .map(({ local, prefixlen }) => `${local}/${prefixlen}`);
+  return [ifname, flags.includes('UP'), flags.includes('LOWER_UP'), addresses.sort()];
+}
+
+function routeSight({ dst, gateway, dev, metric }: Route): string {
+  return `${dst} ${gateway} ${dev} ${metric}`;
+}
+
+/** The monotonic clock stands still while the machine sleeps, the wall clock doesn't. A clock that is set looks like sleep. */
+export class SleepDetector {
+  #wall: number;
+  #monotonic: number;
+
+  constructor(wall: number, monotonic: number) {
+    this.#wall = wall;
+    this.#monotonic = monotonic;
+  }
+
+  /** Whether it slept since the last call; both in milliseconds. */
+  hasSlept(wall: number, monotonic: number): boolean {
+    const asleep = wall - this.#wall - (monotonic - this.#monotonic);
+    this.#wall = wall;
+    this.#monotonic = monotonic;
+    return asleep > SHORTEST_SLEEP;
+  }
+}
+
+const SHORTEST_SLEEP = 3000;
