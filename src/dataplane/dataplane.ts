@@ -105,6 +105,8 @@ export interface Dataplane {
   sessionCounters(id: number): SessionCounters;
   /** Drops by reason and totals, cumulative: `drop_replay`, `ike_in`, `esp_in` ... */
   counters(): Readonly<Record<string, number>>;
+  /** Bytes that wait in the rings between the threads, and the most that ever did. */
+  rings(): Readonly<Record<'down' | 'up', { readonly waiting: number; readonly highest: number }>>;
   /** Ends the worker, closes the sockets and takes the TUN down. */
   close(): Promise<void>;
 }

@@ -8,6 +8,7 @@ import { write } from '../ffi/libc.ts';
 import { COUNTER_NAMES, Counter, SessionCounter } from './counters.ts';
 import type { Dataplane, DataplaneEvents, IkePath, LocalPorts, SessionCounters } from './dataplane.ts';
 import { DataplaneError } from './errors.ts';
+import type { KernelDrops } from './kernel-drops.ts';
 import { DOWN_RING_PATIENCE, MAX_IKE_MESSAGE, MAX_INNER } from './limits.ts';
 import {
   type Command,
@@ -19,6 +20,7 @@ import {
   type SocketPath,
 } from './messages.ts';
 import { Registry } from './registry.ts';
+import type { Ring } from './ring.ts';
 import type { Shared } from './shared.ts';
 import type { SocketRole, WorkerSocket } from './worker-socket.ts';
 
@@ -38,6 +40,7 @@ export class DataplaneHandle implements Dataplane {
   readonly #registry = new Registry();
   /** Closes the descriptors, when the worker has ended. */
   readonly #release: () => void;
+  readonly #kernelDrops: () => KernelDrops;
   /** A ring of the doorbell is on its way. */
   #wakes = false;
   #state: 'running' | 'closing' | 'ended' = 'running';
@@ -50,12 +53,14 @@ export class DataplaneHandle implements Dataplane {
     doorbell: number,
     events: DataplaneEvents,
     release: () => void,
+    kernelDrops: () => KernelDrops,
   ) {
     this.#shared = shared;
     this.#sockets = sockets;
     this.#events = events;
     this.#doorbell = doorbell;
     this.#release = release;
+    this.#kernelDrops = kernelDrops;
     this.#ring.view.setUint32(0, 1, true);
     let failure: Error | undefined;
     worker.on('error', (error) => {
@@ -166,7 +171,14 @@ export class DataplaneHandle implements Dataplane {
     const { counters, down, up } = this.#shared;
     const all: Record<string, number> = {};
     for (const name of COUNTER_NAMES) all[name] = counters[Counter[name]]!;
-    return { ...all, ring_down_full: down.dropped, ring_up_full: up.dropped };
+    const kernel = this.#state === 'ended' ? {} : this.#kernelDrops();
+    return { ...all, ...kernel, ring_down_full: down.dropped, ring_up_full: up.dropped };
+  }
+
+  rings(): ReturnType<Dataplane['rings']> {
+    const { down, up } = this.#shared;
+    const depth = ({ waiting, highest }: Ring) => ({ waiting, highest });
+    return { down: depth(down), up: depth(up) };
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@ import { close, EFD_CLOEXEC, EFD_NONBLOCK, eventfd } from '../ffi/libc.ts';
 import type { Dataplane, DataplaneEvents, DataplaneOptions } from './dataplane.ts';
 import { DataplaneError } from './errors.ts';
 import { DataplaneHandle } from './handle.ts';
+import { kernelDrops } from './kernel-drops.ts';
 import { Shared } from './shared.ts';
 import { openSockets } from './sockets.ts';
 import { openTun } from './tun.ts';
@@ -50,7 +51,8 @@ export async function startDataplane(
     };
     const worker = new Worker(workerUrl, { workerData: data });
     await started(worker);
-    return new DataplaneHandle(shared, worker, sockets, doorbell, events, release);
+    const drops = () => kernelDrops(sockets, options.tun.name);
+    return new DataplaneHandle(shared, worker, sockets, doorbell, events, release, drops);
   } catch (error) {
     release();
     throw error;

@@ -1,8 +1,8 @@
 /**
  * A bounded queue of records in shared memory from one thread to another: single producer, single consumer, no locks.
  *
- *     | head | tail | dropped | ...  |  record  |  record  |   free   |   ...
- *       int32 each, HEADER_BYTES        ^ head               ^ tail
+ *     | head | tail | dropped | highest | ...  |  record  |  record  |   free   |   ...
+ *       int32 each, HEADER_BYTES                  ^ head               ^ tail
  *
  * A record is a 32-bit length, 4 bytes of nothing, and the payload padded to 8. It never wraps: what doesn't fit before
  * the end leaves a SKIP there and starts over. Head and tail count bytes for ever, modulo 2^32.
@@ -11,6 +11,7 @@
 const HEAD = 0;
 const TAIL = 1;
 const DROPPED = 2;
+const HIGHEST = 3;
 const HEADER_BYTES = 64;
 const RECORD_HEADER = 8;
 const SKIP = 0xffffffff;
@@ -47,6 +48,16 @@ export class Ring {
     return Atomics.load(this.#state, DROPPED) >>> 0;
   }
 
+  /** Bytes that wait in it, as they lie there. */
+  get waiting(): number {
+    return (Atomics.load(this.#state, TAIL) - Atomics.load(this.#state, HEAD)) >>> 0;
+  }
+
+  /** The most that ever waited. */
+  get highest(): number {
+    return Atomics.load(this.#state, HIGHEST);
+  }
+
   countDrop(): void {
     Atomics.add(this.#state, DROPPED, 1);
   }
@@ -70,6 +81,7 @@ export class Ring {
   /** Producer: hands over what was reserved last and filled since. */
   publish(): void {
     Atomics.store(this.#state, TAIL, (this.#state[TAIL]! + this.#pending) | 0);
+    if (this.waiting > this.#state[HIGHEST]!) Atomics.store(this.#state, HIGHEST, this.waiting);
     Atomics.notify(this.#state, TAIL);
   }
 

@@ -32,6 +32,8 @@ export class Figures {
   readonly failed = counted(STAGES);
   readonly logins = counted(LOGIN_RESULTS);
   readonly drops = new Map<DropEvent['reason'], number>();
+  /** Writes to the store, each done before anything else: how many, how long in all and at most, in milliseconds. */
+  readonly store = { writes: 0, total: 0, longest: 0 };
   /** Of the sessions that ended. */
   readonly past: Traffic = { packetsIn: 0, bytesIn: 0, packetsOut: 0, bytesOut: 0 };
 
@@ -46,6 +48,12 @@ export class Figures {
 
   countDrop(reason: DropEvent['reason']): void {
     this.drops.set(reason, (this.drops.get(reason) ?? 0) + 1);
+  }
+
+  countWrite(milliseconds: number): void {
+    this.store.writes++;
+    this.store.total += milliseconds;
+    this.store.longest = Math.max(this.store.longest, milliseconds);
   }
 
   countEnded(traffic: Readonly<Traffic>): void {

@@ -9,6 +9,7 @@ import { GatewayState } from '../core/session/gateway-state.ts';
 import type { GatewaySettings } from '../core/session/policy.ts';
 import type { Dataplane, DataplaneEvents, SessionCounters } from '../dataplane/dataplane.ts';
 import { openDataplane } from '../dataplane/index.ts';
+import { passwordQueue } from '../host/argon2.ts';
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
 import { type Keylog, openKeylog } from '../host/keylog.ts';
 import type { Logger } from '../host/log.ts';
@@ -135,6 +136,9 @@ class Gateway {
     const text = formatMetrics({
       sessions: sessions.length,
       halfOpen: this.#state.halfOpen,
+      halfOpenBytes: this.#state.halfOpenBytes,
+      rings: this.#dataplane?.rings() ?? {},
+      queues: { passwords: passwordQueue(), held_logins: this.#passwords.held },
       figures: this.#figures,
       traffic,
       dataplane: this.#dataplane?.counters() ?? {},
@@ -272,11 +276,13 @@ class Gateway {
 
   /** History and leases are worth less than the sessions: a full disk costs the one, not the other. */
   #keep(what: () => void): void {
+    const began = now();
     try {
       what();
     } catch (error) {
       this.#log.error({ err: error }, 'could not write to the store');
     }
+    this.#figures.countWrite(now() - began);
   }
 
   /** What a person reads: one line each, and a row where it is kept. */

@@ -6,12 +6,23 @@ import { VERSION } from './version.ts';
 export interface Measured {
   readonly sessions: number;
   readonly halfOpen: number;
+  readonly halfOpenBytes: number;
+  /** Bytes waiting, by ring. */
+  readonly rings: Readonly<Record<string, Depth>>;
+  /** Things waiting, by queue. */
+  readonly queues: Readonly<Record<string, Depth>>;
   readonly figures: Figures;
   readonly traffic: Readonly<Traffic>;
   /** The dataplane's, by name: `drop_replay`, `esp_in`, `ring_up_full` ... */
   readonly dataplane: Readonly<Record<string, number>>;
   /** Nanoseconds; since it was last read. */
   readonly eventLoopDelay: Pick<Histogram, 'percentile' | 'max' | 'count'>;
+}
+
+/** What waits now, and the most that ever did. */
+interface Depth {
+  readonly waiting: number;
+  readonly highest: number;
 }
 
 interface Sample {
@@ -22,7 +33,7 @@ interface Sample {
 export const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
 export function formatMetrics(measured: Measured): string {
-  const { figures, traffic, dataplane, eventLoopDelay } = measured;
+  const { figures, traffic, dataplane, rings, queues, eventLoopDelay } = measured;
   const { rss } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   const named = (prefix: string) =>
@@ -32,6 +43,9 @@ export function formatMetrics(measured: Measured): string {
     family('sallyport_sessions', 'gauge', 'Sessions that are up.', [{ value: measured.sessions }]),
     family('sallyport_half_open', 'gauge', 'Negotiations that began and are not through phase 1.', [
       { value: measured.halfOpen },
+    ]),
+    family('sallyport_half_open_bytes', 'gauge', 'What they make the gateway hold.', [
+      { value: measured.halfOpenBytes },
     ]),
     family('sallyport_handshakes_total', 'counter', 'Negotiations that ended, by result and by where they failed.', [
       { labels: { result: 'up', stage: '' }, value: figures.up },
@@ -64,6 +78,27 @@ export function formatMetrics(measured: Measured): string {
       { labels: { ring: 'down' }, value: dataplane.ring_down_full ?? 0 },
       { labels: { ring: 'up' }, value: dataplane.ring_up_full ?? 0 },
     ]),
+    family('sallyport_ring_bytes', 'gauge', 'Bytes that wait between the threads.', depth('ring', 'waiting', rings)),
+    family(
+      'sallyport_ring_highest_bytes',
+      'gauge',
+      'The most bytes that ever waited between the threads.',
+      depth('ring', 'highest', rings),
+    ),
+    family(
+      'sallyport_queue',
+      'gauge',
+      'Passwords that wait to be hashed, and logins that are held back.',
+      depth('queue', 'waiting', queues),
+    ),
+    family('sallyport_queue_highest', 'gauge', 'The most that ever waited.', depth('queue', 'highest', queues)),
+    family('sallyport_store_writes_total', 'counter', 'Writes to the store.', [{ value: figures.store.writes }]),
+    family('sallyport_store_seconds_total', 'counter', 'Time that they took; nothing else goes on meanwhile.', [
+      { value: figures.store.total / 1000 },
+    ]),
+    family('sallyport_store_longest_seconds', 'gauge', 'The longest of them.', [
+      { value: figures.store.longest / 1000 },
+    ]),
     family('sallyport_dataplane_events_total', 'counter', 'What else the dataplane counts.', [
       ...Object.entries(dataplane)
         .filter(([name]) => !/^(drop|ring)_/.test(name))
@@ -88,6 +123,10 @@ export function formatMetrics(measured: Measured): string {
 
 function byLabel(name: string, values: Readonly<Record<string, number>>): Sample[] {
   return Object.entries(values).map(([label, value]) => ({ labels: { [name]: label }, value }));
+}
+
+function depth(label: string, which: keyof Depth, all: Readonly<Record<string, Depth>>): Sample[] {
+  return Object.entries(all).map(([name, one]) => ({ labels: { [label]: name }, value: one[which] }));
 }
 
 function family(name: string, type: 'counter' | 'gauge', help: string, samples: readonly Sample[]): string {

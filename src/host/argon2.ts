@@ -68,7 +68,13 @@ function base64(bytes: Buffer): string {
 }
 
 let running = 0;
+let highest = 0;
 const waiting: (() => void)[] = [];
+
+/** Passwords that wait for their turn, and the most that ever did. */
+export function passwordQueue(): { readonly waiting: number; readonly highest: number } {
+  return { waiting: waiting.length, highest };
+}
 
 async function compute(password: string, parameters: Parameters, tagLength: number): Promise<Buffer> {
   await turn();
@@ -84,7 +90,9 @@ async function turn(): Promise<void> {
   if (running >= MAX_CONCURRENT) {
     if (waiting.length >= MAX_QUEUED)
       throw new HostError('BUSY', 'too many passwords are being checked; try again in a moment');
-    await new Promise<void>((resolve) => waiting.push(resolve));
+    await new Promise<void>((resolve) => {
+      highest = Math.max(highest, waiting.push(resolve));
+    });
   }
   running++;
 }

@@ -41,11 +41,17 @@ export class PasswordVerifier {
   readonly #throttle = new Throttle();
   /** Users and sources with an attempt held back: guessing in parallel gains nothing. */
   readonly #held = new Set<string>();
+  #mostHeld = 0;
 
   constructor(users: Pick<UserTable, 'find'>, passcodes: Pick<Passcodes, 'accepts'>, clock: Clock = REAL_CLOCK) {
     this.#users = users;
     this.#passcodes = passcodes;
     this.#clock = clock;
+  }
+
+  /** Attempts that are held back, and the most that ever were. */
+  get held(): { readonly waiting: number; readonly highest: number } {
+    return { waiting: this.#held.size, highest: this.#mostHeld };
   }
 
   verify(attempt: LoginAttempt): Promise<LoginVerdict> {
@@ -71,6 +77,7 @@ export class PasswordVerifier {
   async #hold({ user }: LoginAttempt, wait: number): Promise<boolean> {
     if (this.#held.has(user) || this.#held.size >= MAX_HELD) return false;
     this.#held.add(user);
+    this.#mostHeld = Math.max(this.#mostHeld, this.#held.size);
     await this.#clock.sleep(wait);
     this.#held.delete(user);
     return true;

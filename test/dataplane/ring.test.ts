@@ -52,6 +52,17 @@ test('a full ring takes no more, keeps what it has, and has room again after a r
   assert.deepEqual(take(ring), Uint8Array.of(99));
 });
 
+test('it knows what waits in it, and the most that ever did', () => {
+  const ring = ringOf(CAPACITY);
+  assert.deepEqual([ring.waiting, ring.highest], [0, 0]);
+  for (let i = 0; i < 3; i++) put(ring, new Uint8Array(100));
+  assert.deepEqual([ring.waiting, ring.highest], [3 * 112, 3 * 112]);
+  for (let i = 0; i < 3; i++) take(ring);
+  assert.deepEqual([ring.waiting, ring.highest], [0, 3 * 112]);
+  while (put(ring, new Uint8Array(8)));
+  assert.deepEqual([ring.waiting, ring.highest], [CAPACITY, CAPACITY]);
+});
+
 test('a reserve is left to those who ask for none', () => {
   const ring = ringOf(CAPACITY);
   assert.equal(ring.reserve(600, 512), -1);

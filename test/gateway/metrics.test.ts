@@ -21,11 +21,31 @@ describe('metrics', () => {
     figures.countDrop('ike_malformed');
     figures.logins['wrong-password'] = 4;
     const dataplane = { esp_in: 5, drop_replay: 6, ring_down_full: 0, ring_up_full: 7 };
-    const text = formatMetrics({ sessions: 2, halfOpen: 1, figures, traffic, dataplane, eventLoopDelay });
+    figures.countWrite(2);
+    figures.countWrite(500);
+    const text = formatMetrics({
+      sessions: 2,
+      halfOpen: 1,
+      halfOpenBytes: 700,
+      figures,
+      traffic,
+      dataplane,
+      rings: { down: { waiting: 0, highest: 128 }, up: { waiting: 64, highest: 4096 } },
+      queues: { passwords: { waiting: 3, highest: 9 } },
+      eventLoopDelay,
+    });
     const samples = parseMetrics(text);
     const expected = {
       sallyport_sessions: 2,
       sallyport_half_open: 1,
+      sallyport_half_open_bytes: 700,
+      'sallyport_ring_bytes{ring="up"}': 64,
+      'sallyport_ring_highest_bytes{ring="down"}': 128,
+      'sallyport_queue{queue="passwords"}': 3,
+      'sallyport_queue_highest{queue="passwords"}': 9,
+      sallyport_store_writes_total: 2,
+      sallyport_store_seconds_total: 0.502,
+      sallyport_store_longest_seconds: 0.5,
       'sallyport_handshakes_total{result="up",stage=""}': 3,
       'sallyport_handshakes_total{result="failed",stage="phase1"}': 2,
       'sallyport_handshakes_total{result="failed",stage="login"}': 2,

@@ -1,7 +1,7 @@
 /** Password hashes and the login check. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { hashPassword, MAX_PASSWORD_BYTES, MAX_QUEUED, matchesHash } from '../../src/host/argon2.ts';
+import { hashPassword, MAX_PASSWORD_BYTES, MAX_QUEUED, matchesHash, passwordQueue } from '../../src/host/argon2.ts';
 import { type Clock, PasswordVerifier } from '../../src/host/passwords.ts';
 import type { User } from '../../src/host/store/users.ts';
 
@@ -37,6 +37,7 @@ describe('argon2id', () => {
     const results = await Promise.allSettled(Array.from({ length: MAX_QUEUED + 10 }, () => matchesHash('x', cheap)));
     const refused = results.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
     assert.equal(refused.length, 8);
+    assert.deepEqual(passwordQueue(), { waiting: 0, highest: MAX_QUEUED });
     assert.ok(refused.every(({ reason }) => reason.code === 'BUSY'));
     await matchesHash('x', cheap);
   });

@@ -23,6 +23,13 @@ describe('metrics', { skip, timeout: 120_000 }, () => {
     assert.equal(during.get('sallyport_half_open'), 0);
     assert.equal(during.get('sallyport_handshakes_total{result="up",stage=""}'), 1);
     assert.equal(during.get('sallyport_logins_total{result="ok"}'), 1);
+    assert.ok(during.get('sallyport_ring_highest_bytes{ring="up"}')! > 500, 'IKE came up');
+    assert.ok(during.get('sallyport_ring_highest_bytes{ring="down"}')! > 500, 'keys and answers went down');
+    assert.equal(during.get('sallyport_ring_bytes{ring="up"}'), 0);
+    assert.equal(during.get('sallyport_queue{queue="passwords"}'), 0);
+    assert.ok(during.get('sallyport_store_writes_total')! >= 2, 'a lease and a row of the history');
+    assert.equal(during.get('sallyport_dropped_total{reason="socket_full"}'), 0);
+    assert.equal(during.get('sallyport_dropped_total{reason="tun_queue_full"}'), 0);
     const bytes = 'sallyport_bytes_total{direction="in"}';
     assert.ok(during.get(bytes)! > 800);
     assert.ok(during.get('sallyport_event_loop_delay_seconds{quantile="1"}')! > 0);

@@ -9,7 +9,8 @@
 import { createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { Bytes } from '../../core/bytes/bytes.ts';
 import type { DhKeyPair } from '../../core/crypto/provider.ts';
-import { BIT_STRING, derElement, derInteger, readDer, SEQUENCE, withoutLeadingZeros } from './der.ts';
+import * as encode from '../der/encode.ts';
+import { DerReader, readWhole, Tag } from '../der/reader.ts';
 import { plain } from './plain.ts';
 
 export type ModpName = 'modp1024' | 'modp1536' | 'modp2048' | 'modp3072' | 'modp4096';
@@ -61,22 +62,24 @@ function isPublicValue(value: Bytes, prime: Bytes): boolean {
 }
 
 function parsePublicKey(key: KeyObject): PublicKey {
-  const [info] = readDer(plain(key.export({ type: 'spki', format: 'der' })));
-  const [algorithm, bitString] = readDer(info!.content);
-  const [, parameters] = readDer(algorithm!.content);
-  const [prime] = readDer(parameters!.content);
-  const [value] = readDer(bitString!.content.subarray(1));
-  return {
-    prime: withoutLeadingZeros(prime!.content),
-    algorithm: algorithm!.whole,
-    value: withoutLeadingZeros(value!.content),
-  };
+  const what = 'public key';
+  const info = readWhole(plain(key.export({ type: 'spki', format: 'der' })), what);
+  const algorithm = info.value(Tag.SEQUENCE);
+  const parts = new DerReader(algorithm.content, what);
+  parts.oid();
+  const prime = withoutSign(parts.inside().integer());
+  const value = withoutSign(new DerReader(info.bitStringBytes(), what).integer());
+  return { prime, algorithm: algorithm.whole, value };
+}
+
+/** An INTEGER's content has a zero in front of a set top bit. */
+function withoutSign(integer: Bytes): Bytes {
+  return integer[0] === 0 ? integer.subarray(1) : integer;
 }
 
 function encodePublicKey(algorithm: Bytes, value: Bytes): KeyObject {
-  const unusedBits = Uint8Array.of(0);
-  const info = derElement(SEQUENCE, algorithm, derElement(BIT_STRING, unusedBits, derInteger(value)));
-  return createPublicKey({ key: Buffer.from(info.buffer), format: 'der', type: 'spki' });
+  const info = encode.sequence(algorithm, encode.bitString(encode.integer(value)));
+  return createPublicKey({ key: Buffer.from(info), format: 'der', type: 'spki' });
 }
 
 function padLeft(number: Bytes, length: number): Bytes {

@@ -2,7 +2,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Bytes } from '../../core/bytes/bytes.ts';
 import { toHex } from '../../core/bytes/text.ts';
-import { DerReader, explicitTag, implicitTag, readWhole, Tag } from './der.ts';
+import { DerReader, explicitTag, implicitTag, readWhole, Tag } from '../der/reader.ts';
 import { commonName, isPlainName, readAlternativeNames } from './names.ts';
 import { Extension } from './oids.ts';
 import { readPublicKey } from './public-key.ts';

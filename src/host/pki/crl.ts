@@ -1,8 +1,8 @@
 /** Certificate revocation lists, RFC 5280 section 5: complete lists by the authority that issued the certificates. */
 import { type Bytes, bytesEqual } from '../../core/bytes/bytes.ts';
 import { toHex } from '../../core/bytes/text.ts';
+import { type DerReader, explicitTag, readWhole, Tag } from '../der/reader.ts';
 import { type Certificate, positive, readRawExtensions } from './certificate.ts';
-import { type DerReader, explicitTag, readWhole, Tag } from './der.ts';
 import { formatName } from './names.ts';
 import { Extension } from './oids.ts';
 import { expectAlgorithm, parseSigned, readAlgorithm, refuseSignature, type Signed } from './signed.ts';

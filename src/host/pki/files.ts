@@ -2,8 +2,8 @@
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import type { Bytes } from '../../core/bytes/bytes.ts';
 import { MalformedError } from '../../core/bytes/reader.ts';
+import { Tag } from '../der/reader.ts';
 import { HostError, systemReason } from '../errors.ts';
-import { Tag } from './der.ts';
 
 export type Label = 'CERTIFICATE' | 'X509 CRL';
 

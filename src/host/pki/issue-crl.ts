@@ -1,8 +1,8 @@
 /** Makes revocation lists, RFC 5280 section 5. */
 import type { Bytes } from '../../core/bytes/bytes.ts';
 import { fromHex } from '../../core/bytes/text.ts';
+import * as der from '../der/encode.ts';
 import type { Crl } from './crl.ts';
-import * as der from './der-encode.ts';
 import { extension, type Issuer, keyIdentifier, signatureAlgorithm, signed } from './issue.ts';
 import { Extension } from './oids.ts';
 

@@ -3,8 +3,8 @@ import { createHash, createPublicKey, type KeyObject, randomBytes, sign } from '
 import type { Bytes } from '../../core/bytes/bytes.ts';
 import { utf8 } from '../../core/bytes/text.ts';
 import { parseIp } from '../../core/net/address.ts';
+import * as der from '../der/encode.ts';
 import type { Certificate } from './certificate.ts';
-import * as der from './der-encode.ts';
 import { Extension, KeyPurpose } from './oids.ts';
 
 /** What all forms need. */

@@ -2,8 +2,8 @@
 import type { Bytes } from '../../core/bytes/bytes.ts';
 import { fromUtf8 } from '../../core/bytes/text.ts';
 import { ipFromBytes } from '../../core/net/address.ts';
+import { type DerValue, implicitTag, readWhole, Tag } from '../der/reader.ts';
 import { escapeControls } from '../escape.ts';
-import { type DerValue, implicitTag, readWhole, Tag } from './der.ts';
 
 const COMMON_NAME = '2.5.4.3';
 

@@ -2,8 +2,8 @@
 import { createCipheriv, createDecipheriv, createHash, createHmac, pbkdf2Sync } from 'node:crypto';
 import { type Bytes, concat } from '../../core/bytes/bytes.ts';
 import { utf8 } from '../../core/bytes/text.ts';
-import { type DerReader, readWhole, Tag } from './der.ts';
-import * as encode from './der-encode.ts';
+import * as encode from '../der/encode.ts';
+import { type DerReader, readWhole, Tag } from '../der/reader.ts';
 import { type AlgorithmIdentifier, readAlgorithm } from './signed.ts';
 
 const PBE_SHA1_3DES = '1.2.840.113549.1.12.1.3';

@@ -2,9 +2,9 @@
 import { createHash, createPrivateKey, type KeyObject, randomBytes } from 'node:crypto';
 import { type Bytes, constantTimeEqual } from '../../core/bytes/bytes.ts';
 import { MalformedError } from '../../core/bytes/reader.ts';
+import * as encode from '../der/encode.ts';
+import { type DerReader, explicitTag, implicitTag, readWhole, Tag } from '../der/reader.ts';
 import { HostError } from '../errors.ts';
-import { type DerReader, explicitTag, implicitTag, readWhole, Tag } from './der.ts';
-import * as encode from './der-encode.ts';
 import { decrypt, encrypt, makeMac, Pkcs12Error, readMac } from './pkcs12-password.ts';
 import { readAlgorithm } from './signed.ts';
 

@@ -1,7 +1,7 @@
 /** What certificates and CRLs have in common: SEQUENCE { what is signed, algorithm, signature }, RFC 5280 section 4.1.1. */
 import { constants, type KeyObject, verify } from 'node:crypto';
 import { type Bytes, bytesEqual } from '../../core/bytes/bytes.ts';
-import { DerReader, explicitTag, readWhole, Tag } from './der.ts';
+import { DerReader, explicitTag, readWhole, Tag } from '../der/reader.ts';
 
 export interface Signed {
   /** The signed element, whole. */

@@ -1,5 +1,5 @@
 /** The two forms of time in certificates and CRLs, RFC 5280 section 4.1.2.5. */
-import { type DerReader, type DerValue, Tag } from './der.ts';
+import { type DerReader, type DerValue, Tag } from '../der/reader.ts';
 
 /** The next element, a UTCTime or a GeneralizedTime, in Unix milliseconds. Throws {@link MalformedError}. */
 export function readTime(reader: DerReader): number {

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { fromHex, toHex } from '../../../src/core/bytes/text.ts';
-import { derElement, derInteger, readDer, SEQUENCE } from '../../../src/host/crypto/der.ts';
 import { type KeyObjectPair, modpKeyPair } from '../../../src/host/crypto/modp.ts';
+import * as encode from '../../../src/host/der/encode.ts';
+import { DerReader, readWhole, Tag } from '../../../src/host/der/reader.ts';
 
 /**
  * RFC 2409 section 6.2 and RFC 3526 define each prime as
@@ -64,27 +65,26 @@ function generate(node: string): KeyObjectPair {
 
 /** PKCS #8 (RFC 5208 section 5): SEQUENCE { version, SEQUENCE { OID, SEQUENCE { p, g } }, OCTET STRING { INTEGER x } } */
 function pkcs8Parts({ privateKey }: KeyObjectPair) {
-  const [info] = readDer(new Uint8Array(privateKey.export({ type: 'pkcs8', format: 'der' })));
-  const [version, algorithm, key] = readDer(info!.content);
-  return { version: version!, algorithm: algorithm!, key: key! };
+  const info = readWhole(new Uint8Array(privateKey.export({ type: 'pkcs8', format: 'der' })), 'private key');
+  return { version: info.any(), algorithm: info.any(), key: info.value(Tag.OCTET_STRING) };
 }
 
 function parametersOf(keys: KeyObjectPair): { p: bigint; g: bigint } {
-  const [, parameters] = readDer(pkcs8Parts(keys).algorithm.content);
-  const [p, g] = readDer(parameters!.content);
-  return { p: toNumber(p!.content), g: toNumber(g!.content) };
+  const parts = new DerReader(pkcs8Parts(keys).algorithm.content, 'algorithm');
+  parts.oid();
+  const parameters = parts.inside();
+  return { p: toNumber(parameters.integer()), g: toNumber(parameters.integer()) };
 }
 
 function privateNumber(keys: KeyObjectPair): bigint {
-  return toNumber(readDer(pkcs8Parts(keys).key.content)[0]!.content);
+  return toNumber(new DerReader(pkcs8Parts(keys).key.content, 'key').integer());
 }
 
 /** The pair of the same group whose private key is `x`. */
 function withPrivateNumber(keys: KeyObjectPair, x: bigint): KeyObjectPair {
-  const OCTET_STRING = 0x04;
   const { version, algorithm } = pkcs8Parts(keys);
-  const number = derInteger(fromHex(x.toString(16).padStart(2, '0')));
-  const der = derElement(SEQUENCE, version.whole, algorithm.whole, derElement(OCTET_STRING, number));
+  const number = encode.integer(fromHex(x.toString(16).padStart(2, '0')));
+  const der = encode.sequence(version.whole, algorithm.whole, encode.octetString(number));
   const privateKey = createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' });
   return { privateKey, publicKey: createPublicKey(privateKey) };
 }

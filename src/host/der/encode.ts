@@ -1,7 +1,7 @@
 /** Writes DER (X.690), of what we make ourselves: certificates, revocation lists, PKCS#12. */
 import { type Bytes, concat } from '../../core/bytes/bytes.ts';
 import { utf8 } from '../../core/bytes/text.ts';
-import { explicitTag, implicitTag, Tag } from './der.ts';
+import { explicitTag, implicitTag, Tag } from './reader.ts';
 
 export function element(tag: number, ...parts: readonly Bytes[]): Bytes {
   const content = concat(...parts);

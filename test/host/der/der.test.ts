@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MalformedError } from '../../../src/core/bytes/reader.ts';
 import { fromHex, toHex } from '../../../src/core/bytes/text.ts';
-import { DerReader, readWhole, Tag } from '../../../src/host/pki/der.ts';
-import * as encode from '../../../src/host/pki/der-encode.ts';
+import * as encode from '../../../src/host/der/encode.ts';
+import { DerReader, readWhole, Tag } from '../../../src/host/der/reader.ts';
 import { readTime } from '../../../src/host/pki/time.ts';
 
 const reader = (hex: string) => new DerReader(fromHex(hex), 'test');
