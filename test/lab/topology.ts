@@ -4,6 +4,8 @@
  *     cl 192.0.2.2 ------------- 192.0.2.1 gw 198.51.100.1 ------- 198.51.100.2 nat 10.9.0.1 --+-- c1 10.9.0.11
  *        2001:db8::2         2001:db8::1   10.1.0.1 (the LAN)               masquerades        +-- c2 10.9.0.12
  *
+ * More clients wired to the gateway directly, each by a cable of its own: `addClient`.
+ *
  * The LAN's address answers only what came through a tunnel device, so a ping to it proves the tunnel.
  */
 import { Netns } from './netns.ts';
@@ -24,13 +26,17 @@ export const lanPrefix = '10.1.0.0/24';
 const tunnelNetworks = '10.64.0.0/10';
 
 export class Topology {
+  readonly #label: string;
   readonly gw: Netns;
   readonly cl: Netns;
   readonly nat: Netns;
   readonly c1: Netns;
   readonly c2: Netns;
+  /** Those of `addClient`. */
+  readonly #more: Netns[] = [];
 
-  private constructor(gw: Netns, cl: Netns, nat: Netns, c1: Netns, c2: Netns) {
+  private constructor(label: string, gw: Netns, cl: Netns, nat: Netns, c1: Netns, c2: Netns) {
+    this.#label = label;
     this.gw = gw;
     this.cl = cl;
     this.nat = nat;
@@ -47,14 +53,14 @@ export class Topology {
       await Netns.create(`${label}c1`),
       await Netns.create(`${label}c2`),
     ];
-    const topology = new Topology(gw, cl, nat, c1, c2);
+    const topology = new Topology(label, gw, cl, nat, c1, c2);
     await topology.#connect();
     await topology.#guardLan();
     return topology;
   }
 
   remove(): void {
-    for (const netns of [this.c1, this.c2, this.nat, this.cl, this.gw]) netns.remove();
+    for (const netns of [...this.#more, this.c1, this.c2, this.nat, this.cl, this.gw]) netns.remove();
   }
 
   /** Ends what is left of clients that a failed test did not stop, and undoes what one that crashed had set. */
@@ -64,6 +70,17 @@ export class Topology {
       await netns.run(['ip', 'address', 'flush', 'to', tunnelNetworks, 'scope', 'global']);
       await netns.run(['ip', 'route', 'flush', 'table', '220']);
     }
+  }
+
+  /** A client with a cable of its own to the gateway, which it reaches at `gatewayAddress` too. */
+  async addClient(): Promise<Netns> {
+    const number = this.#more.length + 1;
+    const netns = await Netns.create(`${this.#label}m${number}`);
+    this.#more.push(netns);
+    await netns.sysctl('net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0');
+    await link(this.gw, `direct${number}`, [`10.8.${number}.1/24`], netns, 'eth0', [`10.8.${number}.2/24`]);
+    await netns.ip('route', 'add', 'default', 'via', `10.8.${number}.1`);
+    return netns;
   }
 
   /** A bridge in the gateway's namespace for guests that are VMs, 203.0.113.1/24. */
@@ -110,7 +127,7 @@ export class Topology {
       table inet lab {
         chain in {
           type filter hook input priority 0;
-          iifname { "direct", "public", "vms" } ip daddr ${lanPrefix} drop
+          iifname { "direct*", "public", "vms" } ip daddr ${lanPrefix} drop
         }
       }`);
   }

@@ -2,17 +2,16 @@
 import type { Bytes } from '../../core/bytes/bytes.ts';
 import type { DhGroup } from '../../core/crypto/algorithms.ts';
 import type { Prefix } from '../../core/net/address.ts';
+import { CARRIERS, type Carrier, type CarrierPorts } from '../../core/openings/openings.ts';
 import type { CertificateFiles, DeadPeerDetection } from '../config.ts';
 
 export const PROFILE_FORMATS = ['pcf', 'vpnc', 'yaml'] as const;
 export type ProfileFormat = (typeof PROFILE_FORMATS)[number];
 
-/** How ESP crosses the network; IKE goes along or beside it. */
-export const CARRIERS = ['nat-t', 'esp', 'cisco-udp', 'cisco-tcp'] as const;
-export type Carrier = (typeof CARRIERS)[number];
+export { CARRIERS, type Carrier };
 
-export const CARRIER_CHOICES = ['auto', ...CARRIERS] as const;
-export type CarrierChoice = (typeof CARRIER_CHOICES)[number];
+export type CarrierChoice = 'auto' | Carrier;
+export const CARRIER_CHOICES: readonly CarrierChoice[] = ['auto', ...CARRIERS];
 
 export const ON_LOSS = ['block', 'open'] as const;
 export type OnLoss = (typeof ON_LOSS)[number];
@@ -50,12 +49,7 @@ export interface Profile {
   readonly mayAsk: boolean;
   readonly carrier: CarrierChoice;
   /** The gateway's. `ciscoUdp` undefined: as it says in Mode-Config. */
-  readonly ports: {
-    readonly ike: number;
-    readonly natT: number;
-    readonly ciscoUdp: number | undefined;
-    readonly ciscoTcp: number;
-  };
+  readonly ports: CarrierPorts;
   /** What goes through the tunnel; undefined: what the gateway says, and everything if it says nothing. */
   readonly routes: readonly Prefix[] | undefined;
   /** What quick mode asks for as the remote network; undefined: everything. */

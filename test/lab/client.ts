@@ -1,0 +1,116 @@
+/** Our client under test, started as a user starts it: `bin/sallyport connect PROFILE --json`. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { ClientReport } from '../../src/client/report.ts';
+import * as lab from './gateway.ts';
+import type { Netns } from './netns.ts';
+import { until } from './poll.ts';
+import type { Program } from './run.ts';
+import { discard, scratch } from './scratch.ts';
+import { gatewayAddress } from './topology.ts';
+
+export interface ClientOptions {
+  /** Laid over the lab's profile, key by key; undefined takes a key out. */
+  readonly profile?: lab.Config;
+  /** Another format than YAML: the file's extension and text. */
+  readonly file?: { readonly extension: string; readonly text: string };
+  /** More of the command line. */
+  readonly args?: readonly string[];
+}
+
+type Report<T extends ClientReport['type']> = Extract<ClientReport, { type: T }>;
+
+export class Client {
+  readonly netns: Netns;
+  /** Milliseconds between the start and the first tunnel, or the end without one. */
+  decidedAfter: number | undefined;
+  readonly #directory: string;
+  readonly #program: Program;
+  readonly #started = performance.now();
+
+  private constructor(netns: Netns, { profile = {}, file, args = [] }: ClientOptions) {
+    this.netns = netns;
+    this.#directory = scratch('client');
+    const path = join(this.#directory, `lab.${file?.extension ?? 'yaml'}`);
+    writeFileSync(path, file?.text ?? stringify(this.#profile(profile)), { mode: 0o600 });
+    netns.resetResolver();
+    // What a client keeps is this one's alone, in the mount namespace that `ip netns exec` makes.
+    const own = ['/run/sallyport', '/var/lib/sallyport'].map((folder, i) => {
+      mkdirSync(join(this.#directory, `kept${i}`), { mode: 0o700 });
+      return `mkdir -p ${folder} && mount --bind '${join(this.#directory, `kept${i}`)}' ${folder}`;
+    });
+    this.#program = netns.start([
+      'sh',
+      '-c',
+      `${own.join(' && ')} && exec "$@"`,
+      'sh',
+      lab.sallyport,
+      'connect',
+      path,
+      '--json',
+      ...args,
+    ]);
+  }
+
+  static start(netns: Netns, options: ClientOptions = {}): Client {
+    return new Client(netns, options);
+  }
+
+  /** As `start`, for a tunnel that has to come up. */
+  static async connect(netns: Netns, options: ClientOptions = {}): Promise<{ client: Client; up: Report<'up'> }> {
+    const client = Client.start(netns, options);
+    const report = await client.decided();
+    if (report.type !== 'up') throw new Error(`the client did not get in:\n${client.log}`);
+    return { client, up: report };
+  }
+
+  /** Waits for the first tunnel, or the end. */
+  async decided(timeout = 90_000): Promise<Report<'up'> | Report<'down'>> {
+    const found = () => this.reports.find((report) => report.type === 'up' || report.type === 'down');
+    const report = await until(
+      () => found() ?? (this.#program.running ? undefined : 'ended'),
+      timeout,
+      () => `a tunnel or its failure; the client said:\n${this.log}`,
+    );
+    this.decidedAfter = performance.now() - this.#started;
+    const last = report === 'ended' ? found() : report;
+    if (last === undefined) throw new Error(`the client ended without a word:\n${this.log}`);
+    return last as Report<'up'> | Report<'down'>;
+  }
+
+  /** All that it has reported so far. */
+  get reports(): readonly ClientReport[] {
+    const lines = this.#program.stdout.split('\n').slice(0, -1);
+    return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as ClientReport);
+  }
+
+  get log(): string {
+    return this.#program.output;
+  }
+
+  get pid(): number {
+    return this.#program.pid;
+  }
+
+  /** Ends it as a user does; gives the exit status. */
+  async stop(): Promise<number | undefined> {
+    const status = await this.#program.stop('SIGTERM');
+    discard(this.#directory);
+    return status;
+  }
+
+  #profile(changes: lab.Config): lab.Config {
+    const passwordFile = join(this.#directory, 'password');
+    writeFileSync(passwordFile, `${lab.password}\n`, { mode: 0o600 });
+    const whole = {
+      gateway: gatewayAddress,
+      group: lab.group,
+      psk: lab.groupSecret,
+      user: lab.user,
+      password_file: passwordFile,
+      ...changes,
+    };
+    return Object.fromEntries(Object.entries(whole).filter(([, value]) => value !== undefined));
+  }
+}
