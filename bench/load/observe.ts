@@ -1,6 +1,6 @@
 /** What a running gateway holds, seen from outside. */
 import { readdirSync, readFileSync } from 'node:fs';
-import { callControl, controlPath } from '../../src/control/client.ts';
+import { callControl, controlPath } from '../../src/control/gateway.ts';
 import type { startOurs } from './gateways.ts';
 
 type Ours = Awaited<ReturnType<typeof startOurs>>;

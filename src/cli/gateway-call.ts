@@ -1,7 +1,8 @@
 /** Reaches the gateway that the command line names. */
-import { callControl, controlPath } from '../control/client.ts';
+
 import { ControlError } from '../control/error.ts';
-import type { ControlResults, RequestOf, Verb } from '../control/types.ts';
+import { callControl, controlPath } from '../control/gateway.ts';
+import type { ControlResults, RequestOf, Verb } from '../control/gateway-types.ts';
 import { readConfig } from '../gateway/program.ts';
 
 export interface Where {

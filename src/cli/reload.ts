@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { namedState } from '../config/load.ts';
-import type { ReloadReport } from '../control/types.ts';
+import type { ReloadReport } from '../control/gateway-types.ts';
 import { readConfig } from '../gateway/program.ts';
 import { packConfig } from '../host/config-files.ts';
 import { callGateway, type Where } from './gateway-call.ts';

@@ -1,5 +1,5 @@
 /** sallyport sessions: who is on, who wasn't let in, who was on. */
-import type { FailureReport, HistoryReport, SessionRow } from '../control/types.ts';
+import type { FailureReport, HistoryReport, SessionRow } from '../control/gateway-types.ts';
 import { callGateway } from './gateway-call.ts';
 import { alignTable, formatAge, formatBytes, formatTime } from './table.ts';
 import { expectArguments, parseCommand, UsageError, WHERE } from './usage.ts';

@@ -1,6 +1,6 @@
 /** sallyport user add|passwd|totp|remove|list: through the running gateway, or on the store when none runs. */
-import { callControl, controlPath } from '../control/client.ts';
-import type { UserRow } from '../control/types.ts';
+import { callControl, controlPath } from '../control/gateway.ts';
+import type { UserRow } from '../control/gateway-types.ts';
 import { readConfig } from '../gateway/program.ts';
 import { openUsers } from '../gateway/user-administration.ts';
 import { isNotRunning, type Where } from './gateway-call.ts';

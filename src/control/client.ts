@@ -1,63 +1,48 @@
-/** The caller's side of the control socket. */
-import { createConnection } from 'node:net';
+/** The client's control API over its socket: one for each profile, so that it also keeps a second start away. */
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ControlError, socketReason } from './error.ts';
-import { LineSplitter } from './lines.ts';
-import type { ControlReply, ControlResults, RequestOf, Verb } from './types.ts';
+import { call } from './call.ts';
+import type { ClientHandlers, ClientResults, ClientVerb } from './client-types.ts';
+import { badRequest, parseFields } from './fields.ts';
+import { type ControlServer, serve } from './serve.ts';
 
-/** Bytes; ten thousand sessions take five million. */
-export const MAX_REPLY = 16 << 20;
-/** A password waits for its hash at most so long, ms. */
-export const REPLY_TIMEOUT = 15_000;
+const PREFIX = 'client-';
+const SUFFIX = '.sock';
 
-export function controlPath(stateFolder: string): string {
-  return join(stateFolder, 'control', 'control.sock');
+/** @param profile a profile's name: nothing in it leads to another folder */
+export function clientSocket(folder: string, profile: string): string {
+  return join(folder, `${PREFIX}${profile}${SUFFIX}`);
 }
 
-/** Asks the gateway at `path`. Throws {@link ControlError}: `NOT_RUNNING` when none is there, else as the gateway says. */
-export async function callControl<V extends Verb>(path: string, request: RequestOf<V>): Promise<ControlResults[V]> {
-  const reply = parseReply(await exchange(path, `${JSON.stringify(request)}\n`));
-  if (!reply.ok) throw new ControlError(reply.code, reply.message);
-  return reply.result as ControlResults[V];
+/** The profiles that have a socket in `folder`, sorted; who crashed left its own behind. */
+export function profilesIn(folder: string): string[] {
+  try {
+    const names = readdirSync(folder).filter((name) => name.startsWith(PREFIX) && name.endsWith(SUFFIX));
+    return names.map((name) => name.slice(PREFIX.length, -SUFFIX.length)).toSorted();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
-function exchange(path: string, request: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const lines = new LineSplitter(MAX_REPLY);
-    const socket = createConnection(path, () => socket.write(request));
-    socket.setTimeout(REPLY_TIMEOUT, () =>
-      socket.destroy(new ControlError('NO_ANSWER', 'the gateway does not answer')),
-    );
-    socket.on('data', (chunk: Buffer) => {
-      const complete = lines.push(chunk);
-      if (!complete) socket.destroy(new ControlError('TOO_LONG', "the gateway's answer is too long"));
-      else if (complete[0] !== undefined) {
-        resolve(complete[0]);
-        socket.destroy();
-      }
-    });
-    socket.on('error', (error) => reject(error instanceof ControlError ? error : connectError(path, error)));
-    socket.on('close', () => reject(new ControlError('NO_ANSWER', 'the gateway closed the connection')));
+/** Asks the client at `path`. Throws {@link ControlError}: `NOT_RUNNING` when none is there, else as the client says. */
+export async function callClient<V extends ClientVerb>(path: string, verb: V): Promise<ClientResults[V]> {
+  return (await call(path, { verb }, 'client')) as ClientResults[V];
+}
+
+/** Serves `handlers` at `path`. Throws {@link ControlError} `ALREADY_RUNNING` or `CONTROL_SOCKET`. */
+export function serveClient(path: string, profile: string, handlers: ClientHandlers): Promise<ControlServer> {
+  return serve(path, {
+    callee: 'client',
+    answer: (line) => handlers[parseClientRequest(line)](),
+    alreadyRunning: (_, pid) =>
+      `${profile} is connected already, or about to be (pid ${pid}); 'sallyport disconnect ${profile}' ends it`,
   });
 }
 
-function connectError(path: string, error: NodeJS.ErrnoException): ControlError {
-  if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED' || error.code === 'ENOTDIR') {
-    return new ControlError('NOT_RUNNING', `no gateway is running (nobody answers at ${path})`);
-  }
-  if (error.code === 'EACCES') {
-    return new ControlError(
-      'FORBIDDEN',
-      `the control socket ${path} is closed to you; run as the gateway's user (root)`,
-    );
-  }
-  return new ControlError('CONTROL_SOCKET', `can't reach the gateway at ${path}: ${socketReason(error)}`);
-}
-
-function parseReply(line: string): ControlReply {
-  try {
-    return JSON.parse(line) as ControlReply;
-  } catch {
-    throw new ControlError('BAD_REPLY', "the gateway's answer is not understood");
-  }
+/** The verb in a line of JSON. Throws {@link ControlError} `BAD_REQUEST`. */
+export function parseClientRequest(line: string): ClientVerb {
+  const { verb } = parseFields(line);
+  if (verb === 'status' || verb === 'disconnect') return verb;
+  throw badRequest('the verb is not known');
 }

@@ -1,7 +1,7 @@
 /** Assembles the gateway: the state in the middle, the dataplane on one side, passwords, store and logs on the other. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { GatewayConfig } from '../config/config.ts';
-import type { SessionRow } from '../control/types.ts';
+import type { SessionRow } from '../control/gateway-types.ts';
 import { readU32, u32 } from '../core/bytes/bytes.ts';
 import { type IpAddress, ipFromBytes, parseIp } from '../core/net/address.ts';
 import type { GatewayEvent, LoginVerdict, Who } from '../core/session/events.ts';

@@ -4,9 +4,14 @@ import { basename, join, resolve } from 'node:path';
 import { type GatewayConfig, namesNobody } from '../config/config.ts';
 import { embeddedConfig, loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
-import { controlPath } from '../control/client.ts';
-import { serveControl } from '../control/server.ts';
-import type { ControlHandlers, FailureReport, HistoryReport, ReloadReport, RunningGateway } from '../control/types.ts';
+import { controlPath, serveControl } from '../control/gateway.ts';
+import type {
+  ControlHandlers,
+  FailureReport,
+  HistoryReport,
+  ReloadReport,
+  RunningGateway,
+} from '../control/gateway-types.ts';
 import type { GatewaySettings } from '../core/session/policy.ts';
 import { type ConfigFiles, diskFiles, unpackConfig } from '../host/config-files.ts';
 import { HostError } from '../host/errors.ts';

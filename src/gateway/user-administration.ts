@@ -1,7 +1,7 @@
 /** What may be done to users, by the control API and by the command line alike. */
 import type { GatewayConfig } from '../config/config.ts';
 import { isUserName } from '../config/values.ts';
-import type { UserRow } from '../control/types.ts';
+import type { UserRow } from '../control/gateway-types.ts';
 import { formatPrefix, type IpAddress, type Prefix, parseIp, prefixContains, prefixMask } from '../core/net/address.ts';
 import { hashPassword } from '../host/argon2.ts';
 import { HostError } from '../host/errors.ts';

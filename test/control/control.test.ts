@@ -5,12 +5,11 @@ import { createConnection, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
-import { callControl, controlPath } from '../../src/control/client.ts';
 import { ControlError } from '../../src/control/error.ts';
+import { callControl, controlPath, parseRequest, serveControl } from '../../src/control/gateway.ts';
+import type { ControlHandlers, SessionRow } from '../../src/control/gateway-types.ts';
 import { LineSplitter } from '../../src/control/lines.ts';
-import { parseRequest } from '../../src/control/request.ts';
-import { MAX_CONNECTIONS, MAX_REQUEST, serveControl } from '../../src/control/server.ts';
-import type { ControlHandlers, SessionRow } from '../../src/control/types.ts';
+import { MAX_CONNECTIONS, MAX_REQUEST } from '../../src/control/serve.ts';
 
 const row: SessionRow = {
   id: 7,

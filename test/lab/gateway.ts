@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
-import type { SessionRow } from '../../src/control/types.ts';
+import type { SessionRow } from '../../src/control/gateway-types.ts';
 import type { Netns } from './netns.ts';
 import { until } from './poll.ts';
 import { type Finished, must, type Program, type RunOptions } from './run.ts';

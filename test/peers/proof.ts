@@ -1,6 +1,6 @@
 /** What every client must show once it is in. */
 import assert from 'node:assert/strict';
-import type { SessionRow } from '../../src/control/types.ts';
+import type { SessionRow } from '../../src/control/gateway-types.ts';
 import { banner, dns, domain, type Gateway, poolPattern, user } from '../lab/gateway.ts';
 import type { Netns } from '../lab/netns.ts';
 import { type PingOptions, ping, reaches, transfer } from '../lab/traffic.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { chownSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import type { FailureReport } from '../../src/control/types.ts';
+import type { FailureReport } from '../../src/control/gateway-types.ts';
 import { group, groupSecret, mainSecret } from '../lab/gateway.ts';
 import { lacking } from '../lab/requirements.ts';
 import { scene } from '../lab/scene.ts';

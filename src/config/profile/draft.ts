@@ -1,5 +1,5 @@
 /** A profile in the making: what a format said, until it is whole and fits together. */
-import { basename, extname } from 'node:path';
+import { basename } from 'node:path';
 import type { Report } from '../report.ts';
 import { PROFILE_DEFAULTS, type Profile, type ProfileFormat } from './profile.ts';
 import type { Place } from './text-keys.ts';
@@ -69,9 +69,12 @@ export function completeProfile(
   };
 }
 
+const PROFILE_ENDING = /\.(?:pcf|conf|ya?ml)$/i;
+
 /** "Academic Network.pcf" is "Academic_Network": the name is part of paths. */
 export function profileName(file: string): string {
-  const name = basename(file, extname(file))
+  const name = basename(file)
+    .replace(PROFILE_ENDING, '')
     .normalize('NFKD')
     .replace(/\p{M}/gu, '')
     .replace(/[^\w.-]+/g, '_')

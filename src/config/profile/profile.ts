@@ -3,6 +3,7 @@ import type { Bytes } from '../../core/bytes/bytes.ts';
 import type { DhGroup } from '../../core/crypto/algorithms.ts';
 import type { Prefix } from '../../core/net/address.ts';
 import { CARRIERS, type Carrier, type CarrierPorts } from '../../core/openings/openings.ts';
+import type { PersonaName } from '../../core/personas/persona.ts';
 import type { CertificateFiles, DeadPeerDetection } from '../config.ts';
 
 export const PROFILE_FORMATS = ['pcf', 'vpnc', 'yaml'] as const;
@@ -15,9 +16,6 @@ export const CARRIER_CHOICES: readonly CarrierChoice[] = ['auto', ...CARRIERS];
 
 export const ON_LOSS = ['block', 'open'] as const;
 export type OnLoss = (typeof ON_LOSS)[number];
-
-/** How the engine speaks: `core/personas` has what each of them says. */
-export const PERSONAS = ['cisco-4.0', 'windows-xp', 'windows-vista', 'windows-11', 'macos'] as const;
 
 export interface Profile {
   /** The file's name without its extension: letters, digits, dots, dashes and underscores, at most 64. */
@@ -61,7 +59,8 @@ export interface Profile {
   readonly localLan: boolean;
   /** What happens to tunnelled networks while there is no tunnel. */
   readonly onLoss: OnLoss;
-  readonly persona: string | undefined;
+  /** Undefined: ourselves. */
+  readonly persona: PersonaName | undefined;
   /** What we call ourselves in Mode-Config; undefined: as the persona does. */
   readonly applicationVersion: string | undefined;
   /** Whether modp1024, modp1536, 3DES and MD5 may be offered. */

@@ -1,9 +1,10 @@
 /** Every key that a profile in YAML can have. docs/profiles.md describes each; a test holds the two together. */
 import { DH_GROUPS, type DhGroup, isDhGroup } from '../../core/crypto/algorithms.ts';
+import { PERSONA_NAMES } from '../../core/personas/personas.ts';
 import { boolean, integer, list, located, oneOf, oneOrMany, orFalse, record, scalar, type Values } from '../checks.ts';
 import { SHAPES } from '../schema.ts';
 import { hostName, interfaceName, ipv4Prefix, path, plainText, port } from '../values.ts';
-import { CARRIER_CHOICES, ON_LOSS, PERSONAS } from './profile.ts';
+import { CARRIER_CHOICES, ON_LOSS } from './profile.ts';
 
 const { psk, psk_file } = SHAPES.group;
 
@@ -38,7 +39,7 @@ const profile = {
   split_dns: boolean,
   local_lan: boolean,
   on_loss: oneOf(ON_LOSS),
-  persona: oneOf(PERSONAS),
+  persona: oneOf(PERSONA_NAMES),
   application_version: plainText,
   legacy: boolean,
   dh_group: located(dhGroup),

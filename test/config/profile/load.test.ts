@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { ConfigError } from '../../../src/config/problem.ts';
+import { profileName } from '../../../src/config/profile/draft.ts';
 import { checkProfileFile, loadProfile } from '../../../src/config/profile/load.ts';
 import { PCF_HONOURED, PCF_WITHOUT_MEANING } from '../../../src/config/profile/pcf-keys.ts';
 import type { Profile } from '../../../src/config/profile/profile.ts';
@@ -544,3 +545,18 @@ function written(test: TestContext, name: string, text: string, mode: number): s
   chmodSync(file, mode);
   return file;
 }
+
+describe("a profile's name", () => {
+  for (const [file, name] of [
+    ['/a/work.pcf', 'work'],
+    ['work', 'work'],
+    ['v1.2', 'v1.2'],
+    ['Academic Network.PCF', 'Academic_Network'],
+    ['Zürich.yaml', 'Zurich'],
+    ['...conf', 'profile'],
+    ['/a/../b/.hidden.yml', 'hidden'],
+    [`${'x'.repeat(200)}.yaml`, 'x'.repeat(64)],
+  ] as const) {
+    it(`of ${file.slice(0, 30)} is ${name.slice(0, 30)}`, () => assert.equal(profileName(file), name));
+  }
+});

@@ -116,11 +116,6 @@ export type ControlHandlers = {
   readonly [V in Verb]: (request: RequestOf<V>) => ControlResults[V] | Promise<ControlResults[V]>;
 };
 
-/** A line of the answer. */
-export type ControlReply =
-  | { readonly ok: true; readonly result: unknown }
-  | { readonly ok: false; readonly code: string; readonly message: string };
-
 /** What `startGateway` returns, for the program that serves the control API. */
 export interface RunningGateway {
   sessions(): SessionRow[];

@@ -1,12 +1,10 @@
-/** The gateway's side of the control socket. */
+/** The side of a control socket that answers. */
 import { chmodSync, mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { callControl } from './client.ts';
+import { type Callee, type ControlReply, call } from './call.ts';
 import { ControlError, socketReason } from './error.ts';
 import { LineSplitter } from './lines.ts';
-import { parseRequest } from './request.ts';
-import type { ControlHandlers, ControlReply, ControlRequest } from './types.ts';
 
 /** Bytes of one request. */
 export const MAX_REQUEST = 64 * 1024;
@@ -18,17 +16,22 @@ export interface ControlServer {
   close(): Promise<void>;
 }
 
-/** Serves `handlers` at `path` (0600 in a 0700 folder). Throws {@link ControlError} `ALREADY_RUNNING` or `CONTROL_SOCKET`. */
-export async function serveControl(
-  path: string,
-  handlers: ControlHandlers,
-  idleTimeout = IDLE_TIMEOUT,
-): Promise<ControlServer> {
-  await removeStale(path);
+/** Who answers, and how. Every service knows the verb `status`, whose result has the process's number in `pid`. */
+export interface Service {
+  readonly callee: Callee;
+  /** The result of a request, a line of JSON. What it throws with a `code` goes to the caller as it is. */
+  answer(line: string): unknown;
+  /** Words for whoever starts while `pid` serves `path` already. */
+  alreadyRunning(path: string, pid: number): string;
+}
+
+/** Serves at `path` (0600 in a 0700 folder). Throws {@link ControlError} `ALREADY_RUNNING` or `CONTROL_SOCKET`. */
+export async function serve(path: string, service: Service, idleTimeout = IDLE_TIMEOUT): Promise<ControlServer> {
+  await removeStale(path, service);
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket.once('close', () => sockets.delete(socket)));
-    serveConnection(socket, handlers, idleTimeout);
+    serveConnection(socket, service, idleTimeout);
   });
   server.maxConnections = MAX_CONNECTIONS;
   try {
@@ -42,14 +45,15 @@ export async function serveControl(
   return { close: () => close(server, sockets) };
 }
 
-/** A crashed gateway leaves its socket behind; a living one answers at it. */
-async function removeStale(path: string): Promise<void> {
-  const status = await callControl(path, { verb: 'status' }).catch((error: unknown) => error as ControlError);
-  if (status instanceof ControlError) {
-    if (status.code === 'NOT_RUNNING') return rmSync(path, { force: true });
-    throw status;
+/** Who crashed left its socket behind; who lives answers at it. */
+async function removeStale(path: string, { callee, alreadyRunning }: Service): Promise<void> {
+  try {
+    const { pid } = (await call(path, { verb: 'status' }, callee)) as { pid: number };
+    throw new ControlError('ALREADY_RUNNING', alreadyRunning(path, pid));
+  } catch (error) {
+    if ((error as ControlError).code !== 'NOT_RUNNING') throw error;
+    rmSync(path, { force: true });
   }
-  throw new ControlError('ALREADY_RUNNING', `a gateway is already running at ${path} (pid ${status.pid})`);
 }
 
 function listen(server: Server, path: string): Promise<void> {
@@ -73,14 +77,14 @@ function close(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
 }
 
 /** Requests of one connection are answered one after the other. */
-function serveConnection(socket: Socket, handlers: ControlHandlers, idleTimeout: number): void {
+function serveConnection(socket: Socket, service: Service, idleTimeout: number): void {
   const lines = new LineSplitter(MAX_REQUEST);
   socket.setTimeout(idleTimeout, () => socket.destroy());
   socket.on('error', () => {});
   socket.on('data', async (chunk: Buffer) => {
     socket.pause();
     const complete = lines.push(chunk);
-    for (const line of complete ?? []) send(socket, await reply(line, handlers));
+    for (const line of complete ?? []) send(socket, await reply(line, service));
     if (complete) socket.resume();
     else socket.end(encodeReply(failure('TOO_LONG', `a request has at most ${MAX_REQUEST} bytes`)));
   });
@@ -90,18 +94,13 @@ function send(socket: Socket, answer: ControlReply): void {
   if (!socket.destroyed) socket.write(encodeReply(answer));
 }
 
-async function reply(line: string, handlers: ControlHandlers): Promise<ControlReply> {
+async function reply(line: string, service: Service): Promise<ControlReply> {
   try {
-    return { ok: true, result: await handle(parseRequest(line), handlers) };
+    return { ok: true, result: await service.answer(line) };
   } catch (error) {
     const { code, message } = error as { code?: unknown; message?: string };
     return failure(typeof code === 'string' ? code : 'INTERNAL', message ?? String(error));
   }
-}
-
-function handle(request: ControlRequest, handlers: ControlHandlers): unknown {
-  // Verb and handler match by construction; TypeScript can't follow a union through an index.
-  return (handlers[request.verb] as (request: ControlRequest) => unknown)(request);
 }
 
 function failure(code: string, message: string): ControlReply {
