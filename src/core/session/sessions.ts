@@ -391,7 +391,10 @@ export class Sessions {
     this.#entering.delete(session);
     this.#dirty.add(session.id);
     if (session.announced) this.#options.emit({ type: 'session-down', id: session.id, who, reason });
-    else if (!session.told) {
+    else if (changedItsMind(session, reason)) {
+      // a client that tries several ways at once hangs up on all but one
+      this.#options.emit({ type: 'notice', who, text: 'the client hung up before a login' });
+    } else if (!session.told) {
       this.#options.emit({ type: 'failure', who, step: `waiting for ${session.stage.awaits}`, reason });
     }
     this.#tunnels.close(session);
@@ -401,6 +404,11 @@ export class Sessions {
     for (const sa of session.phase1s) this.#touched.add(sa);
     this.#dirty.add(session.id);
   }
+}
+
+/** It was asked for a name the first time, and deleted its phase 1. */
+function changedItsMind({ stage }: Session, reason: string): boolean {
+  return stage.awaits === 'login' && stage.attempt === 1 && reason.startsWith('deleted by the peer');
 }
 
 function stageDeadline({ stage }: Session): Instant | undefined {

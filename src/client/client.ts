@@ -1,0 +1,298 @@
+/** Assembles the client: the state in the middle, the dataplane on one side, the user and the host's network on the other. */
+import { type IkePath, sameIkePath } from '../core/carrier/ike-path.ts';
+import { ClientState } from '../core/session/client/client-state.ts';
+import {
+  CLIENT_SESSION,
+  type ClientEvent,
+  type ClientFailure,
+  type ClientOptions,
+  type TunnelUp,
+} from '../core/session/client/events.ts';
+import type { Dataplane, DataplaneEvents, SessionCounters } from '../dataplane/dataplane.ts';
+import { openDataplane } from '../dataplane/index.ts';
+import type { CarrierMemory } from '../host/network/carrier-memory.ts';
+import { networkName } from '../host/network/network-name.ts';
+import type { Asker } from './asker.ts';
+import { locate } from './locate.ts';
+import type { ClientReport } from './report.ts';
+import { blockedCarrier, tunnelReport } from './reports.ts';
+
+/** SO_MARK of our own sockets: it keeps them out of the tunnels of all clients on the host. */
+export const CLIENT_MARK = 0x5a11;
+
+export interface ClientParts {
+  readonly options: Omit<ClientOptions, 'ports' | 'lastTraffic'>;
+  readonly ports: ClientOptions['ports']['remote'];
+  readonly tun: string;
+  readonly mtu: number;
+  readonly memory: CarrierMemory;
+  readonly asker: Asker;
+  readonly report: (event: ClientReport) => void;
+  /** Brings the host's network to what the tunnel is for. */
+  readonly raise: (tunnel: TunnelUp) => Promise<void>;
+  /** There is no tunnel for a while. */
+  readonly lower: () => Promise<void>;
+}
+
+type Traffic = Omit<SessionCounters, 'lastInbound'>;
+
+/** How long the deletes at the end have to leave. */
+const FAREWELL = 100;
+
+export class Client {
+  readonly #parts: ClientParts;
+  readonly #state: ClientState;
+  readonly #dataplane: Dataplane;
+  readonly #ended = Promise.withResolvers<ClientFailure | undefined>();
+  readonly #flows = new Map<number, IkePath>();
+  readonly #past = { packetsIn: 0, bytesIn: 0, packetsOut: 0, bytesOut: 0 };
+  /** The host's network follows one event after the other. */
+  #network: Promise<void> = Promise.resolve();
+  #tunnel: TunnelUp | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+
+  /** Rejects with a DataplaneError when the machine lacks something. */
+  static async open(parts: ClientParts): Promise<Client> {
+    // what comes before the client is there is about nothing of ours
+    let client: Client | undefined;
+    const events: DataplaneEvents = {
+      onIke: (path, message) => client?.act((state) => state.handleDatagram(path, message, now())),
+      onPathChange: (_, path) => client?.act((state) => state.handlePathChange(path)),
+      onRekeyNeeded: (_, spi) => client?.act((state) => state.handleRekeyNeeded(spi, now())),
+      onFirstPacket: (_, spi) => client?.act((state) => state.handleFirstPacket(spi, now())),
+      onUnknownSpi: () => undefined,
+      onFlowOpened: (path) => client?.flow(path, { path }),
+      onFlowClosed: (path, failed) => client?.flow(path, { failed }),
+      onFailure: (error) => client?.fail(error),
+    };
+    const dataplane = await openDataplane(
+      {
+        listen: undefined,
+        ikePort: parts.ports.ike,
+        natTPort: parts.ports.natT,
+        ciscoUdpPort: parts.ports.ciscoUdp ?? 10_000,
+        nativeEsp: parts.options.carriers.includes('esp'),
+        ciscoTcpFlows: parts.options.carriers.includes('cisco-tcp'),
+        anyPort: true,
+        mark: CLIENT_MARK,
+        tun: { name: parts.tun, address: undefined, routes: [], mtu: parts.mtu },
+        clientToClient: false,
+        keepalive: true,
+      },
+      events,
+    );
+    client = new Client(parts, dataplane);
+    return client;
+  }
+
+  private constructor(parts: ClientParts, dataplane: Dataplane) {
+    const { ike, natT, ciscoUdp } = dataplane.ports;
+    this.#parts = parts;
+    this.#dataplane = dataplane;
+    this.#state = new ClientState({
+      ...parts.options,
+      ports: { local: { ike, natT: natT ?? 0, ciscoUdp: ciscoUdp ?? 0 }, remote: parts.ports },
+      lastTraffic: () => dataplane.sessionCounters(CLIENT_SESSION).lastInbound,
+    });
+  }
+
+  /** Settles when it is over; rejects when the machine fails it. */
+  get ended(): Promise<ClientFailure | undefined> {
+    return this.#ended.promise;
+  }
+
+  get traffic(): Traffic {
+    const { packetsIn, bytesIn, packetsOut, bytesOut } = this.#dataplane.sessionCounters(CLIENT_SESSION);
+    const past = this.#past;
+    return {
+      packetsIn: past.packetsIn + packetsIn,
+      bytesIn: past.bytesIn + bytesIn,
+      packetsOut: past.packetsOut + packetsOut,
+      bytesOut: past.bytesOut + bytesOut,
+    };
+  }
+
+  connect(): void {
+    this.act((state) => state.connect());
+  }
+
+  /** The host's addresses or routes are others now. */
+  networkChanged(): void {
+    this.act((state) => state.handleNetworkChange(now()));
+  }
+
+  /** As the user wishes. */
+  disconnect(): void {
+    this.act((state) => state.close(now()));
+  }
+
+  /** Frees all that was taken; the host's network is the caller's to restore. */
+  async close(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#network;
+    await new Promise((resolve) => setTimeout(resolve, FAREWELL));
+    await this.#dataplane.close();
+  }
+
+  private act(what: (state: ClientState) => void): void {
+    if (this.#stopped) return;
+    try {
+      what(this.#state);
+      for (let event = this.#state.pollEvent(); event; event = this.#state.pollEvent()) this.#apply(event);
+      for (let out = this.#state.pollTransmit(); out; out = this.#state.pollTransmit()) {
+        this.#dataplane.sendIke(out.path, out.message);
+      }
+      this.#arm();
+    } catch (error) {
+      this.fail(error as Error);
+    }
+  }
+
+  private flow(path: IkePath, outcome: Parameters<ClientState['handleFlow']>[1]): void {
+    const known = [...this.#flows].find(([, one]) => sameIkePath(one, path));
+    if (!known) return;
+    const [flowId] = known;
+    if ('failed' in outcome) this.#flows.delete(flowId);
+    this.act((state) => state.handleFlow(flowId, outcome, now()));
+  }
+
+  private fail(error: Error): void {
+    this.#ended.reject(error);
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const at = this.#state.pollTimeout();
+    if (at === undefined || this.#stopped) return;
+    this.#timer = setTimeout(() => this.act((state) => state.handleTimeout(now())), Math.max(0, at - now()));
+  }
+
+  #apply(event: ClientEvent): void {
+    const dataplane = this.#dataplane;
+    switch (event.type) {
+      case 'locate':
+        void locate(event.gateway, CLIENT_MARK, this.#parts.memory).then((location) =>
+          this.act((state) => state.located(event.requestId, location, now())),
+        );
+        break;
+      case 'open-flow':
+        this.#openFlow(event);
+        break;
+      case 'close-flow': {
+        const path = this.#flows.get(event.flowId);
+        this.#flows.delete(event.flowId);
+        if (path) dataplane.closeFlow(path);
+        break;
+      }
+      case 'ask':
+        void this.#ask(event);
+        break;
+      case 'open-session':
+        dataplane.openSession(event.id, event.inner, event.path);
+        break;
+      case 'install-sa':
+        dataplane.installSa(event.sa);
+        break;
+      case 'remove-sa':
+        dataplane.removeSa(event.sessionId, event.direction, event.spi);
+        break;
+      case 'move-path':
+        dataplane.movePath(event.id, event.path);
+        break;
+      case 'close-session':
+        Object.assign(this.#past, this.traffic);
+        dataplane.closeSession(event.id);
+        break;
+      case 'send-inner':
+        dataplane.sendInner(event.id, event.packet);
+        break;
+      case 'dropped':
+        break;
+      case 'down':
+        this.#ended.resolve(event.failure);
+        break;
+      default:
+        this.#tell(event);
+    }
+  }
+
+  #openFlow({ flowId, local, remote }: ClientEvent & { readonly type: 'open-flow' }): void {
+    try {
+      this.#flows.set(flowId, this.#dataplane.openFlow(local, remote));
+    } catch {
+      // too many, or no such carrier on this machine: it counts as not there
+      setImmediate(() => this.act((state) => state.handleFlow(flowId, { failed: 'timeout' }, now())));
+    }
+  }
+
+  async #ask({ requestId, message, questions }: ClientEvent & { readonly type: 'ask' }): Promise<void> {
+    const answers: string[] = [];
+    try {
+      for (const [i, { kind, prompt }] of questions.entries()) {
+        const words = [i === 0 ? message : undefined, prompt].filter((text) => text).join('\n');
+        this.#parts.report({ type: 'question', kind, prompt: words });
+        answers.push(await this.#parts.asker.ask({ kind, prompt: words }));
+      }
+      this.act((state) => state.answer(requestId, answers, now()));
+    } catch (error) {
+      this.#parts.report({ type: 'notice', text: (error as Error).message });
+      this.act((state) => state.answer(requestId, undefined, now()));
+    }
+  }
+
+  /** What a person is told, some of it when the host's network is ready. */
+  #tell(event: Exclude<ClientEvent, { type: 'locate' | 'ask' | 'down' | 'dropped' }>): void {
+    const { report, tun } = this.#parts;
+    switch (event.type) {
+      case 'trying':
+        for (const carrier of event.carriers) report({ type: 'trying', carrier, gateway: event.gateway });
+        break;
+      case 'up':
+        this.#tunnel = event.tunnel;
+        void this.#remember(event.tunnel);
+        this.#follow(async () => {
+          await this.#parts.raise(event.tunnel);
+          const { banner } = event.tunnel.given;
+          if (banner) report({ type: 'banner', text: banner });
+          report({ type: 'up', ...tunnelReport(event.tunnel, tun), blocked: event.failures.map(blockedCarrier) });
+        });
+        break;
+      case 'carrier-changed': {
+        this.#tunnel = event.tunnel;
+        void this.#remember(event.tunnel);
+        const { carrier, gateway } = tunnelReport(event.tunnel, tun);
+        report({ type: 'carrier-changed', from: event.from, carrier, gateway, reason: event.reason });
+        break;
+      }
+      case 'rekeyed':
+        report(event);
+        break;
+      case 'reconnecting':
+        this.#follow(this.#parts.lower);
+        report({ type: 'reconnecting', reason: event.reason, inSeconds: Math.round((event.at - now()) / 1000) });
+        break;
+      case 'notice':
+        report(event);
+    }
+  }
+
+  #follow(work: () => Promise<void>): void {
+    this.#network = this.#network.then(work).catch((error: Error) => this.fail(error));
+  }
+
+  async #remember({ carrier, gateway }: TunnelUp): Promise<void> {
+    const network = await networkName();
+    if (network !== undefined) this.#parts.memory.remember(network, gateway, carrier);
+  }
+
+  /** As it was when it stood last. */
+  get tunnel(): TunnelUp | undefined {
+    return this.#tunnel;
+  }
+}
+
+function now(): number {
+  return performance.now();
+}

@@ -1,0 +1,113 @@
+/** A client with all that surrounds it: profile, host's network, watch over it. One a profile. */
+import { join } from 'node:path';
+import type { Profile } from '../config/profile/profile.ts';
+import type { TunnelUp } from '../core/session/client/events.ts';
+import { checkDomains, checkNameServers, checkRoutes, wrongInnerAddress } from '../core/session/offered-network.ts';
+import { DEFAULT_TUN_MTU } from '../dataplane/index.ts';
+import { CarrierMemory } from '../host/network/carrier-memory.ts';
+import { type ClientNetwork, openClientNetwork } from '../host/network/client-network.ts';
+import type { DnsPlan, NetworkPlan } from '../host/network/plan.ts';
+import { watchNetwork } from '../host/network/watch.ts';
+import type { Asker } from './asker.ts';
+import { CLIENT_MARK, Client } from './client.ts';
+import { clientOptions } from './options.ts';
+import type { ClientReport, ConnectResult } from './report.ts';
+import { connectResult } from './reports.ts';
+
+export interface ConnectOptions {
+  readonly profile: Profile;
+  readonly asker: Asker;
+  readonly report: (event: ClientReport) => void;
+  /** Where the journal of the host's network and the memory of carriers are. */
+  readonly stateFolder: string;
+  /** Ends it. */
+  readonly signal: AbortSignal;
+}
+
+/** Kernel's limit on interface names. */
+const MAX_INTERFACE_NAME = 15;
+const TRAFFIC_EVERY = 1000;
+
+/** Connects, and stays until the end. Rejects when the machine lacks something: no rights, no TUN. */
+export async function connect({ profile, asker, report, stateFolder, signal }: ConnectOptions): Promise<ConnectResult> {
+  const tun = profile.tun ?? `sp-${profile.name}`.slice(0, MAX_INTERFACE_NAME);
+  const mtu = profile.mtu ?? DEFAULT_TUN_MTU;
+  const options = await clientOptions(profile);
+  const network = await openClientNetwork(profile.name, stateFolder);
+  for (const text of network.cleaned) report({ type: 'notice', text: `put back what an earlier client left: ${text}` });
+  try {
+    const client = await Client.open({
+      options,
+      ports: profile.ports,
+      tun,
+      mtu,
+      memory: new CarrierMemory(join(stateFolder, 'carriers.json')),
+      asker,
+      report,
+      raise: async (tunnel) => raise(network, profile, tunnel, { tun, mtu }, report),
+      lower: async () => (profile.onLoss === 'open' ? network.restore() : undefined),
+    });
+    const result = await run(client, tun, report, signal);
+    report({ type: 'down', ...result });
+    return result;
+  } finally {
+    await network.restore();
+  }
+}
+
+async function run(
+  client: Client,
+  tun: string,
+  report: (event: ClientReport) => void,
+  signal: AbortSignal,
+): Promise<ConnectResult> {
+  const watch = watchNetwork(() => client.networkChanged(), tun);
+  const traffic = setInterval(() => report({ type: 'traffic', ...client.traffic }), TRAFFIC_EVERY);
+  const stop = () => client.disconnect();
+  signal.addEventListener('abort', stop);
+  try {
+    client.connect();
+    if (signal.aborted) stop();
+    return connectResult(await client.ended);
+  } finally {
+    signal.removeEventListener('abort', stop);
+    clearInterval(traffic);
+    watch.close();
+    await client.close();
+  }
+}
+
+/** What the gateway offers is taken as far as it is safe; the rest is told. */
+async function raise(
+  network: ClientNetwork,
+  profile: Profile,
+  tunnel: TunnelUp,
+  device: Pick<NetworkPlan, 'tun' | 'mtu'>,
+  report: (event: ClientReport) => void,
+): Promise<void> {
+  const gateway = [tunnel.remote.address];
+  const { given } = tunnel;
+  const wrong = wrongInnerAddress(given.address, gateway);
+  if (wrong) throw new Error(`the gateway gave us ${given.address.text}, which can't be: ${wrong}`);
+  const routes = checkRoutes(profile.routes ?? given.routes, gateway);
+  const servers = checkNameServers(profile.dns ? given.dns : []);
+  const domains = checkDomains(given.domain === undefined ? [] : [given.domain]);
+  const split = checkDomains(profile.splitDns ? given.splitDns : []);
+  for (const { dropped } of [routes, servers, domains, split]) {
+    for (const { what, why } of dropped) report({ type: 'notice', text: `not taken: ${what}: ${why}` });
+  }
+  const dns: DnsPlan | undefined =
+    servers.kept.length > 0 ? { servers: servers.kept, domain: domains.kept[0], split: split.kept } : undefined;
+  const { localLan, onLoss } = profile;
+  const { address } = given;
+  const applied = await network.apply({
+    ...device,
+    address,
+    routes: routes.kept,
+    localLan,
+    dns,
+    onLoss,
+    mark: CLIENT_MARK,
+  });
+  for (const text of applied.notes) report({ type: 'notice', text });
+}

@@ -1,0 +1,441 @@
+/**
+ * The client without its sockets: datagrams, timeouts and answers go in; datagrams and events come out.
+ *
+ * An entry (`entry.ts`) finds a way in and logs in, a tunnel (`tunnel.ts`) carries and looks after itself; here they follow each other:
+ * gateway after gateway, and again with growing patience when a tunnel that stood is lost. After each call drain `pollTransmit` and
+ * `pollEvent`, then arm one timer for `pollTimeout`.
+ */
+import { readU32 } from '../../bytes/bytes.ts';
+import { MalformedError } from '../../bytes/reader.ts';
+import { toHex } from '../../bytes/text.ts';
+import type { IkePath } from '../../carrier/ike-path.ts';
+import type { EspPath } from '../../esp/sa.ts';
+import { MIN_SPI } from '../../ikev1/phase2-proposal.ts';
+import { Ikev1Sa } from '../../ikev1/sa.ts';
+import type { Ikev1Environment, Transmit } from '../../ikev1/types.ts';
+import type { IpAddress } from '../../net/address.ts';
+import { earliest, type Instant, MINUTE, SECOND } from '../../net/time.ts';
+import { type CarrierFailure, missingOpenings, type Trial } from '../../openings/missing.ts';
+import { parseMessage } from '../../wire/isakmp.ts';
+import { type Entered, Entry, type EntryFailure } from './entry.ts';
+import { type ClientEvent, type ClientFailure, type ClientOptions, type Location, samePlace } from './events.ts';
+import { clientEnvironments } from './ike-policy.ts';
+import { Login } from './login.ts';
+import type { FlowOutcome } from './race.ts';
+import { Tunnel } from './tunnel.ts';
+import { type Way, waysTo } from './ways.ts';
+
+/** Waits between attempts to come back: they double up to the longest. A change of network begins anew. */
+const FIRST_RETRY = SECOND;
+const LONGEST_RETRY = MINUTE;
+/** A renewal of phase 1 that failed is tried again after this, as long as the old one holds. */
+const RENEWAL_RETRY = MINUTE;
+
+type Stage =
+  | { readonly awaits: 'nothing' }
+  | { readonly awaits: 'location'; readonly requestId: number; readonly ways: readonly Way[] | undefined }
+  | { readonly awaits: 'entry'; readonly entry: Entry; readonly location: Location }
+  /** The tunnel stands, or seeks its way. */
+  | { readonly awaits: 'loss'; readonly location: Location }
+  | { readonly awaits: 'retry'; readonly at: Instant }
+  | { readonly awaits: 'end' };
+
+export class ClientState {
+  readonly #options: ClientOptions;
+  readonly #environments: Readonly<Record<Way, Ikev1Environment>>;
+  readonly #login: Login;
+  /** By the initiator's cookie, which is ours. */
+  readonly #sas = new Map<string, Ikev1Sa>();
+  readonly #touched = new Set<Ikev1Sa>();
+  readonly #transmits: Transmit[] = [];
+  readonly #events: ClientEvent[] = [];
+  #stage: Stage = { awaits: 'nothing' };
+  #tunnel: Tunnel | undefined;
+  /** A login under way that renews the tunnel's phase 1, or when one is to be tried again. */
+  #renewal: Entry | undefined;
+  #renewAt: Instant | undefined;
+  /** The question where the gateway is from the network that we are in now. */
+  #relocating: number | undefined;
+  #gateway = 0;
+  /** Gateways that failed in this round. */
+  #failed = 0;
+  /** Since when the tunnel stands, or stood; undefined: none ever did. */
+  #upSince: Instant | undefined;
+  #retry = FIRST_RETRY;
+  /** What this attempt at the gateway saw of openings, and which ways it has ruled out. */
+  readonly #trials: Trial[] = [];
+  readonly #ruledOut = new Set<Way>();
+  #lastAddress: IpAddress | undefined;
+  /** A tunnel stood once: from then on what fails may work again. */
+  #stood = false;
+  #lastId = 0;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+    this.#login = new Login(options.user, options.password, options.domain);
+    this.#environments = clientEnvironments(options, (saId, request) => {
+      const sa = [...this.#sas.values()].find(({ id }) => id === saId);
+      const tunnel = sa && this.#tunnel?.owns(sa) ? this.#tunnel : undefined;
+      return tunnel ? tunnel.authorize(request) : { refused: 'no tunnel stands under this phase 1' };
+    });
+  }
+
+  /** Begins. */
+  connect(): void {
+    if (this.#stage.awaits === 'nothing') this.#begin();
+  }
+
+  /** The answer to `locate`; `reason`: why there is none. */
+  located(requestId: number, location: Location | { readonly reason: string }, now: Instant): void {
+    const stage = this.#stage;
+    if (this.#relocating === requestId) {
+      if ('gateway' in location) this.#relocated(location, now);
+    } else if (stage.awaits === 'location' && stage.requestId === requestId) {
+      if ('reason' in location) this.#giveUp({ kind: 'silent', reason: location.reason }, now);
+      else this.#enter(location, stage.ways ?? waysTo(this.#options.carriers, location.remembered), now);
+    }
+    this.#settle(now);
+  }
+
+  /** The host's addresses or routes are others now, or it woke from sleep. */
+  handleNetworkChange(now: Instant): void {
+    const { awaits } = this.#stage;
+    if (awaits === 'loss' || awaits === 'entry') {
+      this.#relocating = ++this.#lastId;
+      this.#events.push({ type: 'locate', requestId: this.#relocating, gateway: this.#gatewayName });
+    } else if (awaits === 'retry') {
+      this.#retry = FIRST_RETRY;
+      this.#begin();
+    }
+    this.#settle(now);
+  }
+
+  /** Takes an IKE message without its non-ESP marker. Nothing that a peer can send makes it throw. */
+  handleDatagram(path: IkePath, datagram: Uint8Array, now: Instant): void {
+    const sa = this.#find(datagram);
+    if (!sa) {
+      this.#events.push({ type: 'dropped', reason: 'ike_unknown_cookies' });
+      return;
+    }
+    sa.handleInput(datagram, path, now);
+    this.#entry?.heard(sa, now);
+    this.#touched.add(sa);
+    this.#settle(now);
+  }
+
+  /** How the opening of a flow went, or that it has ended. */
+  handleFlow(flowId: number, outcome: FlowOutcome, now: Instant): void {
+    this.#entry?.handleFlow(flowId, outcome, now);
+    this.#renewal?.handleFlow(flowId, outcome, now);
+    this.#tunnel?.handleFlow(flowId, outcome, now);
+    this.#settle(now);
+  }
+
+  /** What the user typed, a text for each question; undefined: nothing, on purpose. */
+  answer(requestId: number, answers: readonly string[] | undefined, now: Instant): void {
+    this.#entry?.answer(requestId, answers, now);
+    this.#renewal?.answer(requestId, answers, now);
+    this.#settle(now);
+  }
+
+  /** The gateway uses an inbound SA for the first time. */
+  handleFirstPacket(inboundSpi: number, now: Instant): void {
+    this.#tunnel?.handleFirstPacket(inboundSpi, now);
+    this.#settle(now);
+  }
+
+  /** The dataplane saw authentic packets come by another path. */
+  handlePathChange(path: EspPath): void {
+    this.#tunnel?.handlePathChange(path);
+  }
+
+  /** An outbound SA nears the end of its volume or sequence numbers. */
+  handleRekeyNeeded(outboundSpi: number, now: Instant): void {
+    this.#tunnel?.handleRekeyNeeded(outboundSpi, now);
+    this.#settle(now);
+  }
+
+  handleTimeout(now: Instant): void {
+    for (const sa of this.#sas.values()) {
+      if ((sa.pollTimeout() ?? Number.POSITIVE_INFINITY) > now) continue;
+      sa.handleTimeout(now);
+      this.#touched.add(sa);
+    }
+    if (this.#stage.awaits === 'retry' && this.#stage.at <= now) this.#begin();
+    if (this.#renewAt !== undefined && this.#renewAt <= now) this.#renew(now);
+    this.#entry?.handleTimeout(now);
+    this.#renewal?.handleTimeout(now);
+    this.#tunnel?.handleTimeout(now);
+    this.#settle(now);
+  }
+
+  pollTimeout(): Instant | undefined {
+    const retry = this.#stage.awaits === 'retry' ? this.#stage.at : undefined;
+    const parts = [this.#entry, this.#renewal, this.#tunnel].map((part) => part?.pollTimeout());
+    return earliest(retry, this.#renewAt, ...parts, ...[...this.#sas.values()].map((sa) => sa.pollTimeout()));
+  }
+
+  pollTransmit(): Transmit | undefined {
+    return this.#transmits.shift();
+  }
+
+  pollEvent(): ClientEvent | undefined {
+    return this.#events.shift();
+  }
+
+  /** Ends it, as the user wishes. */
+  close(now: Instant): void {
+    if (this.#stage.awaits === 'end') return;
+    this.#stop('the user ended it');
+    this.#stage = { awaits: 'end' };
+    this.#settle(now);
+    this.#events.push({ type: 'down', failure: undefined });
+  }
+
+  get #entry(): Entry | undefined {
+    return this.#stage.awaits === 'entry' ? this.#stage.entry : undefined;
+  }
+
+  get #gatewayName(): string {
+    const { gateways } = this.#options;
+    return gateways[this.#gateway % gateways.length]!;
+  }
+
+  /** A new attempt at the gateway whose turn it is. */
+  #begin(): void {
+    this.#trials.length = 0;
+    this.#ruledOut.clear();
+    this.#locate(undefined);
+  }
+
+  #locate(ways: readonly Way[] | undefined): void {
+    const requestId = ++this.#lastId;
+    this.#stage = { awaits: 'location', requestId, ways };
+    this.#events.push({ type: 'locate', requestId, gateway: this.#gatewayName });
+  }
+
+  #relocated(location: Location, now: Instant): void {
+    this.#relocating = undefined;
+    const stage = this.#stage;
+    if (stage.awaits === 'loss') {
+      this.#stage = { ...stage, location };
+      this.#tunnel?.relocate(location, now);
+    } else if (stage.awaits === 'entry' && !samePlace(stage.location, location)) {
+      stage.entry.stop();
+      this.#begin();
+    }
+  }
+
+  #enter(location: Location, ways: readonly Way[], now: Instant): void {
+    this.#events.push({ type: 'trying', gateway: this.#gatewayName, carriers: this.#options.carriers });
+    const entry = this.#newEntry(location, ways, now);
+    this.#stage = { awaits: 'entry', entry, location };
+    entry.handleTimeout(now);
+  }
+
+  #newEntry(location: Location, ways: readonly Way[], now: Instant): Entry {
+    this.#login.renew();
+    const host = { ...this.#host, newRequestId: () => ++this.#lastId };
+    return new Entry(
+      { host, options: this.#options, location, ways, login: this.#login, wish: this.#lastAddress },
+      now,
+    );
+  }
+
+  /** What entry and tunnel have done for them. */
+  readonly #host = {
+    emit: (event: ClientEvent): void => {
+      this.#events.push(event);
+    },
+    touch: (sa: Ikev1Sa): void => {
+      this.#touched.add(sa);
+    },
+    initiate: (way: Way, path: IkePath, now: Instant): Ikev1Sa => {
+      const { exchange, intent } = this.#options;
+      const sa = Ikev1Sa.initiate(++this.#lastId, this.#environments[way], exchange, intent, path, now);
+      this.#sas.set(toHex(sa.initiatorCookie), sa);
+      this.#touched.add(sa);
+      return sa;
+    },
+    abandon: (sa: Ikev1Sa): void => {
+      sa.close('not needed');
+      this.#touched.add(sa);
+    },
+    openFlow: ({ local, remote }: IkePath): number => {
+      const flowId = ++this.#lastId;
+      this.#events.push({ type: 'open-flow', flowId, local: local.address, remote });
+      return flowId;
+    },
+    closeFlow: (flowId: number): void => {
+      this.#events.push({ type: 'close-flow', flowId });
+    },
+    newSpi: (isTaken: (spi: number) => boolean): number => {
+      for (;;) {
+        const spi = readU32(this.#options.crypto.random(4));
+        if (spi >= MIN_SPI && !isTaken(spi)) return spi;
+      }
+    },
+    failures: (): CarrierFailure[] => this.#carrierFailures().filter(isTold),
+  };
+
+  /** Takes over what the SAs have to say, and lets what has ended be followed by what comes next. */
+  #settle(now: Instant): void {
+    do {
+      for (const sa of this.#touched) {
+        this.#touched.delete(sa);
+        this.#drain(sa, now);
+      }
+      this.#followEntry(now);
+      this.#followRenewal(now);
+      this.#followTunnel(now);
+    } while (this.#touched.size > 0);
+  }
+
+  #drain(sa: Ikev1Sa, now: Instant): void {
+    for (let event = sa.pollEvent(); event; event = sa.pollEvent()) {
+      if (event.type === 'dropped') {
+        this.#events.push(event);
+        continue;
+      }
+      if (event.type === 'rekey-due' && sa === this.#tunnel?.sa) this.#renew(now);
+      const owner = [this.#entry, this.#renewal, this.#tunnel].find((part) => part?.owns(sa));
+      owner?.handleEvent(sa, event, now);
+    }
+    for (let out = sa.pollTransmit(); out; out = sa.pollTransmit()) this.#transmits.push(out);
+    if (sa.ended) this.#sas.delete(toHex(sa.initiatorCookie));
+  }
+
+  #followEntry(now: Instant): void {
+    if (this.#stage.awaits !== 'entry' || !this.#stage.entry.result) return;
+    const { entry, location } = this.#stage;
+    const { result, trials } = entry;
+    this.#trials.push(...trials);
+    if (!result || 'kind' in result) return this.#giveUp(result!, now);
+    this.#stage = { awaits: 'loss', location };
+    this.#raise(result, location, now);
+  }
+
+  #raise(entered: Entered, location: Location, now: Instant): void {
+    this.#lastAddress = entered.given.address;
+    this.#tunnel = new Tunnel(this.#host, this.#options, this.#gatewayName, location, entered, now);
+  }
+
+  #followTunnel(now: Instant): void {
+    const tunnel = this.#tunnel;
+    if (!tunnel) return;
+    if (tunnel.isUp) {
+      this.#stood = true;
+      this.#upSince ??= now;
+    }
+    if (!tunnel.ending) return;
+    const { kind, reason } = tunnel.ending;
+    this.#trials.push(...tunnel.trials);
+    this.#ruledOut.add(tunnel.way);
+    this.#dropTunnel(reason);
+    if (kind === 'lost') return this.#comeBack(reason, now);
+    const rest = kind === 'blocked' ? this.#waysLeft() : [];
+    if (rest.length > 0) this.#locate(rest);
+    else this.#giveUp({ kind, reason }, now);
+  }
+
+  /** Ways that nothing speaks against yet: for a gateway that wants a new phase 1 on each. */
+  #waysLeft(): Way[] {
+    const silent = new Set(
+      this.#carrierFailures()
+        .filter(isTold)
+        .map(({ carrier }) => carrier),
+    );
+    const left = waysTo(this.#options.carriers, undefined).filter((way) => !this.#ruledOut.has(way));
+    return left.filter((way) => !silent.has(way === 'udp' ? 'esp' : way === 'nat-t-from-500' ? 'nat-t' : way));
+  }
+
+  #renew(now: Instant): void {
+    this.#renewAt = undefined;
+    if (this.#renewal || !this.#tunnel || this.#stage.awaits !== 'loss') return;
+    const { way } = this.#tunnel;
+    this.#renewal = this.#newEntry(this.#stage.location, [way], now);
+    this.#renewal.handleTimeout(now);
+  }
+
+  #followRenewal(now: Instant): void {
+    const result = this.#renewal?.result;
+    if (!result) return;
+    this.#renewal = undefined;
+    if (!this.#tunnel || this.#stage.awaits !== 'loss') return;
+    if ('kind' in result) {
+      this.#events.push({ type: 'notice', text: `phase 1 could not be renewed: ${result.reason}` });
+      this.#renewAt = now + RENEWAL_RETRY;
+    } else if (result.given.address.text === this.#tunnel.given.address.text) {
+      this.#tunnel.renew(result, now);
+    } else {
+      this.#dropTunnel('the gateway gave another address');
+      this.#raise(result, this.#stage.location, now);
+    }
+  }
+
+  /** A tunnel that stood is to stand again. */
+  #comeBack(reason: string, now: Instant): void {
+    const stood = this.#upSince === undefined ? 0 : now - this.#upSince;
+    if (stood >= LONGEST_RETRY) this.#retry = FIRST_RETRY;
+    this.#upSince = undefined;
+    this.#wait(reason, now);
+  }
+
+  #wait(reason: string, now: Instant): void {
+    const at = now + this.#retry;
+    this.#retry = Math.min(LONGEST_RETRY, this.#retry * 2);
+    this.#failed = 0;
+    this.#stage = { awaits: 'retry', at };
+    this.#events.push({ type: 'reconnecting', reason, at });
+  }
+
+  /** The gateway can't be entered: another may be; one that could be once may be again; a login that is wrong stays wrong. */
+  #giveUp({ kind, reason }: EntryFailure, now: Instant): void {
+    const failures = this.#carrierFailures();
+    const gateway = this.#gatewayName;
+    this.#failed++;
+    if (kind !== 'login' && this.#failed < this.#options.gateways.length) {
+      this.#gateway++;
+      this.#events.push({ type: 'notice', text: `${gateway}: ${reason}` });
+      return this.#begin();
+    }
+    this.#gateway++;
+    if (kind !== 'login' && this.#stood) return this.#wait(reason, now);
+    this.#stop(reason);
+    this.#stage = { awaits: 'end' };
+    const failure: ClientFailure = kind === 'blocked' ? { kind, gateway, reason, failures } : { kind, reason };
+    this.#events.push({ type: 'down', failure });
+  }
+
+  #carrierFailures(): CarrierFailure[] {
+    const { carriers, ports } = this.#options;
+    return [...missingOpenings(carriers, ports.remote, [...this.#trials, ...(this.#tunnel?.trials ?? [])])];
+  }
+
+  #dropTunnel(reason: string): void {
+    this.#tunnel?.close(reason);
+    this.#tunnel = undefined;
+    this.#renewal?.stop();
+    this.#renewal = undefined;
+    this.#renewAt = undefined;
+  }
+
+  #stop(reason: string): void {
+    this.#entry?.stop();
+    this.#dropTunnel(reason);
+  }
+
+  #find(datagram: Uint8Array): Ikev1Sa | undefined {
+    try {
+      return this.#sas.get(toHex(parseMessage(datagram).header.initiatorCookie));
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      return undefined;
+    }
+  }
+}
+
+/** Something that it needs is closed, as far as could be seen. */
+function isTold({ openings }: CarrierFailure): boolean {
+  return openings.some(({ sight }) => sight === 'silent' || sight === 'refused');
+}

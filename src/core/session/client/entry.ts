@@ -1,0 +1,270 @@
+/** One way in: the race for a phase 1, the user's login, the configuration. What comes after is the tunnel's. */
+import type { Ikev1Sa } from '../../ikev1/sa.ts';
+import type { Ikev1Event } from '../../ikev1/types.ts';
+import type { IpAddress } from '../../net/address.ts';
+import { type Instant, SECOND } from '../../net/time.ts';
+import type { Sight, Trial } from '../../openings/missing.ts';
+import type { CarrierPorts } from '../../openings/openings.ts';
+import type { Attribute } from '../../wire/ikev1.ts';
+import { configurationRequest, type GivenConfiguration, readConfiguration } from '../client-configuration.ts';
+import { readXauthRequest, type XauthDialogue } from '../xauth-dialogue.ts';
+import type { ClientEvent, ClientOptions, Location } from './events.ts';
+import type { Login } from './login.ts';
+import { type FlowOutcome, type LostWay, Race, type RaceHost, type Winner } from './race.ts';
+import { pathOf, type Way } from './ways.ts';
+
+/** How long the gateway may take to ask who we are, to make up its mind (it may ask others), and to give an address. */
+const QUESTION_PATIENCE = 10 * SECOND;
+const VERDICT_PATIENCE = 60 * SECOND;
+const CONFIGURATION_PATIENCE = 15 * SECOND;
+/** Questions of one login; a gateway may ask for name, passcode, new PIN, its repetition, next passcode, and err a few times. */
+export const MAX_QUESTIONS = 12;
+
+export interface EntryHost extends RaceHost {
+  emit(event: ClientEvent): void;
+  /** The SA has something to send. */
+  touch(sa: Ikev1Sa): void;
+  newRequestId(): number;
+}
+
+/** In, and configured. */
+export interface Entered {
+  readonly winner: Winner;
+  readonly given: GivenConfiguration;
+  readonly lost: readonly LostWay[];
+}
+
+/** `blocked`: no way led in. `refused`: the same again would end the same. `silent`: it began well and stopped. */
+export interface EntryFailure {
+  readonly kind: 'blocked' | 'refused' | 'login' | 'silent';
+  readonly reason: string;
+}
+
+type Stage =
+  | { readonly awaits: 'phase 1' }
+  | { readonly awaits: 'question'; readonly until: Instant }
+  /** The user types; the gateway's patience is the bound. */
+  | {
+      readonly awaits: 'answers';
+      readonly requestId: number;
+      readonly messageId: number;
+      readonly dialogue: XauthDialogue;
+      /** What the user need not be asked. */
+      readonly known: readonly (string | undefined)[];
+    }
+  | { readonly awaits: 'verdict'; readonly until: Instant }
+  | { readonly awaits: 'configuration'; readonly until: Instant }
+  | { readonly awaits: 'nothing'; readonly entered: Entered }
+  | { readonly awaits: 'end'; readonly failure: EntryFailure };
+
+export interface EntryOptions {
+  readonly host: EntryHost;
+  readonly options: ClientOptions;
+  readonly location: Location;
+  readonly ways: readonly Way[];
+  readonly login: Login;
+  /** The address that we would like to keep. */
+  readonly wish: IpAddress | undefined;
+}
+
+export class Entry {
+  readonly #o: EntryOptions;
+  readonly #race: Race;
+  #stage: Stage = { awaits: 'phase 1' };
+  #winner: Winner | undefined;
+  #questions = 0;
+
+  /** Call `handleTimeout` next. */
+  constructor(o: EntryOptions, now: Instant) {
+    this.#o = o;
+    const paths = o.ways.map((way) => ({ way, path: pathOf(way, o.location, o.options.ports) }));
+    this.#race = new Race(o.host, paths, now);
+  }
+
+  /** Set at the end. */
+  get result(): Entered | EntryFailure | undefined {
+    if (this.#stage.awaits === 'nothing') return this.#stage.entered;
+    return this.#stage.awaits === 'end' ? this.#stage.failure : undefined;
+  }
+
+  /** What is known so far of the firewalls on the way. */
+  get trials(): Trial[] {
+    return trialsOf(this.#o.options.ports.remote, this.#race.lost, this.#winner);
+  }
+
+  owns(sa: Ikev1Sa): boolean {
+    return this.#winner?.sa === sa || this.#race.owns(sa);
+  }
+
+  heard(sa: Ikev1Sa, now: Instant): void {
+    this.#race.heard(sa, now);
+  }
+
+  handleEvent(sa: Ikev1Sa, event: Ikev1Event, now: Instant): void {
+    if (this.#stage.awaits === 'phase 1') {
+      this.#race.handleEvent(sa, event, now);
+      // nobody will ask for a name: the gateway must be asked itself whether it hears us
+      if (event.type === 'established' && !this.#o.options.xauth) this.#ask(sa);
+      this.#followRace(now);
+    }
+    if (sa === this.#winner?.sa) this.#handleWinner(event, now);
+  }
+
+  handleFlow(flowId: number, outcome: FlowOutcome, now: Instant): void {
+    this.#race.handleFlow(flowId, outcome, now);
+    this.#followRace(now);
+  }
+
+  /** What the user typed, one text a question; undefined: the user gave up. */
+  answer(requestId: number, answers: readonly string[] | undefined, now: Instant): void {
+    const stage = this.#stage;
+    if (stage.awaits !== 'answers' || stage.requestId !== requestId) return;
+    if (!answers) return this.#fail({ kind: 'login', reason: 'no name and password were given' });
+    const typed = [...answers];
+    const all = stage.known.map((known) => known ?? typed.shift() ?? '');
+    this.#o.login.remember(stage.dialogue, all);
+    this.#reply(stage.messageId, this.#o.login.reply(stage.dialogue, all), now);
+  }
+
+  handleTimeout(now: Instant): void {
+    const stage = this.#stage;
+    if (stage.awaits === 'phase 1') {
+      this.#race.handleTimeout(now);
+      this.#followRace(now);
+    } else if ('until' in stage && stage.until <= now) {
+      this.#giveUp(stage.awaits, now);
+    }
+  }
+
+  pollTimeout(): Instant | undefined {
+    if (this.#stage.awaits === 'phase 1') return this.#race.pollTimeout();
+    return 'until' in this.#stage ? this.#stage.until : undefined;
+  }
+
+  stop(): void {
+    this.#race.stop();
+    if (this.#winner && this.#stage.awaits !== 'nothing') this.#abandonWinner();
+  }
+
+  #followRace(now: Instant): void {
+    const { result } = this.#race;
+    if (!result || this.#stage.awaits !== 'phase 1') return;
+    this.#winner = result.winner;
+    if (!result.winner) return this.#fail(failureOf(result.lost));
+    if (this.#o.options.xauth) this.#stage = { awaits: 'question', until: now + QUESTION_PATIENCE };
+    else this.#requestConfiguration(now);
+  }
+
+  #handleWinner(event: Ikev1Event, now: Instant): void {
+    switch (event.type) {
+      case 'xauth-requested':
+        return this.#handleQuestion(event.messageId, event.attributes, now);
+      case 'xauth-result':
+        if (event.succeeded) return this.#requestConfiguration(now);
+        this.#o.login.forget();
+        return this.#fail({
+          kind: 'login',
+          reason: 'the gateway refused the login: name, password or passcode is wrong',
+        });
+      case 'configuration-received':
+        return this.#configured(event.attributes);
+      case 'ended': {
+        const kind = this.#stage.awaits === 'verdict' ? 'login' : 'refused';
+        return this.#fail({ kind, reason: `the gateway ended the login: ${event.detail}` });
+      }
+      case 'failed':
+        this.#o.host.emit({ type: 'notice', text: `${event.step}: ${event.reason}` });
+        return;
+      default:
+        return;
+    }
+  }
+
+  #handleQuestion(messageId: number, attributes: readonly Attribute[], now: Instant): void {
+    if (this.#stage.awaits === 'configuration' || this.#stage.awaits === 'nothing') return;
+    if (++this.#questions > MAX_QUESTIONS) {
+      return this.#fail({ kind: 'login', reason: `the gateway asked more than ${MAX_QUESTIONS} times` });
+    }
+    const dialogue = readXauthRequest(attributes);
+    const known = this.#o.login.answersTo(dialogue);
+    const questions = dialogue.questions.filter((_, i) => known[i] === undefined);
+    const requestId = this.#o.host.newRequestId();
+    this.#stage = { awaits: 'answers', requestId, messageId, dialogue, known };
+    if (questions.length === 0) return this.answer(requestId, [], now);
+    this.#o.host.emit({ type: 'ask', requestId, message: dialogue.message, questions });
+  }
+
+  #reply(messageId: number, attributes: readonly Attribute[], now: Instant): void {
+    const sa = this.#winner!.sa;
+    this.#stage = { awaits: 'verdict', until: now + VERDICT_PATIENCE };
+    sa.answerRequest(messageId, attributes, now);
+    this.#o.host.touch(sa);
+  }
+
+  #requestConfiguration(now: Instant): void {
+    const { winner, stage } = { winner: this.#winner!, stage: this.#stage };
+    if (stage.awaits === 'nothing' || stage.awaits === 'configuration') return;
+    this.#stage = { awaits: 'configuration', until: now + CONFIGURATION_PATIENCE };
+    const { options, wish } = this.#o;
+    // only IKE that stays on its own port can have ESP on Cisco's beside it
+    const ciscoUdp = winner.way === 'udp' && options.carriers.includes('cisco-udp');
+    const { applicationVersion } = options;
+    winner.sa.requestConfiguration(configurationRequest({ applicationVersion, address: wish, ciscoUdp }), now);
+    this.#o.host.touch(winner.sa);
+  }
+
+  #configured(attributes: readonly Attribute[]): void {
+    if (this.#stage.awaits === 'nothing') return;
+    const { given, notices } = readConfiguration(attributes);
+    for (const text of notices) this.#o.host.emit({ type: 'notice', text });
+    if (!given) {
+      return this.#fail({ kind: 'refused', reason: 'the gateway gave no address: its pool may be used up' });
+    }
+    this.#stage = { awaits: 'nothing', entered: { winner: this.#winner!, given, lost: this.#race.lost } };
+  }
+
+  #giveUp(awaited: 'question' | 'verdict' | 'configuration', now: Instant): void {
+    // a gateway that needs no login doesn't ask
+    if (awaited === 'question') return this.#requestConfiguration(now);
+    const what = awaited === 'verdict' ? 'a verdict on the login' : 'the configuration that was asked for';
+    this.#fail({ kind: 'silent', reason: `the gateway went silent: ${what} didn't come` });
+  }
+
+  #ask(sa: Ikev1Sa): void {
+    sa.probePath(sa.path);
+    this.#o.host.touch(sa);
+  }
+
+  #fail(failure: EntryFailure): void {
+    this.#abandonWinner();
+    this.#stage = { awaits: 'end', failure };
+  }
+
+  #abandonWinner(): void {
+    if (!this.#winner) return;
+    this.#o.host.abandon(this.#winner.sa);
+    if (this.#winner.flowId !== undefined) this.#o.host.closeFlow(this.#winner.flowId);
+  }
+}
+
+/** A refusal says more than silence. */
+function failureOf(lost: readonly LostWay[]): EntryFailure {
+  const refusal = lost.find(({ refused }) => refused);
+  if (refusal) return { kind: 'refused', reason: refusal.reason };
+  return { kind: 'blocked', reason: lost.map(({ way, reason }) => `${way}: ${reason}`).join('; ') };
+}
+
+function trialsOf(
+  { ike, natT, ciscoTcp }: CarrierPorts,
+  lost: readonly LostWay[],
+  winner: Winner | undefined,
+): Trial[] {
+  const tried = (kind: 'udp' | 'tcp', port: number, sight: Sight): Trial => ({ opening: { kind, port }, sight });
+  const told = ({ way, sight }: Pick<LostWay, 'way' | 'sight'>): Trial => {
+    if (way === 'cisco-tcp') return tried('tcp', ciscoTcp, sight);
+    return tried('udp', way === 'nat-t' ? natT : ike, sight);
+  };
+  const won = winner ? [told({ way: winner.way, sight: 'answered' })] : [];
+  const floated = winner?.way === 'nat-t-from-500' ? [tried('udp', natT, 'answered')] : [];
+  return [...lost.map(told), ...won, ...floated];
+}

@@ -1,0 +1,122 @@
+/** What the client without its sockets is given, and what it tells whoever has them. */
+import type { DhGroup, EspSuite } from '../../crypto/algorithms.ts';
+import type { CertificateVerifier, OwnCertificate } from '../../crypto/certificates.ts';
+import type { CryptoProvider } from '../../crypto/provider.ts';
+import type { EspCarrier, EspPath, EspSa } from '../../esp/sa.ts';
+import type { InitiatorIntent } from '../../ikev1/phase1.ts';
+import type { DropReason, Phase2Lifetime } from '../../ikev1/types.ts';
+import type { Endpoint, IpAddress, Prefix } from '../../net/address.ts';
+import type { Instant } from '../../net/time.ts';
+import type { CarrierFailure } from '../../openings/missing.ts';
+import type { CarrierPorts } from '../../openings/openings.ts';
+import type { GivenConfiguration } from '../client-configuration.ts';
+import type { Question } from '../xauth-dialogue.ts';
+
+export interface ClientPorts {
+  /** Ours, as the dataplane got them. */
+  readonly local: { readonly ike: number; readonly natT: number; readonly ciscoUdp: number };
+  readonly remote: CarrierPorts;
+}
+
+/** How to enter a gateway. */
+export interface ClientOptions {
+  readonly crypto: CryptoProvider;
+  /** Names or addresses, tried in this order. */
+  readonly gateways: readonly string[];
+  readonly exchange: 'main' | 'aggressive';
+  readonly intent: InitiatorIntent;
+  /** Whether the gateway will ask who the user is. */
+  readonly xauth: boolean;
+  readonly certificate: OwnCertificate | undefined;
+  readonly verifier: CertificateVerifier | undefined;
+  readonly legacy: boolean;
+  readonly espSuites: readonly EspSuite[];
+  readonly pfsGroup: DhGroup | undefined;
+  readonly phase2Lifetime: Phase2Lifetime;
+  /** Allowed carriers, the best first. */
+  readonly carriers: readonly EspCarrier[];
+  readonly ports: ClientPorts;
+  /** Said in Mode-Config. */
+  readonly applicationVersion: string;
+  /** Networks to reach through the tunnel, instead of those that the gateway names. */
+  readonly routes: readonly Prefix[] | undefined;
+  /** Saved name and password, used once before a person is asked. */
+  readonly user: string | undefined;
+  readonly password: string | undefined;
+  readonly domain: string | undefined;
+  /** Milliseconds of silence after which the gateway is asked whether it is there. */
+  readonly idle: number;
+  /** When an authentic packet last came in through the tunnel; 0: never. */
+  readonly lastTraffic: () => Instant;
+}
+
+/** Where a gateway is, and from which of our addresses it is reached. */
+export interface Location {
+  readonly gateway: IpAddress;
+  readonly local: IpAddress;
+  /** What worked in this network the last time. */
+  readonly remembered: EspCarrier | undefined;
+}
+
+export function samePlace(a: Location, b: Location): boolean {
+  return a.gateway.text === b.gateway.text && a.local.text === b.local.text;
+}
+
+/** All that is known of a tunnel that stands. */
+export interface TunnelUp {
+  readonly carrier: EspCarrier;
+  readonly gateway: string;
+  readonly remote: Endpoint;
+  readonly given: GivenConfiguration;
+  /** What goes through the tunnel. */
+  readonly routes: readonly Prefix[] | 'all';
+  readonly phase1: string;
+  readonly esp: string;
+}
+
+export type ClientFailure =
+  /** No carrier's way is open. */
+  | {
+      readonly kind: 'blocked';
+      readonly gateway: string;
+      readonly reason: string;
+      readonly failures: readonly CarrierFailure[];
+    }
+  /** The gateway, or we, refused: the same again would end the same. */
+  | { readonly kind: 'refused' | 'login' | 'silent'; readonly reason: string };
+
+/** The one session of a client, as the dataplane knows it. */
+export const CLIENT_SESSION = 1;
+
+export type ClientEvent =
+  /** Find the gateway's address and ours towards it, then call `located` with the same id. */
+  | { readonly type: 'locate'; readonly requestId: number; readonly gateway: string }
+  /** Open a cTCP flow, then call `handleFlow` with the same id. */
+  | { readonly type: 'open-flow'; readonly flowId: number; readonly local: IpAddress; readonly remote: Endpoint }
+  | { readonly type: 'close-flow'; readonly flowId: number }
+  /** Ask the user, then call `answer` with the same id: one text a question. */
+  | {
+      readonly type: 'ask';
+      readonly requestId: number;
+      /** The gateway's words, not to be trusted. */
+      readonly message: string | undefined;
+      readonly questions: readonly Question[];
+    }
+  | { readonly type: 'open-session'; readonly id: number; readonly inner: Prefix; readonly path: EspPath }
+  | { readonly type: 'install-sa'; readonly sa: EspSa }
+  | { readonly type: 'remove-sa'; readonly sessionId: number; readonly direction: 'in' | 'out'; readonly spi: number }
+  | { readonly type: 'move-path'; readonly id: number; readonly path: EspPath }
+  | { readonly type: 'close-session'; readonly id: number }
+  /** Send an IP packet of ours through the tunnel. */
+  | { readonly type: 'send-inner'; readonly id: number; readonly packet: Uint8Array }
+  | { readonly type: 'trying'; readonly gateway: string; readonly carriers: readonly EspCarrier[] }
+  /** Set up the host's network for it: also when it was up before, with other addresses perhaps. */
+  | { readonly type: 'up'; readonly tunnel: TunnelUp; readonly failures: readonly CarrierFailure[] }
+  | { readonly type: 'carrier-changed'; readonly from: EspCarrier; readonly tunnel: TunnelUp; readonly reason: string }
+  | { readonly type: 'rekeyed'; readonly phase: 1 | 2; readonly suite: string }
+  /** The tunnel stands no more; another is begun at `at`. */
+  | { readonly type: 'reconnecting'; readonly reason: string; readonly at: Instant }
+  | { readonly type: 'notice'; readonly text: string }
+  /** It is over; nothing follows. */
+  | { readonly type: 'down'; readonly failure: ClientFailure | undefined }
+  | { readonly type: 'dropped'; readonly reason: DropReason | 'ike_unknown_cookies' };

@@ -1,0 +1,48 @@
+/** Whether the gateway is still there: who has been silent is asked (RFC 3706), soon and often, because a person waits. */
+import { earliest, type Instant } from '../../net/time.ts';
+
+const ASK_EVERY = 1200;
+/** Questions without an answer after which it is gone. */
+const MAX_QUESTIONS = 4;
+
+export type LivenessVerdict = 'well' | 'ask' | 'gone';
+
+export class Liveness {
+  readonly #idle: number;
+  #heardAt: Instant;
+  #questions = 0;
+  #askAt: Instant | undefined;
+
+  /** `idle`: milliseconds of silence after which it is asked. */
+  constructor(idle: number, now: Instant) {
+    this.#idle = idle;
+    this.#heardAt = now;
+  }
+
+  /** Something authentic came. */
+  heard(at: Instant): void {
+    if (at <= this.#heardAt) return;
+    this.#heardAt = at;
+    this.#questions = 0;
+    this.#askAt = undefined;
+  }
+
+  /** Something happened to the network: ask at once. */
+  doubt(now: Instant): void {
+    this.#questions = 0;
+    this.#askAt = now;
+  }
+
+  check(now: Instant): LivenessVerdict {
+    const due = this.#askAt ?? this.#heardAt + this.#idle;
+    if (now < due) return 'well';
+    if (this.#questions === MAX_QUESTIONS) return 'gone';
+    this.#questions++;
+    this.#askAt = now + ASK_EVERY;
+    return 'ask';
+  }
+
+  pollTimeout(): Instant {
+    return earliest(this.#askAt, this.#heardAt + this.#idle)!;
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * The proof that packets come through a tunnel and back: an echo request from our inner address to addresses that the gateway is, or
+ * passes on to. With a TTL of 1 whoever it passes it on to doesn't matter: a router answers "time exceeded" itself.
+ */
+import type { Bytes } from '../../bytes/bytes.ts';
+import type { IpAddress, Prefix } from '../../net/address.ts';
+import { prefixContains } from '../../net/address.ts';
+import { SECOND } from '../../net/time.ts';
+import { encodeEchoRequest } from '../../wire/icmp.ts';
+import type { GivenConfiguration } from '../client-configuration.ts';
+
+/** How long a carrier has to bring an answer, and how often it is asked for one meanwhile. */
+export const PROOF_PATIENCE = 1.6 * SECOND;
+export const PROOF_EVERY = 250;
+
+/** Our own limit: enough kinds of neighbours, few packets. */
+const MAX_NEIGHBOURS = 4;
+
+/** Addresses behind the tunnel, the gateway's own first, that answer if anything does. */
+export function innerNeighbours(
+  gateway: IpAddress,
+  { dns }: GivenConfiguration,
+  routes: readonly Prefix[] | 'all',
+  selectors: readonly Prefix[],
+): IpAddress[] {
+  const networks = routes === 'all' ? [] : routes.map(({ address }) => address);
+  return [gateway, ...dns, ...networks]
+    .filter((address) => address.bytes.length === 4 && selectors.some((prefix) => prefixContains(prefix, address)))
+    .slice(0, MAX_NEIGHBOURS);
+}
+
+export function echoRequests(source: IpAddress, neighbours: readonly IpAddress[], round: number): Bytes[] {
+  return neighbours.map((destination, i) =>
+    encodeEchoRequest({ source, destination, ttl: 1, identifier: i + 1, sequence: round & 0xffff }),
+  );
+}
+
+/** Ours answer at their own address, whatever their firewall: silence of theirs is silence of the way. */
+export function answersEcho({ applicationVersion }: GivenConfiguration): boolean {
+  return applicationVersion?.startsWith('Sallyport') ?? false;
+}
