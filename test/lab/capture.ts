@@ -16,7 +16,8 @@ export class Capture {
 
   static async start(netns: Netns, device: string, filter = ''): Promise<Capture> {
     const file = join(scratch('capture'), 'packets.pcap');
-    const argv = ['tcpdump', '-n', '-U', '-Z', 'root', '-i', device, '-w', file];
+    // Without immediate mode the kernel hands packets over a second late, and those of the last one are lost.
+    const argv = ['tcpdump', '-n', '-U', '--immediate-mode', '-Z', 'root', '-i', device, '-w', file];
     const program = netns.start(filter === '' ? argv : [...argv, filter]);
     await program.prints(/listening on/);
     return new Capture(file, program);
