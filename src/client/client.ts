@@ -8,6 +8,7 @@ import {
   type ClientOptions,
   type TunnelUp,
 } from '../core/session/client/events.ts';
+import type { LoginQuestion } from '../core/session/xauth-dialogue.ts';
 import type { Dataplane, DataplaneEvents, SessionCounters } from '../dataplane/dataplane.ts';
 import { openDataplane } from '../dataplane/index.ts';
 import type { CarrierMemory } from '../host/network/carrier-memory.ts';
@@ -227,19 +228,27 @@ export class Client {
     }
   }
 
-  async #ask({ requestId, message, questions }: ClientEvent & { readonly type: 'ask' }): Promise<void> {
-    const answers: string[] = [];
+  async #ask({ requestId, words, questions }: ClientEvent & { readonly type: 'ask' }): Promise<void> {
     try {
-      for (const [i, { kind, prompt }] of questions.entries()) {
-        const words = [i === 0 ? message : undefined, prompt].filter((text) => text).join('\n');
-        this.#parts.report({ type: 'question', kind, prompt: words });
-        answers.push(await this.#parts.asker.ask({ kind, prompt: words }));
-      }
+      const answers: string[] = [];
+      for (const [i, question] of questions.entries())
+        answers.push(await this.#answer(question, i === 0 ? words : undefined));
       this.act((state) => state.answer(requestId, answers, now()));
     } catch (error) {
       this.#parts.report({ type: 'notice', text: (error as Error).message });
       this.act((state) => state.answer(requestId, undefined, now()));
     }
+  }
+
+  async #answer({ asks, confirm }: LoginQuestion, words = ''): Promise<string> {
+    const kind = asks === 'next-pin' ? 'answer' : asks;
+    const question = { kind, prompt: words };
+    this.#parts.report({ type: 'question', ...question });
+    const answer = await this.#parts.asker.ask(question);
+    if (confirm && (await this.#parts.asker.ask({ kind, prompt: 'again' })) !== answer) {
+      throw new Error('the two are not the same');
+    }
+    return answer;
   }
 
   /** What a person is told, some of it when the host's network is ready. */

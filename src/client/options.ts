@@ -1,14 +1,16 @@
 /** A profile as the sessions want it: who we are, what we offer, whom we trust. */
 import { CARRIERS, type Profile } from '../config/profile/profile.ts';
 import { EMPTY } from '../core/bytes/bytes.ts';
-import type { DhGroup, EspSuite } from '../core/crypto/algorithms.ts';
 import { addressIdentity, identityFromText, identityText, keyIdentity } from '../core/ikev1/identity.ts';
-import type { Phase1Suite } from '../core/ikev1/phase1-proposal.ts';
 import { parseIp } from '../core/net/address.ts';
 import { SECOND } from '../core/net/time.ts';
+import type { Persona } from '../core/personas/persona.ts';
+import { isPersonaName, PERSONA_NAMES, PERSONAS } from '../core/personas/personas.ts';
 import type { ClientOptions } from '../core/session/client/events.ts';
-import { Authentication, type Identification, IdType } from '../core/wire/ikev1.ts';
+import { phase1Intent, phase2Intent } from '../core/session/client-offer.ts';
+import { EncapsulationMode, type Identification, IdType } from '../core/wire/ikev1.ts';
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
+import { HostError } from '../host/errors.ts';
 import { type CertificateSource, type OpenedCertificate, openCertificate } from '../host/pki/own-certificate.ts';
 import { certificateVerifier } from '../host/pki/verifier.ts';
 import { readSecretFile } from '../host/secret-file.ts';
@@ -19,13 +21,19 @@ const IDLE = 10 * SECOND;
 /** Throws {@link HostError} `CERTIFICATE`. */
 export async function clientOptions(profile: Profile): Promise<Omit<ClientOptions, 'ports' | 'lastTraffic'>> {
   const certificate = await openOwn(profile);
-  const { authorities, pfs, carrier } = profile;
+  const { authorities, pfs, carrier, exchange, xauth, legacy } = profile;
+  const persona = personaOf(profile);
+  const authentication = KINDS[profile.authentication];
+  const phase1 = phase1Intent(persona, { exchange, authentication, xauth, group: profile.dhGroup, legacy });
+  const group = typeof pfs === 'number' ? pfs : undefined;
+  const phase2 = (mode: number) => phase2Intent(persona, { mode, group, legacy });
+  if (!phase1 || !phase2(EncapsulationMode.TUNNEL)) throw nothingToOffer(persona);
   return {
     crypto: nodeCrypto,
     gateways: profile.gateways,
-    exchange: profile.exchange,
+    exchange,
     intent: {
-      suites: phase1Suites(profile),
+      ...phase1,
       credential: {
         psk: profile.psk ?? EMPTY,
         accepts: (identity) => acceptsGateway(profile, identity),
@@ -33,18 +41,16 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
         known: true,
       },
       identity: ownIdentity(profile, certificate),
-      lifetime: 86_400,
     },
-    xauth: profile.xauth,
+    xauth,
     certificate,
     verifier:
       authorities.length > 0 ? certificateVerifier({ authorities, crls: [], now: () => new Date() }) : undefined,
-    legacy: profile.legacy,
-    espSuites: espSuites(profile.legacy),
-    pfsGroup: typeof pfs === 'number' ? pfs : undefined,
-    phase2Lifetime: { seconds: 3600, kilobytes: undefined },
+    legacy,
+    phase2: (mode) => phase2(mode)!,
     carriers: carrier === 'auto' ? CARRIERS : [carrier],
-    applicationVersion: profile.applicationVersion ?? 'Sallyport',
+    persona,
+    applicationVersion: profile.applicationVersion,
     routes: profile.routes,
     user: profile.user,
     password: profile.password,
@@ -71,36 +77,19 @@ function ownIdentity(
   return addressIdentity(parseIp('0.0.0.0')!);
 }
 
-const METHODS = {
-  psk: [Authentication.XAUTH_INIT_PSK, Authentication.PSK],
-  hybrid: [Authentication.HYBRID_INIT_RSA, Authentication.HYBRID_INIT_RSA],
-  certificate: [Authentication.XAUTH_INIT_RSA, Authentication.RSA_SIG],
-} as const;
+const KINDS = { psk: 'psk', hybrid: 'hybrid', certificate: 'signatures' } as const;
 
-function phase1Suites({ authentication, xauth, exchange, dhGroup, legacy }: Profile): Phase1Suite[] {
-  const method = METHODS[authentication][xauth ? 0 : 1];
-  const modern: DhGroup[] = [14, 19];
-  const all = legacy ? [...modern, 5 as const, 2 as const] : modern;
-  const groups = dhGroup !== undefined ? [dhGroup] : exchange === 'aggressive' ? [14 as const] : all;
-  return groups.flatMap((group) =>
-    (['sha256', 'sha1', ...(legacy ? (['md5'] as const) : [])] as const).flatMap((hash) => [
-      { cipher: 'aes-cbc' as const, keyBits: 128, hash, group, authentication: method },
-      { cipher: 'aes-cbc' as const, keyBits: 256, hash, group, authentication: method },
-      ...(legacy ? [{ cipher: '3des-cbc' as const, keyBits: 192, hash, group, authentication: method }] : []),
-    ]),
-  );
+/** Throws {@link HostError} `PERSONA`. */
+function personaOf({ persona = 'sallyport' }: Profile): Persona {
+  if (isPersonaName(persona)) return PERSONAS[persona];
+  throw new HostError('PERSONA', `there is no persona ${persona}; there are ${PERSONA_NAMES.join(', ')}`);
 }
 
-function espSuites(legacy: boolean): EspSuite[] {
-  return [
-    { cipher: 'aes-gcm', keyBits: 128 },
-    { cipher: 'aes-gcm', keyBits: 256 },
-    { cipher: 'aes-cbc', keyBits: 128, integrity: 'sha256' },
-    { cipher: 'aes-cbc', keyBits: 256, integrity: 'sha256' },
-    { cipher: 'aes-cbc', keyBits: 128, integrity: 'sha1' },
-    { cipher: 'aes-cbc', keyBits: 256, integrity: 'sha1' },
-    ...(legacy ? [{ cipher: '3des-cbc' as const, keyBits: 192, integrity: 'sha1' as const }] : []),
-  ];
+function nothingToOffer(persona: Persona): HostError {
+  return new HostError(
+    'PERSONA',
+    `${persona.name} offers only old algorithms: say 'legacy: true', or take another persona`,
+  );
 }
 
 async function openOwn({ certificate }: Profile): Promise<OpenedCertificate | undefined> {

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Profile } from '../config/profile/profile.ts';
 import type { TunnelUp } from '../core/session/client/events.ts';
-import { checkDomains, checkNameServers, checkRoutes, wrongInnerAddress } from '../core/session/offered-network.ts';
+import { checkRoutes } from '../core/session/offered-network.ts';
 import { DEFAULT_TUN_MTU } from '../dataplane/index.ts';
 import { CarrierMemory } from '../host/network/carrier-memory.ts';
 import { type ClientNetwork, openClientNetwork } from '../host/network/client-network.ts';
@@ -85,25 +85,19 @@ async function raise(
   device: Pick<NetworkPlan, 'tun' | 'mtu'>,
   report: (event: ClientReport) => void,
 ): Promise<void> {
-  const gateway = [tunnel.remote.address];
   const { given } = tunnel;
-  const wrong = wrongInnerAddress(given.address, gateway);
-  if (wrong) throw new Error(`the gateway gave us ${given.address.text}, which can't be: ${wrong}`);
-  const routes = checkRoutes(profile.routes ?? given.routes, gateway);
-  const servers = checkNameServers(profile.dns ? given.dns : []);
-  const domains = checkDomains(given.domain === undefined ? [] : [given.domain]);
-  const split = checkDomains(profile.splitDns ? given.splitDns : []);
-  for (const { dropped } of [routes, servers, domains, split]) {
-    for (const { what, why } of dropped) report({ type: 'notice', text: `not taken: ${what}: ${why}` });
-  }
-  const dns: DnsPlan | undefined =
-    servers.kept.length > 0 ? { servers: servers.kept, domain: domains.kept[0], split: split.kept } : undefined;
-  const { localLan, onLoss } = profile;
+  const routes = profile.routes ? checkRoutes(profile.routes, [tunnel.remote.address]) : undefined;
+  for (const { what, why } of routes?.dropped ?? []) report({ type: 'notice', text: `not taken: ${what}: ${why}` });
+  const servers = profile.dns ? given.dns : [];
+  const split = profile.splitDns ? given.splitDns : [];
+  const dns: DnsPlan | undefined = servers.length > 0 ? { servers, domain: given.domain, split } : undefined;
+  const { onLoss } = profile;
+  const localLan = profile.localLan || given.permitsLocalLan;
   const { address } = given;
   const applied = await network.apply({
     ...device,
     address,
-    routes: routes.kept,
+    routes: routes?.kept ?? given.routes,
     localLan,
     dns,
     onLoss,

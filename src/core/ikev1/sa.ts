@@ -75,8 +75,7 @@ export class Ikev1Sa {
   readonly #context: SaContext;
   readonly #exchanges: Exchanges;
   readonly #dpd: DeadPeerDetection;
-  /** Undefined until a first fragment comes, which to most SAs never does. */
-  #fragments: FragmentBuffer | undefined;
+  readonly #fragments = new FragmentBuffer();
   #quickModeIds = new QuickModeIds(false);
   #phase1: Phase1State;
   /** Digest of the phase 1 message handled last, our answer to it, and how often it was given. */
@@ -163,7 +162,7 @@ export class Ikev1Sa {
 
   /** Bytes that the peer's messages make us hold while phase 1 is under way, beside its offer. */
   get bytesHeld(): number {
-    return heldFor(this.#phase1) + (this.#lastSent?.length ?? 0) + (this.#fragments?.length ?? 0);
+    return heldFor(this.#phase1) + (this.#lastSent?.length ?? 0) + this.#fragments.length;
   }
 
   get ended(): boolean {
@@ -304,7 +303,6 @@ export class Ikev1Sa {
 
   #handleFragment(message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
     // before the peer has proven itself it gets less room
-    this.#fragments ??= new FragmentBuffer();
     const whole = this.#fragments.add(message, this.#context.established ? undefined : MAX_UNPROVEN);
     if (whole === 'incomplete') return undefined;
     if (whole === 'dropped') return 'ike_fragment';
@@ -513,8 +511,7 @@ export class Ikev1Sa {
   }
 
   #digest(datagram: Bytes): Bytes {
-    // copied, it needs no memory outside the heap, which costs ten times its bytes
-    return this.#context.crypto.hash('sha1', datagram).slice();
+    return this.#context.crypto.hash('sha1', datagram);
   }
 
   #messageId(): number {

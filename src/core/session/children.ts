@@ -33,7 +33,7 @@ export interface Child {
 export type ChildDuty = { readonly rekey: Child } | { readonly expired: Child } | { readonly switchTo: Child };
 
 export class Children {
-  #children: readonly Child[] = [];
+  readonly #children: Child[] = [];
 
   get all(): readonly Child[] {
     return this.#children;
@@ -56,8 +56,7 @@ export class Children {
       rekeyAt: undefined,
       expireAt: now + pair.lifetime.seconds * SECOND,
     };
-    // not pushed: an array that grows takes room for sixteen more, and most sessions have one child
-    this.#children = this.#children.concat(child);
+    this.#children.push(child);
     return child;
   }
 
@@ -93,7 +92,8 @@ export class Children {
   }
 
   remove(child: Child): void {
-    this.#children = this.#children.filter((one) => one !== child);
+    const at = this.#children.indexOf(child);
+    if (at >= 0) this.#children.splice(at, 1);
   }
 
   /** A rekey of ours for `child` failed, or can't begin now. */

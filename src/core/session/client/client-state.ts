@@ -72,7 +72,7 @@ export class ClientState {
 
   constructor(options: ClientOptions) {
     this.#options = options;
-    this.#login = new Login(options.user, options.password, options.domain);
+    this.#login = new Login(options);
     this.#environments = clientEnvironments(options, (saId, request) => {
       const sa = [...this.#sas.values()].find(({ id }) => id === saId);
       const tunnel = sa && this.#tunnel?.owns(sa) ? this.#tunnel : undefined;
@@ -234,7 +234,6 @@ export class ClientState {
   }
 
   #newEntry(location: Location, ways: readonly Way[], now: Instant): Entry {
-    this.#login.renew();
     const host = { ...this.#host, newRequestId: () => ++this.#lastId };
     return new Entry(
       { host, options: this.#options, location, ways, login: this.#login, wish: this.#lastAddress },

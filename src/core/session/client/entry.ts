@@ -7,7 +7,7 @@ import type { Sight, Trial } from '../../openings/missing.ts';
 import type { CarrierPorts } from '../../openings/openings.ts';
 import type { Attribute } from '../../wire/ikev1.ts';
 import { configurationRequest, type GivenConfiguration, readConfiguration } from '../client-configuration.ts';
-import { readXauthRequest, type XauthDialogue } from '../xauth-dialogue.ts';
+import { declineLogin, type LoginQuestion, XauthDialogue } from '../xauth-dialogue.ts';
 import type { ClientEvent, ClientOptions, Location } from './events.ts';
 import type { Login } from './login.ts';
 import { type FlowOutcome, type LostWay, Race, type RaceHost, type Winner } from './race.ts';
@@ -17,9 +17,6 @@ import { pathOf, type Way } from './ways.ts';
 const QUESTION_PATIENCE = 10 * SECOND;
 const VERDICT_PATIENCE = 60 * SECOND;
 const CONFIGURATION_PATIENCE = 15 * SECOND;
-/** Questions of one login; a gateway may ask for name, passcode, new PIN, its repetition, next passcode, and err a few times. */
-export const MAX_QUESTIONS = 12;
-
 export interface EntryHost extends RaceHost {
   emit(event: ClientEvent): void;
   /** The SA has something to send. */
@@ -48,9 +45,7 @@ type Stage =
       readonly awaits: 'answers';
       readonly requestId: number;
       readonly messageId: number;
-      readonly dialogue: XauthDialogue;
-      /** What the user need not be asked. */
-      readonly known: readonly (string | undefined)[];
+      readonly questions: readonly LoginQuestion[];
     }
   | { readonly awaits: 'verdict'; readonly until: Instant }
   | { readonly awaits: 'configuration'; readonly until: Instant }
@@ -70,13 +65,14 @@ export interface EntryOptions {
 export class Entry {
   readonly #o: EntryOptions;
   readonly #race: Race;
+  readonly #dialogue: XauthDialogue;
   #stage: Stage = { awaits: 'phase 1' };
   #winner: Winner | undefined;
-  #questions = 0;
 
   /** Call `handleTimeout` next. */
   constructor(o: EntryOptions, now: Instant) {
     this.#o = o;
+    this.#dialogue = new XauthDialogue(o.login.known);
     const paths = o.ways.map((way) => ({ way, path: pathOf(way, o.location, o.options.ports) }));
     this.#race = new Race(o.host, paths, now);
   }
@@ -119,11 +115,13 @@ export class Entry {
   answer(requestId: number, answers: readonly string[] | undefined, now: Instant): void {
     const stage = this.#stage;
     if (stage.awaits !== 'answers' || stage.requestId !== requestId) return;
-    if (!answers) return this.#fail({ kind: 'login', reason: 'no name and password were given' });
-    const typed = [...answers];
-    const all = stage.known.map((known) => known ?? typed.shift() ?? '');
-    this.#o.login.remember(stage.dialogue, all);
-    this.#reply(stage.messageId, this.#o.login.reply(stage.dialogue, all), now);
+    if (!answers) {
+      this.#winner!.sa.answerRequest(stage.messageId, declineLogin(), now);
+      this.#o.host.touch(this.#winner!.sa);
+      return this.#fail({ kind: 'login', reason: 'no answer was given to what the gateway asked' });
+    }
+    this.#o.login.note(stage.questions, answers);
+    this.#reply(stage.messageId, this.#dialogue.reply(answers), now);
   }
 
   handleTimeout(now: Instant): void {
@@ -182,16 +180,13 @@ export class Entry {
 
   #handleQuestion(messageId: number, attributes: readonly Attribute[], now: Instant): void {
     if (this.#stage.awaits === 'configuration' || this.#stage.awaits === 'nothing') return;
-    if (++this.#questions > MAX_QUESTIONS) {
-      return this.#fail({ kind: 'login', reason: `the gateway asked more than ${MAX_QUESTIONS} times` });
-    }
-    const dialogue = readXauthRequest(attributes);
-    const known = this.#o.login.answersTo(dialogue);
-    const questions = dialogue.questions.filter((_, i) => known[i] === undefined);
+    const step = this.#dialogue.handleRequest(attributes);
+    if ('refused' in step) return this.#fail({ kind: 'login', reason: step.refused });
+    const { questions, words } = step;
+    if (questions.length === 0) return this.#reply(messageId, this.#dialogue.reply([]), now);
     const requestId = this.#o.host.newRequestId();
-    this.#stage = { awaits: 'answers', requestId, messageId, dialogue, known };
-    if (questions.length === 0) return this.answer(requestId, [], now);
-    this.#o.host.emit({ type: 'ask', requestId, message: dialogue.message, questions });
+    this.#stage = { awaits: 'answers', requestId, messageId, questions };
+    this.#o.host.emit({ type: 'ask', requestId, words, questions });
   }
 
   #reply(messageId: number, attributes: readonly Attribute[], now: Instant): void {
@@ -208,18 +203,18 @@ export class Entry {
     const { options, wish } = this.#o;
     // only IKE that stays on its own port can have ESP on Cisco's beside it
     const ciscoUdp = winner.way === 'udp' && options.carriers.includes('cisco-udp');
-    const { applicationVersion } = options;
-    winner.sa.requestConfiguration(configurationRequest({ applicationVersion, address: wish, ciscoUdp }), now);
+    const { persona, applicationVersion } = options;
+    winner.sa.requestConfiguration(configurationRequest({ persona, applicationVersion, address: wish, ciscoUdp }), now);
     this.#o.host.touch(winner.sa);
   }
 
   #configured(attributes: readonly Attribute[]): void {
     if (this.#stage.awaits === 'nothing') return;
-    const { given, notices } = readConfiguration(attributes);
+    const read = readConfiguration(attributes, [this.#o.location.gateway]);
+    if ('refused' in read) return this.#fail({ kind: 'refused', reason: read.refused });
+    const { given, notices } = read;
     for (const text of notices) this.#o.host.emit({ type: 'notice', text });
-    if (!given) {
-      return this.#fail({ kind: 'refused', reason: 'the gateway gave no address: its pool may be used up' });
-    }
+    this.#o.login.keep();
     this.#stage = { awaits: 'nothing', entered: { winner: this.#winner!, given, lost: this.#race.lost } };
   }
 

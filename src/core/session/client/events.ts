@@ -1,16 +1,17 @@
 /** What the client without its sockets is given, and what it tells whoever has them. */
-import type { DhGroup, EspSuite } from '../../crypto/algorithms.ts';
 import type { CertificateVerifier, OwnCertificate } from '../../crypto/certificates.ts';
 import type { CryptoProvider } from '../../crypto/provider.ts';
 import type { EspCarrier, EspPath, EspSa } from '../../esp/sa.ts';
 import type { InitiatorIntent } from '../../ikev1/phase1.ts';
-import type { DropReason, Phase2Lifetime } from '../../ikev1/types.ts';
+import type { QuickModeIntent } from '../../ikev1/quick-mode.ts';
+import type { DropReason } from '../../ikev1/types.ts';
 import type { Endpoint, IpAddress, Prefix } from '../../net/address.ts';
 import type { Instant } from '../../net/time.ts';
 import type { CarrierFailure } from '../../openings/missing.ts';
 import type { CarrierPorts } from '../../openings/openings.ts';
+import type { Persona } from '../../personas/persona.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
-import type { Question } from '../xauth-dialogue.ts';
+import type { LoginQuestion } from '../xauth-dialogue.ts';
 
 export interface ClientPorts {
   /** Ours, as the dataplane got them. */
@@ -30,14 +31,14 @@ export interface ClientOptions {
   readonly certificate: OwnCertificate | undefined;
   readonly verifier: CertificateVerifier | undefined;
   readonly legacy: boolean;
-  readonly espSuites: readonly EspSuite[];
-  readonly pfsGroup: DhGroup | undefined;
-  readonly phase2Lifetime: Phase2Lifetime;
+  /** What quick mode offers, by encapsulation mode. */
+  readonly phase2: (mode: number) => Pick<QuickModeIntent, 'suites' | 'lifetime' | 'proposals'>;
   /** Allowed carriers, the best first. */
   readonly carriers: readonly EspCarrier[];
   readonly ports: ClientPorts;
-  /** Said in Mode-Config. */
-  readonly applicationVersion: string;
+  readonly persona: Persona;
+  /** Said in Mode-Config; undefined: as the persona does. */
+  readonly applicationVersion: string | undefined;
   /** Networks to reach through the tunnel, instead of those that the gateway names. */
   readonly routes: readonly Prefix[] | undefined;
   /** Saved name and password, used once before a person is asked. */
@@ -98,9 +99,9 @@ export type ClientEvent =
   | {
       readonly type: 'ask';
       readonly requestId: number;
-      /** The gateway's words, not to be trusted. */
-      readonly message: string | undefined;
-      readonly questions: readonly Question[];
+      /** The gateway's. */
+      readonly words: string | undefined;
+      readonly questions: readonly LoginQuestion[];
     }
   | { readonly type: 'open-session'; readonly id: number; readonly inner: Prefix; readonly path: EspPath }
   | { readonly type: 'install-sa'; readonly sa: EspSa }

@@ -51,13 +51,11 @@ export class Pairs {
 
   /** False: too much is under way already. */
   begin(sa: Ikev1Sa, local: Selector, remote: Selector, now: Instant, renewed?: Child): boolean {
-    const { espSuites, pfsGroup: group, phase2Lifetime: lifetime } = this.#options;
-    const suites = renewed
-      ? [{ ...renewed.pair.suite, mode: modeOn(sa) }]
-      : espSuites.map((esp) => ({ esp, group, mode: modeOn(sa) }));
+    const offer = this.#options.phase2(modeOn(sa));
+    const { lifetime } = offer;
+    const again = renewed && { suites: [{ ...renewed.pair.suite, mode: modeOn(sa) }], lifetime };
     const replaces = renewed ? { replaces: renewed.pair.inbound.spi } : {};
-    const spi = this.#newSpi();
-    const begun = sa.beginQuickMode({ spi, ...replaces, suites, local, remote, lifetime }, now);
+    const begun = sa.beginQuickMode({ spi: this.#newSpi(), ...replaces, ...(again ?? offer), local, remote }, now);
     this.#host.touch(sa);
     return begun;
   }
@@ -70,7 +68,7 @@ export class Pairs {
         formatSelector(pair.local) === formatSelector(local) && formatSelector(pair.remote) === formatSelector(remote),
     );
     if (!known || this.#children.isFull) return { refused: `it asks for ${asked}, which no tunnel of ours has` };
-    return { spi: this.#newSpi(), modes: [modeOn(sa)], lifetime: this.#options.phase2Lifetime };
+    return { spi: this.#newSpi(), modes: [modeOn(sa)], lifetime: this.#options.phase2(modeOn(sa)).lifetime };
   }
 
   /** Receives on it from now on. `path`: where its packets go, if there is no tunnel yet. */

@@ -36,6 +36,6 @@ export function echoRequests(source: IpAddress, neighbours: readonly IpAddress[]
 }
 
 /** Ours answer at their own address, whatever their firewall: silence of theirs is silence of the way. */
-export function answersEcho({ applicationVersion }: GivenConfiguration): boolean {
-  return applicationVersion?.startsWith('Sallyport') ?? false;
+export function answersEcho({ gatewayVersion }: GivenConfiguration): boolean {
+  return gatewayVersion?.startsWith('Sallyport') ?? false;
 }

@@ -13,7 +13,6 @@ import { earliest, type Instant } from '../../net/time.ts';
 import type { CarrierFailure, Trial } from '../../openings/missing.ts';
 import { openingsOf, sameOpening } from '../../openings/openings.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
-import { checkRoutes } from '../offered-network.ts';
 import { Detour, type DetourHost } from './detour.ts';
 import type { Entered } from './entry.ts';
 import { CLIENT_SESSION, type ClientOptions, type Location, samePlace, type TunnelUp } from './events.ts';
@@ -273,7 +272,7 @@ export class Tunnel {
   }
 
   get #routes(): readonly Prefix[] | 'all' {
-    return checkRoutes(this.#options.routes ?? this.#given.routes, [this.#location.gateway]).kept;
+    return this.#options.routes ?? this.#given.routes;
   }
 
   get #canAsk(): boolean {
