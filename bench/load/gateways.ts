@@ -10,6 +10,7 @@ import { discard, scratch } from '../../test/lab/scratch.ts';
 import { formatSection, type Section } from '../../test/lab/swanctl.ts';
 import { gatewayAddress, type Topology } from '../../test/lab/topology.ts';
 import type { Account } from './client.ts';
+import { builtProgram } from './package.ts';
 
 export interface Responder {
   /** Of the process that answers. */
@@ -41,6 +42,7 @@ export async function startOurs(
   const peerEntries = ids.map((id) => ({ id, psk: peerSecret, inner: `${id}/32` }));
   const gateway = await Gateway.start(net.gw, {
     users: {},
+    program: builtProgram(),
     config: { pool: '10.64.0.0/15', peers: peerEntries, ...config },
   });
   addUsers(gateway.state, names, hashing);
@@ -65,7 +67,7 @@ function servingPid({ gw }: Topology): number | undefined {
   const namespace = statSync(`/run/netns/${gw.name}`).ino;
   const serves = (pid: string) => {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    const isOurs = words.includes('serve') && words.some((word) => word.endsWith('src/cli/main.ts'));
+    const isOurs = words.includes('serve') && words.some((word) => word.endsWith('dist/cli/main.js'));
     return isOurs && statSync(`/proc/${pid}/ns/net`).ino === namespace;
   };
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {

@@ -30,6 +30,8 @@ export interface GatewayOptions {
   readonly config?: Config;
   /** Names and passwords; default the lab's one user. */
   readonly users?: Readonly<Record<string, string>>;
+  /** Another `bin/sallyport` than the checkout's. */
+  readonly program?: string;
 }
 
 function labConfig(state: string): Config {
@@ -53,12 +55,14 @@ export class Gateway {
   readonly directory: string;
   readonly state: string;
   readonly configFile: string;
+  readonly #executable: string;
   #program: Program | undefined;
   /** What earlier runs of this gateway said. */
   #past = '';
 
   private constructor(netns: Netns, options: GatewayOptions) {
     this.netns = netns;
+    this.#executable = options.program ?? sallyport;
     this.directory = scratch('gateway');
     // The gateway's own user must get to its state folder.
     chmodSync(this.directory, 0o711);
@@ -84,7 +88,7 @@ export class Gateway {
   }
 
   async serve(): Promise<void> {
-    const program = this.netns.start([sallyport, 'serve', '--config', this.configFile]);
+    const program = this.netns.start([this.#executable, 'serve', '--config', this.configFile]);
     this.#past += this.#program?.output ?? '';
     this.#program = program;
     await program.prints(/gateway is up/, 60_000);
@@ -114,7 +118,7 @@ export class Gateway {
   }
 
   #command(args: readonly string[], options: RunOptions): Promise<Finished> {
-    return this.netns.run([sallyport, ...args, '--config', this.configFile], options);
+    return this.netns.run([this.#executable, ...args, '--config', this.configFile], options);
   }
 
   addUser(name: string, secret: string, ...more: readonly string[]): Promise<void> {

@@ -17,9 +17,13 @@ export function fromUtf8(bytes: Uint8Array): string {
 const HEX_DIGITS = '0123456789abcdef';
 
 export function toHex(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += HEX_DIGITS.charAt(byte >> 4) + HEX_DIGITS.charAt(byte & 15);
-  return text;
+  const digits = new Uint8Array(2 * bytes.length);
+  for (let i = 0; i < bytes.length; i++) {
+    digits[2 * i] = HEX_DIGITS.charCodeAt(bytes[i]! >> 4);
+    digits[2 * i + 1] = HEX_DIGITS.charCodeAt(bytes[i]! & 15);
+  }
+  // one piece: text that is put together letter by letter stays a tree of its letters as long as it lives
+  return decoder.decode(digits);
 }
 
 /** Bytes of a hex string; spaces are skipped. Throws on anything else: it is for constants and tests. */

@@ -5,7 +5,7 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import { Timers } from '../ike/timers.ts';
 import { NO_TRAITS, type PeerTraits } from '../ike/vendor-ids.ts';
 import type { Instant } from '../net/time.ts';
-import type { Phase1Keys } from '../protection/ikev1-keys.ts';
+import type { IsakmpKeys } from '../protection/ikev1-keys.ts';
 import { encodeMessage, encodePayloads, firstPayload, IKEV1_VERSION, type Payload } from '../wire/isakmp.ts';
 import { splitMessage } from './fragments.ts';
 import type {
@@ -27,7 +27,7 @@ const REKEY_SHARE = 0.9;
 
 /** What phase 1 left: never there before the peer proved itself. */
 export interface Established extends Phase1Established {
-  readonly keys: Phase1Keys;
+  readonly keys: IsakmpKeys;
   /** Last ciphertext block of phase 1, from which each later exchange's IV comes. */
   readonly phase1Iv: Bytes;
   /** Seconds, when we end phase 1 sooner than the initiator proposed. */

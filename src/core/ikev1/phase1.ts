@@ -8,7 +8,7 @@ import type { DhGroup } from '../crypto/algorithms.ts';
 import type { DhKeyPair } from '../crypto/provider.ts';
 import { isNatTraversalId, NAT_T_PREFERENCE, ownVendorIds, readVendorIds } from '../ike/vendor-ids.ts';
 import { type Instant, SECOND } from '../net/time.ts';
-import { compactKeys, type Phase1Exchange, type Phase1Keys } from '../protection/ikev1-keys.ts';
+import { isakmpKeys, type Phase1Exchange, type Phase1Keys } from '../protection/ikev1-keys.ts';
 import {
   Authentication,
   encodeNotification,
@@ -171,7 +171,7 @@ export function establish(
   now: Instant,
 ): Phase1State {
   const { choice, path, initialContact, ...rest } = result;
-  const established = { ...rest, keys: compactKeys(rest.keys), suite: choice.suite, traits: context.traits };
+  const established = { ...rest, keys: isakmpKeys(rest.keys), suite: choice.suite, traits: context.traits };
   const { phase1Lifetime } = context.environment.policy;
   const offered = choice.lifetime ?? phase1Lifetime;
   const lifetime = Math.min(offered, phase1Lifetime) * SECOND;

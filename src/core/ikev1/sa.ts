@@ -75,7 +75,8 @@ export class Ikev1Sa {
   readonly #context: SaContext;
   readonly #exchanges: Exchanges;
   readonly #dpd: DeadPeerDetection;
-  readonly #fragments = new FragmentBuffer();
+  /** Undefined until a first fragment comes, which to most SAs never does. */
+  #fragments: FragmentBuffer | undefined;
   #quickModeIds = new QuickModeIds(false);
   #phase1: Phase1State;
   /** Digest of the phase 1 message handled last, our answer to it, and how often it was given. */
@@ -162,7 +163,7 @@ export class Ikev1Sa {
 
   /** Bytes that the peer's messages make us hold while phase 1 is under way, beside its offer. */
   get bytesHeld(): number {
-    return heldFor(this.#phase1) + (this.#lastSent?.length ?? 0) + this.#fragments.length;
+    return heldFor(this.#phase1) + (this.#lastSent?.length ?? 0) + (this.#fragments?.length ?? 0);
   }
 
   get ended(): boolean {
@@ -303,6 +304,7 @@ export class Ikev1Sa {
 
   #handleFragment(message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
     // before the peer has proven itself it gets less room
+    this.#fragments ??= new FragmentBuffer();
     const whole = this.#fragments.add(message, this.#context.established ? undefined : MAX_UNPROVEN);
     if (whole === 'incomplete') return undefined;
     if (whole === 'dropped') return 'ike_fragment';
@@ -511,7 +513,8 @@ export class Ikev1Sa {
   }
 
   #digest(datagram: Bytes): Bytes {
-    return this.#context.crypto.hash('sha1', datagram);
+    // copied, it needs no memory outside the heap, which costs ten times its bytes
+    return this.#context.crypto.hash('sha1', datagram).slice();
   }
 
   #messageId(): number {

@@ -122,16 +122,16 @@ export function handleTransaction(
     case 'xauth ack':
       if (configuration.type !== ConfigurationType.ACK) return 'ike_unexpected_payload';
       if (exchange.state.succeeded) context.emit({ type: 'xauth-finished' });
-      exchanges.finish(exchange, now);
+      conclude(exchanges, exchange, now);
       return undefined;
     case 'configuration reply':
       if (configuration.type !== ConfigurationType.REPLY) return 'ike_unexpected_payload';
-      exchanges.finish(exchange, now);
+      conclude(exchanges, exchange, now);
       context.emit({ type: 'configuration-received', attributes: configuration.attributes });
       return undefined;
     case 'configuration ack':
       if (configuration.type !== ConfigurationType.ACK) return 'ike_unexpected_payload';
-      exchanges.finish(exchange, now);
+      conclude(exchanges, exchange, now);
       context.emit({ type: 'configuration-acknowledged' });
       return undefined;
     case 'nothing':
@@ -139,6 +139,12 @@ export function handleTransaction(
     default:
       return 'ike_unexpected_payload';
   }
+}
+
+/** The peer has answered what we began: a repeat of its answer wants none of ours. */
+function conclude(exchanges: Exchanges, exchange: Exchange, now: Instant): void {
+  exchanges.finish(exchange, now);
+  exchange.lastSent = undefined;
 }
 
 function handleXauthReply(
@@ -149,8 +155,7 @@ function handleXauthReply(
   now: Instant,
 ): DropReason | undefined {
   if (type !== ConfigurationType.REPLY) return 'ike_unexpected_payload';
-  exchanges.finish(exchange, now);
-  exchange.lastSent = undefined;
+  conclude(exchanges, exchange, now);
   const text = (wanted: number) => {
     const attribute = attributes.find((one) => one.type === wanted);
     return attribute && fromUtf8(attributeBytes(attribute));

@@ -1,5 +1,5 @@
 /** IP addresses, endpoints and prefixes, of both families. */
-import { type Bytes, bytesEqual } from '../bytes/bytes.ts';
+import { type Bytes, bytesEqual, readU32 } from '../bytes/bytes.ts';
 
 /** 4 or 16 bytes in network order; immutable by convention. */
 export interface IpAddress {
@@ -21,11 +21,21 @@ export interface Prefix {
   readonly length: number;
 }
 
+/** Our own limit on the IPv4 addresses remembered. */
+export const MAX_REMEMBERED = 4096;
+/** A session keeps several of few different addresses: equal ones are the same object. */
+const remembered = new Map<number, IpAddress>();
+
 export function ipFromBytes(bytes: Bytes): IpAddress {
-  if (bytes.length !== 4 && bytes.length !== 16)
-    throw new RangeError(`an address has 4 or 16 bytes, not ${bytes.length}`);
-  const copy = bytes.slice();
-  return { bytes: copy, text: copy.length === 4 ? copy.join('.') : formatIpv6(copy) };
+  if (bytes.length === 16) return { bytes: bytes.slice(), text: formatIpv6(bytes) };
+  if (bytes.length !== 4) throw new RangeError(`an address has 4 or 16 bytes, not ${bytes.length}`);
+  const number = readU32(bytes);
+  const known = remembered.get(number);
+  if (known) return known;
+  if (remembered.size >= MAX_REMEMBERED) remembered.clear();
+  const address = { bytes: bytes.slice(), text: bytes.join('.') };
+  remembered.set(number, address);
+  return address;
 }
 
 /** The address in `text`, or undefined when it is none. IPv4 in IPv6 ("::ffff:192.0.2.1") stays IPv6. */
@@ -49,6 +59,7 @@ export function parsePrefix(text: string): Prefix | undefined {
 
 /** The network of `length` bits around `address`. */
 export function prefixOf(address: IpAddress, length: number): Prefix {
+  if (length === address.bytes.length * 8) return { address, length };
   const mask = prefixMask(length, address.bytes.length);
   return { address: ipFromBytes(address.bytes.map((byte, i) => byte & mask[i]!)), length };
 }

@@ -8,20 +8,20 @@
 import { type Bytes, concat, u32 } from '../bytes/bytes.ts';
 import { BLOCK_LENGTH } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import type { Phase1Keys } from './ikev1-keys.ts';
+import type { IsakmpKeys } from './ikev1-keys.ts';
 
 /**
  * IV = hash(last phase 1 block | M-ID), its first bytes: for the first message of every exchange under a finished phase 1.
  * `phase1Iv` is the `nextIv` that phase 1 ended with; in aggressive mode without encrypted messages it is `initialIv`.
  */
-export function phase2Iv(crypto: CryptoProvider, keys: Phase1Keys, phase1Iv: Bytes, messageId: number): Bytes {
+export function phase2Iv(crypto: CryptoProvider, keys: IsakmpKeys, phase1Iv: Bytes, messageId: number): Bytes {
   return crypto.hash(keys.hash, phase1Iv, u32(messageId)).slice(0, BLOCK_LENGTH[keys.cipher]);
 }
 
 /** Encrypts a payload chain, with zeros behind it up to a whole block. The message length counts them. */
 export function encryptBody(
   crypto: CryptoProvider,
-  keys: Phase1Keys,
+  keys: IsakmpKeys,
   iv: Bytes,
   payloads: Bytes,
 ): { body: Bytes; nextIv: Bytes } {
@@ -34,7 +34,7 @@ export function encryptBody(
 /** The payload chain with its padding. Undefined when `body` is empty or not whole blocks. */
 export function decryptBody(
   crypto: CryptoProvider,
-  keys: Phase1Keys,
+  keys: IsakmpKeys,
   iv: Bytes,
   body: Bytes,
 ): { payloads: Bytes; nextIv: Bytes } | undefined {

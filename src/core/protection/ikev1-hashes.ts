@@ -3,7 +3,7 @@ import { type Bytes, u32 } from '../bytes/bytes.ts';
 import type { HashName } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Endpoint } from '../net/address.ts';
-import type { Phase1Exchange, Phase1Keys, QuickModeExchange } from './ikev1-keys.ts';
+import type { IsakmpKeys, Phase1Exchange, Phase1Keys, QuickModeExchange } from './ikev1-keys.ts';
 
 /** HASH_I = prf(SKEYID, g^xi | g^xr | CKY-I | CKY-R | SAi_b | IDii_b) */
 export function hashI(crypto: CryptoProvider, keys: Phase1Keys, exchange: Phase1Exchange, idii: Bytes): Bytes {
@@ -42,14 +42,14 @@ export function hashR(crypto: CryptoProvider, keys: Phase1Keys, exchange: Phase1
  * `rest` is what follows the HASH payload, generic payload headers included. On receipt it is what the peer sent, in the
  * peer's order, up to the last payload's end: the padding is no part of it.
  */
-export function hash1(crypto: CryptoProvider, keys: Phase1Keys, messageId: number, rest: Bytes): Bytes {
+export function hash1(crypto: CryptoProvider, keys: IsakmpKeys, messageId: number, rest: Bytes): Bytes {
   return crypto.hmac(keys.hash, keys.skeyidA, u32(messageId), rest);
 }
 
 /** HASH(2) = prf(SKEYID_a, M-ID | Ni_b | rest): second message of quick mode; `rest` as in {@link hash1}. */
 export function hash2(
   crypto: CryptoProvider,
-  keys: Phase1Keys,
+  keys: IsakmpKeys,
   messageId: number,
   initiatorNonce: Bytes,
   rest: Bytes,
@@ -58,7 +58,7 @@ export function hash2(
 }
 
 /** HASH(3) = prf(SKEYID_a, 0 | M-ID | Ni_b | Nr_b): third message of quick mode. */
-export function hash3(crypto: CryptoProvider, keys: Phase1Keys, messageId: number, exchange: QuickModeExchange): Bytes {
+export function hash3(crypto: CryptoProvider, keys: IsakmpKeys, messageId: number, exchange: QuickModeExchange): Bytes {
   const { initiatorNonce, responderNonce } = exchange;
   return crypto.hmac(keys.hash, keys.skeyidA, Uint8Array.of(0), u32(messageId), initiatorNonce, responderNonce);
 }

@@ -39,25 +39,18 @@ export interface Phase1Keys {
   readonly initialIv: Bytes;
 }
 
-/** The same keys in one piece of memory: they live as long as the SA, and each piece costs more than its bytes. */
-export function compactKeys(keys: Phase1Keys): Phase1Keys {
-  const { hash, cipher, skeyid, skeyidD, skeyidA, skeyidE, cipherKey, initialIv } = keys;
-  const all = concat(skeyid, skeyidD, skeyidA, skeyidE, cipherKey, initialIv);
+/** The keys that serve the exchanges under a finished phase 1. */
+export type IsakmpKeys = Pick<Phase1Keys, 'hash' | 'cipher' | 'skeyidD' | 'skeyidA' | 'cipherKey'>;
+
+/** What is needed once phase 1 is over, in one piece of memory: it lives as long as the SA, and each piece costs more than its bytes. */
+export function isakmpKeys({ hash, cipher, skeyidD, skeyidA, cipherKey }: Phase1Keys): IsakmpKeys {
+  const all = concat(skeyidD, skeyidA, cipherKey);
   let at = 0;
   const next = ({ length }: Bytes) => {
     at += length;
     return all.subarray(at - length, at);
   };
-  return {
-    hash,
-    cipher,
-    skeyid: next(skeyid),
-    skeyidD: next(skeyidD),
-    skeyidA: next(skeyidA),
-    skeyidE: next(skeyidE),
-    cipherKey: next(cipherKey),
-    initialIv: next(initialIv),
-  };
+  return { hash, cipher, skeyidD: next(skeyidD), skeyidA: next(skeyidA), cipherKey: next(cipherKey) };
 }
 
 /** Pre-shared keys: SKEYID = prf(pre-shared-key, Ni_b | Nr_b) */
@@ -138,7 +131,7 @@ export interface QuickModeExchange {
  */
 export function quickModeKeymat(
   crypto: CryptoProvider,
-  keys: Phase1Keys,
+  keys: IsakmpKeys,
   exchange: QuickModeExchange,
   protocol: number,
   spi: number,

@@ -33,7 +33,7 @@ export interface Child {
 export type ChildDuty = { readonly rekey: Child } | { readonly expired: Child } | { readonly switchTo: Child };
 
 export class Children {
-  readonly #children: Child[] = [];
+  #children: readonly Child[] = [];
 
   get all(): readonly Child[] {
     return this.#children;
@@ -56,7 +56,8 @@ export class Children {
       rekeyAt: undefined,
       expireAt: now + pair.lifetime.seconds * SECOND,
     };
-    this.#children.push(child);
+    // not pushed: an array that grows takes room for sixteen more, and most sessions have one child
+    this.#children = this.#children.concat(child);
     return child;
   }
 
@@ -92,8 +93,7 @@ export class Children {
   }
 
   remove(child: Child): void {
-    const at = this.#children.indexOf(child);
-    if (at >= 0) this.#children.splice(at, 1);
+    this.#children = this.#children.filter((one) => one !== child);
   }
 
   /** A rekey of ours for `child` failed, or can't begin now. */

@@ -19,7 +19,7 @@ export class Deadlines {
     }
     this.#current.set(owner, at);
     this.#push({ at, owner });
-    if (this.#heap.length > 4 * this.#current.size + 64) this.#rebuild();
+    if (this.#heap.length > 2 * this.#current.size + 64) this.#rebuild();
   }
 
   next(): Instant | undefined {

@@ -44,7 +44,7 @@ export class Session {
   subject: Subject;
   readonly since: Instant;
   /** The oldest first; the last one is in use. */
-  readonly phase1s: Ikev1Sa[] = [];
+  phase1s: readonly Ikev1Sa[] = [];
   readonly children = new Children();
   stage: SessionStage;
   user: string | undefined;

@@ -174,7 +174,7 @@ export class Sessions {
     const { stage, who } = session;
     this.#bySa.delete(sa.id);
     const newest = session.phase1 === sa;
-    session.phase1s.splice(session.phase1s.indexOf(sa), 1);
+    session.phase1s = session.phase1s.filter((one) => one !== sa);
     const words = stage.awaits === 'goodbye' ? stage.reason : `${reason}: ${detail}`;
     if (session.phase1s.length === 0) this.#remove(session, who, words);
     // who deletes what it renewed goes on with the new one; who deletes the new one leaves
@@ -293,11 +293,13 @@ export class Sessions {
   }
 
   #addPhase1(session: Session, sa: Ikev1Sa): void {
-    session.phase1s.push(sa);
+    // not pushed: an array that grows takes room for sixteen more
+    session.phase1s = session.phase1s.concat(sa);
     this.#bySa.set(sa.id, session);
     this.#dirty.add(session.id);
     if (session.phase1s.length <= MAX_PHASE1S) return;
-    const surplus = session.phase1s.shift()!;
+    const [surplus, ...others] = session.phase1s as [Ikev1Sa, ...Ikev1Sa[]];
+    session.phase1s = others;
     this.#bySa.delete(surplus.id);
     surplus.close('renewed');
     this.#touched.add(surplus);
@@ -344,7 +346,7 @@ export class Sessions {
     const mine = holder && this.#roster.othersOfUser(session).includes(holder) && sameClient(holder, session);
     const older = mine ? holder : this.#roster.predecessor(session);
     if (!older) return session;
-    session.phase1s.length = 0;
+    session.phase1s = [];
     this.#addPhase1(older, sa);
     this.#addresses.release(session);
     this.#roster.remove(session);

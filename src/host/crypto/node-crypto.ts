@@ -9,9 +9,7 @@ import { plain } from './plain.ts';
 const GCM_NONCE_LENGTH = 12;
 
 export const nodeCrypto: CryptoProvider = {
-  random(length) {
-    return randomFillSync(new Uint8Array(length));
-  },
+  random: drawRandom,
 
   hash(name, ...parts) {
     return plain(hash(name, join(parts), 'buffer'));
@@ -60,6 +58,23 @@ export const nodeCrypto: CryptoProvider = {
 
   generateDh,
 };
+
+/** Drawn in bulk: one call of the generator costs more than the bytes of a hundred nonces. */
+const pool = new Uint8Array(4096);
+let poolNext = pool.length;
+
+/** Nothing is handed out twice, and what was is wiped here. */
+function drawRandom(length: number): Uint8Array<ArrayBuffer> {
+  if (length > pool.length) return randomFillSync(new Uint8Array(length));
+  if (poolNext + length > pool.length) {
+    randomFillSync(pool);
+    poolNext = 0;
+  }
+  const bytes = pool.slice(poolNext, poolNext + length);
+  pool.fill(0, poolNext, poolNext + length);
+  poolNext += length;
+  return bytes;
+}
 
 /** A KeyObject: given the raw bytes, Node 24 takes 7 to 20 microseconds longer for each HMAC or cipher. */
 function keyObject(key: Bytes) {

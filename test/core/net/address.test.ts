@@ -6,6 +6,7 @@ import {
   formatEndpoint,
   formatPrefix,
   ipFromBytes,
+  MAX_REMEMBERED,
   parseIp,
   parsePrefix,
   prefixContains,
@@ -157,4 +158,24 @@ test('the earliest of deadlines leaves out those that are not set', () => {
   assert.equal(earliest(undefined, 5, undefined, 3, 4), 3);
   assert.equal(earliest(0, 1), 0);
   assert.equal(earliest(undefined), undefined);
+});
+
+test('an IPv4 address that was seen lately is the same object, and of more than the limit each is still itself', () => {
+  assert.equal(ipFromBytes(fromHex('0a010203')), parseIp('10.1.2.3'));
+  assert.equal(prefixOf(parseIp('10.1.2.3')!, 32).address, parseIp('10.1.2.3'));
+  for (let i = 0; i <= 2 * MAX_REMEMBERED; i++) {
+    const { bytes, text } = ipFromBytes(Uint8Array.of(10, 7, i >> 8, i));
+    assert.equal(text, `10.7.${i >> 8}.${i & 255}`);
+    assert.equal(bytes.join('.'), text);
+  }
+  const again = parseIp('10.1.2.3')!;
+  assert.equal(toHex(again.bytes), '0a010203');
+});
+
+test('an address is its own, whatever becomes of the bytes that it was made of', () => {
+  const bytes = fromHex('0a0a0a0a');
+  const address = ipFromBytes(bytes);
+  bytes.fill(0);
+  assert.equal(toHex(address.bytes), '0a0a0a0a');
+  assert.equal(ipFromBytes(bytes).text, '0.0.0.0');
 });
