@@ -155,7 +155,7 @@ class Gateway {
   }
 
   reload(settings: GatewaySettings): void {
-    this.#act(() => this.#state.reload(settings));
+    this.#act(() => this.#state.reload(settings, now()));
   }
 
   /** Ends all of a user's sessions, also one whose login is still being checked. */

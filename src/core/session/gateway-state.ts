@@ -70,10 +70,11 @@ export class GatewayState {
   }
 
   /** New rules for all that comes; who is on stays on, and follows those of its group or peer if it is still there. */
-  reload(settings: GatewaySettings): void {
+  reload(settings: GatewaySettings, now: Instant): void {
     this.#settings = settings;
     Object.assign(this.#environment.policy, policyFromSettings(settings));
     this.#sessions.reload();
+    this.#settleTouched(now);
   }
 
   /** Takes an IKE message without its non-ESP marker. Nothing that a peer can send makes it throw. */

@@ -11,7 +11,7 @@ import { type Endpoint, formatEndpoint, parseIp, parsePrefix } from '../../../sr
 import { earliest, type Instant } from '../../../src/core/net/time.ts';
 import type { GatewayEvent, LoginVerdict } from '../../../src/core/session/events.ts';
 import { GatewayState } from '../../../src/core/session/gateway-state.ts';
-import type { GroupPolicy, PeerPolicy } from '../../../src/core/session/policy.ts';
+import type { GatewaySettings, GroupPolicy, PeerPolicy } from '../../../src/core/session/policy.ts';
 import {
   type Attribute,
   Authentication,
@@ -44,6 +44,8 @@ export interface SceneOptions {
 
 export class Scene {
   readonly gateway: GatewayState;
+  /** What the gateway began with: for a reload that changes a part. */
+  readonly settings: GatewaySettings & { readonly policy: { readonly groups: readonly GroupPolicy[] } };
   readonly crypto: CryptoProvider;
   readonly dataplane = new DataplaneModel();
   readonly events: GatewayEvent[] = [];
@@ -91,6 +93,7 @@ export class Scene {
       dpd: options.dpd,
       lastTraffic: (id: number) => this.dataplane.lastTraffic(id),
     };
+    this.settings = settings;
     this.gateway = new GatewayState(settings);
   }
 
