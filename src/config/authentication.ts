@@ -9,6 +9,8 @@ import { type ReadSecretFile, resolvePsk } from './secrets.ts';
 
 type Proofs = Pick<GroupPolicy, 'psk' | 'hybrid' | 'certificates'>;
 
+const OTHERWISE = ", or an 'authentication' that needs none: [hybrid] or [certificate]";
+
 /** What the gateway has to prove itself with. */
 export interface OwnProofs {
   readonly certificate: boolean;
@@ -25,7 +27,7 @@ export function buildProofs(
 ): Proofs | undefined {
   const { authentication } = settings;
   const methods = authentication?.value ?? ['psk'];
-  const psk = methods.includes('psk') ? resolvePsk(settings, read, report, owner) : undefined;
+  const psk = methods.includes('psk') ? resolvePsk(settings, read, report, owner, OTHERWISE) : undefined;
   if (authentication) checkMethods(authentication, own, report);
   if (authentication && !methods.includes('psk') && (settings.psk || settings.psk_file)) {
     report.warning((settings.psk ?? settings.psk_file)!.item, "isn't used, since authentication doesn't name psk");
@@ -58,7 +60,8 @@ export function buildPeerSecret(
   owner: Item,
 ): { readonly psk: Bytes | undefined } | undefined {
   if (!settings.psk && !settings.psk_file && own.certificate && own.authorities) return { psk: undefined };
-  const psk = resolvePsk(settings, read, report, owner);
+  const otherwise = ", or set 'certificate' and 'authorities' for its certificate to prove it";
+  const psk = resolvePsk(settings, read, report, owner, otherwise);
   return psk && { psk };
 }
 
@@ -69,6 +72,7 @@ function checkMethods({ value, item }: Located<readonly string[]>, own: OwnProof
     report.error(item, 'needs a certificate of the gateway', "set 'certificate'; 'sallyport ca' makes one");
   }
   if (value.includes('certificate') && !own.authorities) {
-    report.error(item, "can't be checked without an authority", "set 'authorities'");
+    const hint = "set 'authorities' to the files of those who issue the users' certificates";
+    report.error(item, "certificates can't be checked without an authority", hint);
   }
 }

@@ -22,15 +22,20 @@ export function located<T>(check: Check<T>): Check<Located<T>> {
   };
 }
 
-/** A map of known keys, each optional. */
-export function record<S extends Shape>(shape: S): Check<Values<S>> {
+/**
+ * A map of known keys, each optional.
+ *
+ * @param elsewhere hints for keys that are looked for here, and aren't here
+ */
+export function record<S extends Shape>(shape: S, elsewhere: Readonly<Record<string, string>> = {}): Check<Values<S>> {
   return (item, report) => {
-    const entries = mapEntries(item, report, `must be a map of ${listed(Object.keys(shape))}`);
+    const hint = 'write KEY: VALUE on lines of their own, further in, or all in one line: { KEY: VALUE, KEY: VALUE }';
+    const entries = mapEntries(item, report, `must be a map of ${listed(Object.keys(shape))}`, hint);
     if (!entries) return undefined;
     const values: Record<string, unknown> = {};
     for (const { name, key, value } of entries) {
       const check = Object.hasOwn(shape, name) ? shape[name] : undefined;
-      if (!check) unknownKey(key, item.path, name, Object.keys(shape), report);
+      if (!check) unknownKey(key, item.path, name, Object.keys(shape), elsewhere, report);
       else {
         const checked = check(value, report);
         if (checked !== undefined) values[name] = checked;
@@ -43,7 +48,8 @@ export function record<S extends Shape>(shape: S): Check<Values<S>> {
 /** A map whose keys are names chosen by the administrator. */
 export function mapOf<T>(check: Check<T>, checkName: (name: string) => string | undefined): Check<Map<string, T>> {
   return (item, report) => {
-    const entries = mapEntries(item, report, 'must be a map of names');
+    const hint = 'each entry is NAME: { ... }, without a dash in front';
+    const entries = mapEntries(item, report, 'must be a map of names', hint);
     if (!entries) return undefined;
     const values = new Map<string, T>();
     for (const { name, key, value } of entries) {
@@ -85,7 +91,11 @@ export function scalar<T>(what: string, parse: (value: unknown) => T | undefined
 
 export type Hint = (value: unknown) => string | undefined;
 
-export const boolean = scalar('true or false', (value) => (typeof value === 'boolean' ? value : undefined));
+export const boolean = scalar(
+  'true or false',
+  (value) => (typeof value === 'boolean' ? value : undefined),
+  trueOrFalse,
+);
 
 /** One value, or a list of them. */
 export function oneOrMany<T>(check: Check<T>, what: string, max: number): Check<readonly T[]> {
@@ -108,8 +118,11 @@ export function orFalse<T>(check: Check<T>): Check<T | false> {
 }
 
 export function integer(min: number, max: number): Check<number> {
-  return scalar(`a whole number from ${min} to ${max}`, (value) =>
-    typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max ? value : undefined,
+  return scalar(
+    `a whole number from ${min} to ${max}`,
+    (value) =>
+      typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max ? value : undefined,
+    withoutQuotes,
   );
 }
 
@@ -136,10 +149,21 @@ interface Entry {
   readonly value: Item;
 }
 
-function mapEntries(item: Item, report: Report, otherwise: string): Entry[] | undefined {
+/** A number that is written as a text. */
+export function withoutQuotes(value: unknown): string | undefined {
+  return typeof value === 'string' && /^\d+$/.test(value) ? 'write it without quotes' : undefined;
+}
+
+/** YAML of old took yes and on for true. */
+function trueOrFalse(value: unknown): string | undefined {
+  if (/^(yes|on|y|1|true)$/i.test(String(value))) return 'write true';
+  return /^(no|off|n|0|false)$/i.test(String(value)) ? 'write false' : undefined;
+}
+
+function mapEntries(item: Item, report: Report, otherwise: string, hint: string): Entry[] | undefined {
   const found = report.resolve(item);
   if (!found) return undefined;
-  if (!isMap(found.node)) return report.error(found, otherwise);
+  if (!isMap(found.node)) return report.error(found, otherwise, lacksSpace(found.node) ? SPACE : hint);
   const entries: Entry[] = [];
   for (const pair of found.node.items as Pair<Node | null, Node | null>[]) {
     const offset = offsetOf(pair.key, found.offset);
@@ -179,18 +203,27 @@ export function shownName(name: string): string {
   return /^[\x21-\x7e]{1,64}$/.test(name) ? `'${name}'` : JSON.stringify(name.slice(0, 64));
 }
 
+const SPACE = 'a space belongs behind the colon';
+
+function lacksSpace(node: Node | null): boolean {
+  return isScalar(node) && typeof node.value === 'string' && node.value.includes(':');
+}
+
 function unknownKey(
   at: { offset: number },
   path: string,
   name: string,
   known: readonly string[],
+  elsewhere: Readonly<Record<string, string>>,
   report: Report,
 ): void {
-  report.error(
-    { path, offset: at.offset },
-    `unknown key ${shownName(name)}`,
-    didYouMean(name, known) ?? `known are ${listed(known)}`,
-  );
+  const where = { path, offset: at.offset };
+  // what stands behind the colon may be a secret
+  const [before = ''] = name.split(':');
+  if (known.includes(before)) return report.error(where, `no value for ${shownName(before)}`, SPACE);
+  const other = Object.hasOwn(elsewhere, name) ? elsewhere[name] : undefined;
+  const hint = other ?? didYouMean(name, known) ?? `known are ${listed(known)}`;
+  report.error(where, `unknown key ${shownName(before === name ? name : `${before}:...`)}`, hint);
 }
 
 /** "did you mean 'psk'?", if a known word is near enough. */

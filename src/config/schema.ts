@@ -1,5 +1,18 @@
 /** Every key that a configuration can have. docs/configuration.md describes each; a test holds the two together. */
-import { boolean, integer, list, located, mapOf, oneOf, orFalse, record, scalar, text, type Values } from './checks.ts';
+import {
+  boolean,
+  integer,
+  list,
+  located,
+  mapOf,
+  oneOf,
+  orFalse,
+  record,
+  scalar,
+  text,
+  type Values,
+  withoutQuotes,
+} from './checks.ts';
 import {
   bannerText,
   domainName,
@@ -51,7 +64,7 @@ const peer = {
 const carriers = {
   'nat-t': boolean,
   esp: boolean,
-  'cisco-udp': located(scalar('a port from 1 to 65535, or true or false', portOrSwitch)),
+  'cisco-udp': located(scalar('a port from 1 to 65535, or true or false', portOrSwitch, withoutQuotes)),
 };
 
 /** One hour is what clients expect at most; less than a minute would only rekey. */
@@ -96,7 +109,15 @@ const gateway = {
 /** The shapes by where their keys stand. */
 export const SHAPES = { gateway, group, peer, certificate, carriers, lifetimes, dpd, log, ports } as const;
 
-export const checkGateway = record(gateway);
+/** What people look for here. */
+const elsewhere = {
+  users: "users are not kept here: 'sallyport user add NAME' adds one; a group's 'users' says who may use it",
+  user: "users are not kept here: 'sallyport user add NAME' adds one",
+  ca: "set 'authorities' to the files of those who vouch for clients",
+  key: "set 'certificate' to { file: FILE, key: FILE }",
+};
+
+export const checkGateway = record(gateway, elsewhere);
 export type GatewaySettings = Values<typeof gateway>;
 export type GivenSettings = Values<typeof given>;
 export type GroupSettings = Values<typeof group>;

@@ -13,18 +13,25 @@ export type ReadSecretFile = (path: string) => SecretFile;
 /** Below this, a listener to one aggressive-mode login guesses the secret in days. */
 export const SHORT_PSK = 12;
 
-/** The secret that `settings` name, or undefined: none is named (reported if `owner` is given) or it is wrong. */
+/**
+ * The secret that `settings` name, or undefined: none is named (reported if `owner` is given) or it is wrong.
+ *
+ * @param orElse ends the sentence "give it a psk or a psk_file ..."
+ */
 export function resolvePsk(
   settings: SecretSettings,
   read: ReadSecretFile,
   report: Report,
   owner?: Item,
+  orElse = '',
 ): Bytes | undefined {
   const { psk, psk_file: file } = settings;
   if (psk && file) return report.error(file.item, 'psk and psk_file are both given', 'keep one of them');
   if (psk) return checkStrength(psk.value, psk.item, report);
   if (file) return readPsk(file, read, report);
-  if (owner && !report.failedAt(owner.path)) report.error(owner, 'has no secret', 'give it a psk or a psk_file');
+  if (owner && !report.failedAt(owner.path)) {
+    report.error(owner, 'has no secret', `give it a psk or a psk_file${orElse}`);
+  }
   return undefined;
 }
 

@@ -10,8 +10,10 @@ import {
 } from '../core/net/address.ts';
 import { type Check, integer, scalar, text } from './checks.ts';
 
-export const ipAddress: Check<IpAddress> = scalar('an IP address', (value) =>
-  typeof value === 'string' ? parseIp(value) : undefined,
+export const ipAddress: Check<IpAddress> = scalar(
+  'an IP address',
+  (value) => (typeof value === 'string' ? parseIp(value) : undefined),
+  (value) => (/^(\d+(\.\d+){3}|\[.*\]):\d+$/.test(String(value)) ? "without a port; 'ports' sets those" : undefined),
 );
 
 export const ipv4Address: Check<IpAddress> = scalar('an IPv4 address', (value) => {
@@ -23,7 +25,7 @@ export const ipv4Address: Check<IpAddress> = scalar('an IPv4 address', (value) =
 export const ipv4Prefix: Check<Prefix> = scalar(
   'an IPv4 network such as 10.1.0.0/24',
   (value) => {
-    const prefix = typeof value === 'string' ? parsePrefix(value) : undefined;
+    const prefix = typeof value === 'string' && !lacksLength(value) ? parsePrefix(value) : undefined;
     return prefix?.address.bytes.length === 4 ? prefix : undefined;
   },
   (value) => {
@@ -49,11 +51,16 @@ export const loopbackEndpoint: Check<Endpoint> = scalar(
 /** Seconds, as a number or with a unit: 90, "90s", "15m", "8h", "1d". */
 export function duration(minSeconds: number, maxSeconds: number): Check<number> {
   const what = `a duration such as 45s, 15m or 8h, from ${minSeconds} to ${maxSeconds} seconds`;
-  return scalar(what, (value) => {
+  const parse = (value: unknown) => {
     const seconds = typeof value === 'string' ? parseDuration(value) : value;
     const fits =
       typeof seconds === 'number' && Number.isInteger(seconds) && seconds >= minSeconds && seconds <= maxSeconds;
     return fits ? seconds : undefined;
+  };
+  return scalar(what, parse, (value) => {
+    const [, count, unit] = /^(\d{1,9}) *([smhd])[a-z]*$/i.exec(String(value)) ?? [];
+    const short = count && unit && `${count}${unit.toLowerCase()}`;
+    return short && parse(short) ? `did you mean ${short}?` : undefined;
   });
 }
 
@@ -117,9 +124,16 @@ function parseDuration(value: string): number | undefined {
   return count && unit ? Number(count) * UNITS[unit]! : undefined;
 }
 
-/** "10.1.0.0/24" for "10.1.0.5/24": host bits are the usual mistake. */
+/** "10.1.0.0" is hardly meant as a single address; whoever does mean it writes "10.1.0.0/32". */
+function lacksLength(value: string): boolean {
+  return /^\d+\.\d+\.\d+\.0$/.test(value);
+}
+
+/** "10.1.0.0/24" for "10.1.0.5/24", "10.1.0.0/16" for "10.1.0.0": host bits and no length are the usual mistakes. */
 function networkAround(value: string): string | undefined {
-  const [host = '', bits = ''] = value.split('/');
+  const zeros = lacksLength(value) ? /(\.0)*$/.exec(value)![0].length / 2 : 0;
+  const guess = value === '0.0.0.0' ? 0 : 32 - 8 * zeros;
+  const [host = '', bits = String(guess)] = value.split('/');
   const address = parseIp(host);
   if (address?.bytes.length !== 4 || !/^\d{1,2}$/.test(bits) || Number(bits) > 32) return undefined;
   return formatPrefix(prefixOf(address, Number(bits)));

@@ -46,7 +46,7 @@ describe('sallyport', () => {
     fails(await run(['user', 'list', '--address', '10.77.0.9']), 2, /--address goes with user add/);
     fails(await run(['user', 'add', 'alice', 'password']), 2, /what is "password" for/);
     fails(await run(['kick', 'x']), 2, /"x" is no session ID/);
-    fails(await run(['check']), 2, /the file is missing/);
+    fails(await run(['check']), 2, /the configuration's path is missing/);
   });
 });
 
@@ -302,7 +302,7 @@ describe('sallyport check', () => {
     const outcome = await run(['check', file]);
     succeeds(
       outcome,
-      /gateway\.yaml: ok\n {2}state +\/srv\/vpn\n {2}listen +all addresses\n {2}carriers +nat-t, esp, cisco-udp on 10000\n {2}group +labgroup +pool 10\.77\.0\.0\/24\n {2}legacy/,
+      /gateway\.yaml: ok\n {2}state +\/srv\/vpn\n {2}listen +all addresses\n {2}carriers +nat-t, esp, cisco-udp on 10000\n {2}group +labgroup +pool 10\.77\.0\.0\/24 {2}proven by psk\n {2}legacy/,
     );
     assert.ok(!outcome.stdout.includes('hunter2'));
     assert.deepEqual(await run(['check', '--config', file]), outcome);

@@ -206,18 +206,47 @@ describe('a mistake', () => {
     ['pool:', 'pool: must be an IPv4 network such as 10.1.0.0/24 at line 1, column 6'],
     ['mtu: 100', 'mtu: must be a whole number from 576 to 9000 at line 1, column 6'],
     ['mtu: 1300.5', 'mtu: must be a whole number from 576 to 9000 at line 1, column 6'],
-    ['legacy: yes', 'legacy: must be true or false at line 1, column 9'],
+    ['legacy: yes', 'legacy: must be true or false at line 1, column 9; write true'],
+    ['nat: "off"', 'nat: must be true or false at line 1, column 6; write false'],
+    ['mtu: "1300"', 'mtu: must be a whole number from 576 to 9000 at line 1, column 6; write it without quotes'],
+    [
+      'routes: [10.1.0.0]',
+      'routes[0]: must be an IPv4 network such as 10.1.0.0/24 at line 1, column 10; did you mean 10.1.0.0/16?',
+    ],
+    [
+      'routes: [0.0.0.0]',
+      'routes[0]: must be an IPv4 network such as 10.1.0.0/24 at line 1, column 10; did you mean 0.0.0.0/0?',
+    ],
+    [
+      'listen: ["192.0.2.1:500"]',
+      "listen[0]: must be an IP address at line 1, column 10; without a port; 'ports' sets those",
+    ],
+    [
+      'users: { ann: secret }',
+      "unknown key 'users' at line 1, column 1; users are not kept here: 'sallyport user add NAME' adds one",
+    ],
+    [
+      'log: debug',
+      'log: must be a map of level and format at line 1, column 6; write KEY: VALUE on lines of their own',
+    ],
+    [
+      'peers: [{ id: a, inner: 10.1.0.0/24 }]',
+      "peers[0]: has no secret at line 1, column 9; give it a psk or a psk_file, or set 'certificate' and 'authorities'",
+    ],
     [
       'tun: way-too-long-for-linux',
       'tun: must be an interface name of at most 15 letters, digits, dots, dashes and underscores at line 1, column 6',
     ],
     ['domain: not a domain', 'domain: must be a domain name at line 1, column 9'],
-    ['groups: [a]', 'groups: must be a map of names at line 1, column 9'],
+    ['groups: [a]', 'groups: must be a map of names at line 1, column 9; each entry is NAME: { ... }, without a dash'],
     [
       'groups: { a: }',
       'groups.a: must be a map of psk, psk_file, authentication, pool, dns, domain, routes, banner, idle_timeout, session_timeout, users and max_sessions at line 1, column 14',
     ],
-    ['groups: { a: {} }', 'groups.a: has no secret at line 1, column 14; give it a psk or a psk_file'],
+    [
+      'groups: { a: {} }',
+      "groups.a: has no secret at line 1, column 14; give it a psk or a psk_file, or an 'authentication' that needs none: [hybrid] or [certificate]",
+    ],
     [
       'groups: { a: { psk: 12345678 } }',
       'groups.a.psk: must be a text of 1 to 256 bytes at line 1, column 21; put it in quotes',
@@ -255,7 +284,7 @@ describe('a mistake', () => {
     ['dpd: { idle: 2m, timeout: 30s }', 'dpd: timeout (30 s) must be longer than idle (120 s) at line 1, column 6'],
     [
       'lifetimes: { phase1: 8 hours }',
-      'lifetimes.phase1: must be a duration such as 45s, 15m or 8h, from 60 to 604800 seconds at line 1, column 22',
+      'lifetimes.phase1: must be a duration such as 45s, 15m or 8h, from 60 to 604800 seconds at line 1, column 22; did you mean 8h?',
     ],
     ['log: { level: loud }', 'log.level: must be one of trace, debug, info, warn, error at line 1, column 15'],
     ['log: { format: jsn }', "log.format: must be one of pretty, json at line 1, column 16; did you mean 'json'?"],
@@ -322,6 +351,22 @@ describe('a mistake', () => {
 });
 
 describe('secrets', () => {
+  it('are not told when the space behind the colon is missing', () => {
+    const longSecret = 'longenoughsecret';
+    for (const text of [
+      `groups: { a: { psk:${longSecret} } }`,
+      `groups:\n  a:\n    psk:${longSecret}\n`,
+      `psk:${longSecret}: x`,
+      `pks:${longSecret}: x`,
+    ]) {
+      const found = problems(text).join('\n');
+      assert.ok(found.length > 0 && !found.includes(longSecret), found);
+    }
+    assert.deepEqual(problems(`groups: { a: { psk:${longSecret} } }`), [
+      "groups.a: no value for 'psk' at line 1, column 16; a space belongs behind the colon",
+    ]);
+  });
+
   it('a short one is a warning', () => {
     const { config, problems: found } = check('psk: elevenchars');
     assert.ok(config);

@@ -104,6 +104,16 @@ describe('certificates', { skip, timeout: 180_000 }, () => {
     await gateway.holds(0);
   });
 
+  // not what one would wish: docs/clients/vpnc.md says so, and goes by this
+  it('vpnc, hybrid, takes the gateway for true whatever authority its CA-File holds', async () => {
+    const { net, gateway } = stage;
+    const extra = ['IKE Authmode hybrid', `CA-File ${other.certificate}`];
+    const client = await Vpnc.connect(net.cl, { extra });
+    await isListed(gateway, { group: 'labgroup', address: client.address });
+    await client.stop();
+    await gateway.holds(0);
+  });
+
   it('strongSwan, certificates on both sides and a login, main mode', async () => {
     const { net, gateway } = stage;
     const client = await strongSwan(alice);

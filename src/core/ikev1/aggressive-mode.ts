@@ -14,7 +14,7 @@ import type { IkePath } from '../carrier/ike-path.ts';
 import { DH_GROUPS } from '../crypto/algorithms.ts';
 import type { Instant } from '../net/time.ts';
 import { decryptBody, encryptBody } from '../protection/ikev1-cipher.ts';
-import { encodeId, encodeSa, NotifyType, parseId, parseSa } from '../wire/ikev1.ts';
+import { encodeId, encodeSa, type Identification, NotifyType, parseId, parseSa } from '../wire/ikev1.ts';
 import {
   ExchangeType,
   encodePayloads,
@@ -46,6 +46,7 @@ import {
   vendorIdPayloads,
 } from './phase1.ts';
 import { acceptPhase1Choice, choosePhase1 } from './phase1-proposal.ts';
+import type { Credential } from './types.ts';
 
 /** The first message; its KE payload fixes the group, so that all suites must have the same. */
 export function beginAggressiveMode(
@@ -85,7 +86,7 @@ export function handleAggressive1(context: SaContext, message: IsakmpMessage, pa
   const [credential] = context.environment.policy.credentials(kind, peerIdentity, path.remote);
   if (!credential) throw new RangeError('the policy has no secret, not even a made-up one');
   if (!credential.known) {
-    context.fail('aggressive mode', `no group is named ${identityText(peerIdentity)}; see 'groups'`);
+    context.fail('aggressive mode', unknownGroup(credential, peerIdentity));
   }
   const { group, hash } = choice.suite;
   const dh = context.crypto.generateDh(group);
@@ -188,10 +189,9 @@ export function handleAggressive3(
   }
   const payloads = new PayloadSet(parsePayloads(message.header.nextPayload, chain).payloads);
   const idii = encodeId(peerIdentity).body;
-  const unknown = `no group is named ${identityText(peerIdentity)}; see 'groups'`;
   // in this order it takes as long as for a group that there is
   const proven = isProven(context, choice, keys, exchange, idii, payloads);
-  if (!credential.known) return { refused: unknown };
+  if (!credential.known) return { refused: unknownGroup(credential, peerIdentity) };
   if (proven === false) return { refused: 'the group secrets differ' };
   if (proven !== true) return proven;
   // NAT-D hashes what the initiator saw of both: where message 3 went to, and where from
@@ -199,4 +199,8 @@ export function handleAggressive3(
   const result = { choice, keys, phase1Iv, peerIdentity, credential, nat, path };
   const initialContact = hasInitialContact(payloads);
   return { next: establish(context, { ...result, initialContact, exchange: 'aggressive mode' }, now) };
+}
+
+function unknownGroup(credential: Credential, identity: Identification): string {
+  return credential.unknownBecause ?? `no group is named ${identityText(identity)}; see 'groups'`;
 }

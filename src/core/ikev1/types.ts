@@ -36,6 +36,8 @@ export interface Credential {
   readonly subject: unknown;
   /** False: made up for an unknown identity, so that it is refused exactly as a wrong secret is. */
   readonly known: boolean;
+  /** For the log, why it isn't known; absent: nobody has that name. */
+  readonly unknownBecause?: string | undefined;
 }
 
 /** What a quick mode asks for; selectors from the gateway's view. */

@@ -12,6 +12,13 @@ export type Subject =
   | { readonly kind: 'group'; readonly group: GroupPolicy }
   | { readonly kind: 'peer'; readonly peer: PeerPolicy };
 
+/** What a client does, by the words that the configuration has for it. */
+const METHODS: Readonly<Record<AuthenticationKind, string>> = {
+  psk: 'secrets (psk)',
+  hybrid: 'hybrid authentication (hybrid)',
+  signatures: 'certificates of users (certificate)',
+};
+
 export class Credentials {
   readonly #crypto: CryptoProvider;
   readonly #policy: () => GatewayPolicy;
@@ -49,7 +56,9 @@ export class Credentials {
     if (peer) return peerCredential(peer);
     const group = this.#policy().groups.find((one) => one.name === name && serves(kind, one));
     if (group) return groupCredential(group);
-    return { psk, subject: undefined, known: false, accepts: () => false };
+    const other = this.#policy().groups.some((one) => one.name === name);
+    const unknownBecause = other ? `group ${name} isn't open to ${METHODS[kind]}; see its 'authentication'` : undefined;
+    return { psk, subject: undefined, known: false, unknownBecause, accepts: () => false };
   }
 }
 

@@ -75,6 +75,22 @@ describe('a reload', () => {
   });
 });
 
+describe('a group that is open to other proofs', () => {
+  test('is told from a group that there is not, in the log alone', () => {
+    const scene = new Scene();
+    const answer = (group: string) => {
+      const dialer = scene.dial({ mode: 'aggressive', group });
+      scene.advance(MINUTE);
+      return dialer.events.map(({ type }) => type);
+    };
+    reload(scene, { psk: undefined, certificates: true });
+    const there = answer('labgroup');
+    assert.match(scene.failures.at(-1)!, /group labgroup isn't open to secrets \(psk\); see its 'authentication'/);
+    assert.deepEqual(answer('nobody'), there);
+    assert.match(scene.failures.at(-1)!, /no group is named nobody; see 'groups'/);
+  });
+});
+
 describe('the end of a user', () => {
   test('ends all sessions of his, and nobody else', () => {
     const scene = new Scene();
