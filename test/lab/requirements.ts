@@ -7,6 +7,7 @@ const remedies = {
   root: 'run as root',
   tun: 'load the module tun, or give the container /dev/net/tun',
   vm: 'run test/lab/vm/build as root',
+  resolvers: 'run test/lab/resolvers',
 } as const;
 
 /** The programs of Debian packages that test/lab/setup installs. */
@@ -18,6 +19,8 @@ export type Tool =
   | 'ping'
   | 'iperf3'
   | 'tcpdump'
+  | 'dbus-daemon'
+  | 'run-parts'
   | 'tshark'
   | 'vpnc'
   | 'ike-scan'
@@ -27,6 +30,9 @@ export type Tool =
   | 'openssl'
   | 'setpriv'
   | 'unshare';
+
+/** Packages, each unpacked under its name by test/lab/resolvers. */
+export const resolversDirectory = join(vmDirectory, 'resolvers');
 
 export type Requirement = keyof typeof remedies | Tool;
 
@@ -53,6 +59,8 @@ function isThere(requirement: Requirement): boolean {
       return readable('/dev/net/tun');
     case 'vm':
       return existsSync(join(vmDirectory, 'built'));
+    case 'resolvers':
+      return existsSync(join(resolversDirectory, 'complete'));
     default:
       return searchPath().some((directory) => isExecutable(join(directory, requirement)));
   }

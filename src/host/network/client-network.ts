@@ -140,11 +140,15 @@ class Hold {
   /** What was new goes; what was replaced comes back. */
   async #rollBack(before: Journal, both: Journal): Promise<void> {
     await undoChanges(without(both.changes, before.changes), this.#path);
-    for (const dns of both.dns.slice(before.dns.length)) await revertDns(dns, this.#path);
+    // What can't be reverted stays in the journal, for restore() and cleanup.
+    const stuck: DnsChange[] = [];
+    for (const dns of both.dns.slice(before.dns.length)) {
+      await revertDns(dns, this.#path).catch(() => stuck.push(dns));
+    }
     if (before.sysctls.length === 0) for (const sysctl of both.sysctls) restoreSysctl(sysctl);
     // Best effort: the error that led here is the one to tell.
     await this.#make(before).catch(() => {});
-    this.#write(before);
+    this.#write({ ...before, dns: [...before.dns, ...stuck] });
   }
 
   #write(journal: Journal): void {

@@ -21,7 +21,9 @@ export function usesResolved(): boolean {
 
 export async function setResolved({ tun, resolver }: ResolvedChange, owner: string): Promise<void> {
   const { servers, search, split } = resolver;
-  const inside = split.length > 0 ? split.map((domain) => `~${domain}`) : ['~.'];
+  // The search domain is asked inside anyway; named once more with a tilde it would no longer be searched in.
+  const others = split.filter((domain) => domain !== search);
+  const inside = split.length > 0 ? others.map((domain) => `~${domain}`) : ['~.'];
   await resolvectl(['dns', tun, ...servers], owner);
   await resolvectl(['domain', tun, ...(search === undefined ? [] : [search]), ...inside], owner);
   await resolvectl(['default-route', tun, split.length > 0 ? 'false' : 'true'], owner);

@@ -12,7 +12,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { SALLYPORT } from '../../cli/cli.ts';
 import { Netns } from '../../lab/netns.ts';
@@ -36,14 +36,14 @@ export interface HostOptions {
 export class LabHost {
   readonly netns: Netns;
   /** Its /run. */
-  readonly run: string;
+  readonly runtime: string;
   readonly etc: string;
   readonly bin: string;
   readonly #mounted: boolean;
 
   private constructor(netns: Netns, folder: string, mounted: boolean) {
     this.netns = netns;
-    this.run = join(folder, 'run');
+    this.runtime = join(folder, 'run');
     this.etc = join(folder, 'etc');
     this.bin = join(folder, 'bin');
     this.#mounted = mounted;
@@ -56,7 +56,7 @@ export class LabHost {
     test.after(() => host.netns.remove());
     mkdirSync(host.etc);
     mkdirSync(host.bin);
-    mkdirSync(host.run);
+    mkdirSync(host.runtime);
     for (const [name, script] of Object.entries(options.programs ?? {})) host.addProgram(name, script);
     host.#writeResolvConf(options.resolvConf === undefined ? RESOLV_CONF : options.resolvConf);
     await host.makeTun();
@@ -119,6 +119,23 @@ export class LabHost {
   /** The lines that `script` printed; fails when it failed. */
   async lines(script: string): Promise<string[]> {
     return (await must(this.#node(script), this.#environment())).split('\n').filter((line) => line !== '');
+  }
+
+  /** Any program, as a process of the host. */
+  run(argv: readonly string[], input?: string): Promise<Finished> {
+    return run(this.#inside(argv), { ...this.#environment(), ...(input !== undefined && { input }) });
+  }
+
+  /** One that runs beside. */
+  daemon(...argv: readonly string[]): Program {
+    return new Program(this.#inside(argv), this.#environment());
+  }
+
+  /** A file under its /etc or /run. */
+  write(path: string, content: string): void {
+    const file = join(this.etc, '..', path);
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, content);
   }
 
   sallyport(...args: readonly string[]): Promise<Finished> {
@@ -186,7 +203,7 @@ export class LabHost {
       ? 'mount --bind "$1/resolv.conf" /etc/resolv.conf'
       : 'umount /etc/resolv.conf && mount --bind "$1" /etc';
     const shell = `${bind} && mount --bind "$2" /run && shift 2 && exec "$@"`;
-    return this.netns.inside(['unshare', '--mount', 'sh', '-c', shell, 'sh', this.etc, this.run, ...argv]);
+    return this.netns.inside(['unshare', '--mount', 'sh', '-c', shell, 'sh', this.etc, this.runtime, ...argv]);
   }
 
   #environment() {
