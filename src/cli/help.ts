@@ -23,10 +23,21 @@ sallyport user list [--json]
     The gateway's figures, as Prometheus reads them.`,
   kick: `sallyport kick ID
     Ends a session; its user may log in again.`,
+  connect: `sallyport connect PROFILE [--carrier auto|nat-t|esp|cisco-udp|cisco-tcp] [--user NAME]
+                  [--on-loss block|open] [--password-fd N | --password-stdin] [--json]
+    Dials a gateway and stays until it ends. PROFILE is a file (.pcf, vpnc's .conf, YAML)
+    or a name that is looked up. What isn't in it is asked at the terminal; --password-fd
+    and --password-stdin take the password, and what is asked after it, a line each.
+    --json: one event a line. Exit status: 0 ended by you, 1 failed, 3 refused by the
+    gateway, 4 no carrier gets through, 5 ended by the gateway.`,
+  status: `sallyport status [PROFILE] [--json]
+    How the running clients do.`,
+  disconnect: `sallyport disconnect [PROFILE]
+    Ends a running client; done when the network of this host is as it was.`,
   cleanup: `sallyport cleanup [PROFILE]
     Puts back what killed clients left on this host: routes, rules, name servers.`,
   check: `sallyport check FILE
-    Checks a configuration and shows all that is wrong with it.`,
+    Checks a configuration or a profile and shows all that is wrong with it.`,
   ca: `sallyport ca init [--name NAME]
 sallyport ca gateway NAME|IP...
 sallyport ca client NAME [--p12 FILE]

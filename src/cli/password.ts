@@ -1,4 +1,6 @@
 /** A new password: typed twice at a terminal without echo, or the first line of standard input. Never an argument: others see those. */
+import { LineInput } from './line-input.ts';
+import { readTyped, TypingError } from './typing.ts';
 import { UsageError } from './usage.ts';
 
 export class PasswordError extends Error {
@@ -8,54 +10,25 @@ export class PasswordError extends Error {
 
 export async function readNewPassword(user: string): Promise<string> {
   if (!process.stdin.isTTY) return readFirstLine();
-  const password = await prompt(`Password for ${user}: `);
-  if ((await prompt('Again: ')) !== password) throw new PasswordError('the two are not the same; nothing was changed');
+  const password = await readHidden(`Password for ${user}: `);
+  if ((await readHidden('Again: ')) !== password) {
+    throw new PasswordError('the two are not the same; nothing was changed');
+  }
   return password;
 }
 
-/** Bytes; more is no password. */
-const LONGEST_LINE = 4096;
-
 async function readFirstLine(): Promise<string> {
-  let text = '';
-  for await (const chunk of process.stdin.setEncoding('utf8')) {
-    text += chunk as string;
-    if (text.includes('\n') || text.length > LONGEST_LINE) break;
-  }
-  const line = text.split('\n', 1)[0]!.replace(/\r$/, '');
-  if (line === '') throw new UsageError('the password is missing: type it, or give it on standard input');
+  const input = new LineInput(process.stdin);
+  const line = await input.next();
+  input.close();
+  if (!line) throw new UsageError('the password is missing: type it, or give it on standard input');
   return line;
 }
 
-/** One line from the terminal, not shown. */
-function prompt(question: string): Promise<string> {
-  const { stdin, stderr } = process;
-  // Before the question: who answers at once must not see it echoed.
-  stdin.setRawMode(true).setEncoding('utf8').resume();
-  stderr.write(question);
-  return new Promise<string>((resolve, reject) => {
-    let line = '';
-    const onKeys = (keys: string) => {
-      for (const key of keys) {
-        if (key === '\r' || key === '\n') return finish(() => resolve(line));
-        if (key === CTRL_C || (key === CTRL_D && line === ''))
-          return finish(() => reject(new PasswordError('not changed')));
-        if (key === BACKSPACE || key === CTRL_H) line = [...line].slice(0, -1).join('');
-        else if (key === CTRL_U) line = '';
-        else line += key;
-      }
-    };
-    const finish = (settle: () => void) => {
-      stdin.off('data', onKeys).setRawMode(false).pause();
-      stderr.write('\n');
-      settle();
-    };
-    stdin.on('data', onKeys);
-  });
+async function readHidden(question: string): Promise<string> {
+  try {
+    return await readTyped(question);
+  } catch (error) {
+    throw error instanceof TypingError ? new PasswordError('not changed') : error;
+  }
 }
-
-const CTRL_C = '\u0003';
-const CTRL_D = '\u0004';
-const CTRL_H = '\b';
-const CTRL_U = '\u0015';
-const BACKSPACE = '\u007f';

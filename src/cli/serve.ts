@@ -1,5 +1,6 @@
 /** sallyport serve: runs the gateway until a signal ends it. */
 import { startProgram } from '../gateway/program.ts';
+import { onEndSignal } from './signals.ts';
 import { expectArguments, parseCommand, WHERE } from './usage.ts';
 
 export async function run(args: string[]): Promise<number> {
@@ -11,7 +12,7 @@ export async function run(args: string[]): Promise<number> {
   const keptRoot = isRoot
     ? (await import('../gateway/least-rights.ts')).giveUpRoot(values, process.argv[1]!)
     : undefined;
-  const signalled = firstSignal();
+  const signalled = new Promise<NodeJS.Signals>((resolve) => onEndSignal(['SIGINT', 'SIGTERM'], resolve));
   // Until there is something to reload.
   const ignore = () => {};
   process.on('SIGHUP', ignore);
@@ -26,18 +27,4 @@ export async function run(args: string[]): Promise<number> {
   await program.stop();
   program.log.info('the gateway has stopped');
   return ending instanceof Error ? 1 : 0;
-}
-
-/** The second signal doesn't wait for anything. */
-function firstSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let seen = false;
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.on(signal, () => {
-        if (seen) process.exit(1);
-        seen = true;
-        resolve(signal);
-      });
-    }
-  });
 }

@@ -1,5 +1,5 @@
 /** sallyport --version */
-import { VERSION } from '../gateway/version.ts';
+import { VERSION } from '../host/version.ts';
 
 export async function run(): Promise<number> {
   console.log(`sallyport ${VERSION}`);

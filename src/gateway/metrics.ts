@@ -1,7 +1,7 @@
 /** The gateway's figures as Prometheus reads them: its text format, version 0.0.4. */
 import type { Histogram } from 'node:perf_hooks';
+import { VERSION } from '../host/version.ts';
 import type { Figures, Traffic } from './figures.ts';
-import { VERSION } from './version.ts';
 
 export interface Measured {
   readonly sessions: number;

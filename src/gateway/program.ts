@@ -21,13 +21,13 @@ import type { FailureRow } from '../host/store/failures.ts';
 import { lockStateFolder, prepareStateFolder } from '../host/store/folder.ts';
 import type { HistoryRow } from '../host/store/history.ts';
 import { openStore, type Store } from '../host/store/store.ts';
+import { VERSION } from '../host/version.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { prepareFirstLogin } from './first-login.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { takeChange } from './reload.ts';
 import { openSettings } from './settings.ts';
 import { administerUsers, poolsOf } from './user-administration.ts';
-import { VERSION } from './version.ts';
 
 export interface ProgramOptions {
   /** Undefined: the embedded default. */

@@ -1,0 +1,91 @@
+/** sallyport connect: dials a gateway, and stays until it ends or is ended. */
+import { type Connect, connectAttended } from '../client/attended.ts';
+import type { Ending } from '../client/report.ts';
+import { clientFolder } from '../host/network/folder.ts';
+import { askerFrom } from './asker.ts';
+import { type ClientView, JsonView, LiveView, PlainView } from './client-view.ts';
+import { openDescriptor } from './descriptor.ts';
+import { LineInput } from './line-input.ts';
+import { readProfile } from './profile-argument.ts';
+import { onEndSignal } from './signals.ts';
+import { readTyped, TypingError } from './typing.ts';
+import { expectArguments, parseCommand, UsageError } from './usage.ts';
+
+const OPTIONS = {
+  json: { type: 'boolean' },
+  carrier: { type: 'string' },
+  user: { type: 'string' },
+  'on-loss': { type: 'string' },
+  'password-fd': { type: 'string' },
+  'password-stdin': { type: 'boolean' },
+} as const;
+
+/** Exit status by how it ended; 2 is for a wrong command line. */
+const STATUS: Readonly<Record<Ending, number>> = { user: 0, failed: 1, refused: 3, blocked: 4, gateway: 5 };
+
+export async function run(args: string[]): Promise<number> {
+  const { connect } = await import('../client/program.ts');
+  return runWith(args, connect);
+}
+
+/** The command, whoever connects. */
+export async function runWith(args: string[], connect: Connect): Promise<number> {
+  const { values, positionals } = parseCommand(args, OPTIONS);
+  const [argument = ''] = expectArguments(positionals, 'the profile');
+  const lines = passwordLines(values);
+  const profile = readProfile(argument, values);
+  // Whatever is written from here on is ours alone.
+  process.umask(0o077);
+  const ended = new AbortController();
+  onEndSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], () => ended.abort());
+  const view = viewFor(values.json);
+  const type = process.stdin.isTTY && !values['password-stdin'] ? typeIn(view, ended) : undefined;
+  // What is given on purpose is worth more than what is saved.
+  const given = lines ? { ...profile, password: undefined } : profile;
+  try {
+    const result = await connectAttended(
+      {
+        profile: given,
+        asker: askerFrom({ lines, type, mayAsk: profile.mayAsk }),
+        report: (event) => view.report(event),
+        stateFolder: clientFolder(),
+        signal: ended.signal,
+      },
+      connect,
+    );
+    return STATUS[result.ending];
+  } finally {
+    view.close();
+    lines?.close();
+  }
+}
+
+function viewFor(json: boolean | undefined): ClientView {
+  const now = () => new Date();
+  if (json) return new JsonView(process.stdout, now);
+  return process.stdout.isTTY ? new LiveView(process.stdout, now) : new PlainView(process.stdout);
+}
+
+/** Who doesn't want to answer doesn't want to connect. */
+function typeIn(view: ClientView, ended: AbortController): typeof readTyped {
+  return (question, typing) =>
+    view.whileAsking(async () => {
+      try {
+        return await readTyped(question, { ...typing, signal: ended.signal });
+      } catch (error) {
+        if (error instanceof TypingError) ended.abort();
+        throw error;
+      }
+    });
+}
+
+interface PasswordOptions {
+  readonly 'password-fd'?: string | undefined;
+  readonly 'password-stdin'?: boolean | undefined;
+}
+
+function passwordLines({ 'password-fd': fd, 'password-stdin': stdin }: PasswordOptions): LineInput | undefined {
+  if (fd !== undefined && stdin) throw new UsageError('--password-fd or --password-stdin?');
+  if (stdin) return new LineInput(process.stdin);
+  return fd === undefined ? undefined : new LineInput(openDescriptor(fd));
+}
