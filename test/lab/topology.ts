@@ -34,6 +34,7 @@ export class Topology {
   readonly c2: Netns;
   /** Those of `addClient`. */
   readonly #more: Netns[] = [];
+  #clients = 0;
 
   private constructor(label: string, gw: Netns, cl: Netns, nat: Netns, c1: Netns, c2: Netns) {
     this.#label = label;
@@ -74,7 +75,7 @@ export class Topology {
 
   /** A client with a cable of its own to the gateway, which it reaches at `gatewayAddress` too. */
   async addClient(): Promise<Netns> {
-    const number = this.#more.length + 1;
+    const number = ++this.#clients;
     const netns = await Netns.create(`${this.#label}m${number}`);
     this.#more.push(netns);
     await netns.sysctl('net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0');
