@@ -7,6 +7,7 @@ import { bytesEqual } from '../../src/core/bytes/bytes.ts';
 import type { EspPath, EspSa } from '../../src/core/esp/sa.ts';
 import { formatPrefix, type Prefix } from '../../src/core/net/address.ts';
 import type { Instant } from '../../src/core/net/time.ts';
+import type { ClientEvent } from '../../src/core/session/client/events.ts';
 import type { GatewayEvent } from '../../src/core/session/events.ts';
 import type { Content } from './network.ts';
 
@@ -25,13 +26,16 @@ export class DataplaneModel {
   readonly sessions = new Map<number, ModelSession>();
   readonly inbound = new Map<number, EspSa>();
   readonly #announced = new Set<number>();
+  /** Inbound SPIs that a packet has come on. */
+  readonly #used = new Set<number>();
+  #sequence = 0;
   installed = 0;
 
   lastTraffic(sessionId: number): Instant {
     return this.sessions.get(sessionId)?.lastTraffic ?? 0;
   }
 
-  apply(event: GatewayEvent): void {
+  apply(event: GatewayEvent | ClientEvent): void {
     switch (event.type) {
       case 'open-session': {
         assert.ok(!this.sessions.has(event.id), `session ${event.id} was opened twice`);
@@ -68,24 +72,33 @@ export class DataplaneModel {
   }
 
   /** Opens a packet from `path`; the session it belongs to, and whether its peer has moved. */
-  open(packet: Esp, path: EspPath, now: Instant): { readonly id: number; readonly moved: boolean } | undefined {
+  open(
+    packet: Esp,
+    path: EspPath,
+    now: Instant,
+  ): { readonly id: number; readonly moved: boolean; readonly first: boolean } | undefined {
     const sa = this.inbound.get(packet.spi);
     if (!sa || !bytesEqual(sa.keys.encryption, packet.key)) return undefined;
     const session = this.#session(sa.sessionId);
-    if (packet.sequence <= session.highest) return { id: sa.sessionId, moved: false };
+    const first = !this.#used.has(sa.spi);
+    this.#used.add(sa.spi);
+    if (packet.sequence <= session.highest) return { id: sa.sessionId, moved: false, first };
     session.highest = packet.sequence;
     session.lastTraffic = now;
     const moved =
-      session.path.remote.port !== path.remote.port || session.path.remote.address.text !== path.remote.address.text;
+      session.path.carrier !== path.carrier ||
+      session.path.remote.port !== path.remote.port ||
+      session.path.remote.address.text !== path.remote.address.text;
     if (moved) session.path = path;
-    return { id: sa.sessionId, moved };
+    return { id: sa.sessionId, moved, first };
   }
 
   /** A packet to the session's peer, by the SA that is in use. */
   seal(id: number): { readonly packet: Esp; readonly path: EspPath } | undefined {
     const { outbound, path } = this.#session(id);
     const sa = outbound.at(-1);
-    return sa && { packet: { kind: 'esp', spi: sa.spi, key: sa.keys.encryption, sequence: 1 }, path };
+    const sequence = ++this.#sequence;
+    return sa && { packet: { kind: 'esp', spi: sa.spi, key: sa.keys.encryption, sequence }, path };
   }
 
   #install(sa: EspSa): void {

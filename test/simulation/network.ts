@@ -39,6 +39,8 @@ export class Network {
   #underWay: { readonly at: Instant; readonly order: number; readonly datagram: Datagram }[] = [];
   #sent = 0;
   weather: Weather = FAIR;
+  /** What a firewall somewhere on the way lets through, as sent by a host. */
+  passes: (datagram: Datagram) => boolean = () => true;
 
   constructor(random: Seeded) {
     this.#random = random;
@@ -59,6 +61,7 @@ export class Network {
 
   send(datagram: Datagram, now: Instant): void {
     const { weather } = this;
+    if (!this.passes(datagram)) return;
     const outward = this.#translate(datagram, now);
     if (!outward || this.#random.chance(weather.loss)) return;
     if (datagram.content.kind === 'ike' && datagram.content.bytes.length + 28 > weather.mtu) return;

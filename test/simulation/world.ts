@@ -11,9 +11,11 @@ import { Seeded } from '../seeded.ts';
 import { seededCrypto } from '../seeded-crypto.ts';
 import { Client, type ClientOptions } from './client.ts';
 import { DataplaneModel } from './dataplane-model.ts';
+import { Dialer, type DialerOptions } from './dialer.ts';
 import { type Datagram, Nat, Network } from './network.ts';
 
 export const GATEWAY = parseIp('203.0.113.1')!;
+export const CISCO_UDP_PORT = 10_000;
 export const PSK = 'a group secret of some length';
 const PASSWORD = 'secret';
 /** Of one moment: more are a loop. */
@@ -33,6 +35,7 @@ export class World {
   readonly gateway: GatewayState;
   readonly dataplane = new DataplaneModel();
   readonly clients: Client[] = [];
+  readonly dialers: Dialer[] = [];
   readonly events: GatewayEvent[] = [];
   readonly #logins: { readonly at: Instant; readonly requestId: number; readonly ok: boolean }[] = [];
   #plans: { readonly at: Instant; readonly act: () => void }[] = [];
@@ -62,7 +65,7 @@ export class World {
       policy: {
         groups: [group, { ...group, name: undefined }],
         peers: [],
-        ciscoUdpPort: undefined,
+        ciscoUdpPort: CISCO_UDP_PORT,
         natT: true,
         nativeEsp: true,
         legacy: false,
@@ -104,6 +107,15 @@ export class World {
     return client;
   }
 
+  /** Our own client. */
+  addDialer(options: Partial<DialerOptions> & { readonly address: IpAddress }): Dialer {
+    const user = `user${this.dialers.length}`;
+    const defaults = { user, password: PASSWORD, psk: PSK, group: 'labgroup', gateway: GATEWAY };
+    const dialer = new Dialer({ ...defaults, ...options }, seededCrypto(this.random), this.network);
+    this.dialers.push(dialer);
+    return dialer;
+  }
+
   addNat(third: number, publicAddress: IpAddress): Nat {
     return this.network.add(new Nat(this.random, [192, 168, third], publicAddress));
   }
@@ -135,7 +147,7 @@ export class World {
       this.gateway.pollTimeout(),
       this.#plans[0]?.at,
       ...this.#logins.map(({ at }) => at),
-      ...this.clients.map((client) => client.pollTimeout()),
+      ...[...this.clients, ...this.dialers].map((client) => client.pollTimeout()),
     );
   }
 
@@ -152,7 +164,7 @@ export class World {
     }
     if ((this.gateway.pollTimeout() ?? Number.POSITIVE_INFINITY) <= now) this.gateway.handleTimeout(now);
     this.drain();
-    for (const client of this.clients)
+    for (const client of [...this.clients, ...this.dialers])
       if ((client.pollTimeout() ?? Number.POSITIVE_INFINITY) <= now) client.handleTimeout(now);
   }
 
@@ -182,7 +194,8 @@ export class World {
       );
       return this.drain();
     }
-    const path: EspPath = { carrier: to.port === 4500 ? 'nat-t' : 'esp', local: to, remote: from };
+    const carrier = to.port === 4500 ? 'nat-t' : to.port === CISCO_UDP_PORT ? 'cisco-udp' : 'esp';
+    const path: EspPath = { carrier, local: to, remote: from };
     const opened = this.dataplane.open(content, path, this.now);
     if (!opened) return;
     if (opened.moved) this.gateway.handlePathChange(opened.id, path);

@@ -11,8 +11,8 @@ import { addressIdentity } from '../ikev1/identity.ts';
 import type { InitiatorIntent } from '../ikev1/phase1.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
 import type { EndReason, Ikev1Event, Phase1Established, Phase2Grant, Phase2Request } from '../ikev1/types.ts';
-import type { IpAddress } from '../net/address.ts';
-import { earliest, type Instant, MINUTE } from '../net/time.ts';
+import { type IpAddress, prefixOf } from '../net/address.ts';
+import { earliest, type Instant, MINUTE, SECOND } from '../net/time.ts';
 import { type Attribute, Authentication } from '../wire/ikev1.ts';
 import { AddressBook } from './addresses.ts';
 import { samePath } from './children.ts';
@@ -43,6 +43,8 @@ const MAX_PHASE1S = 4;
 export const MAX_ENTERING = 2048;
 /** A peer that didn't answer to the renewal of its phase 1 is tried again after this, as long as the old one holds. */
 const RENEWAL_RETRY = MINUTE;
+/** Silence after which a user's session may be taken for one that its client has lost. */
+const TAKEN_BACK_AFTER = 8 * SECOND;
 /** A proven group secret without a login is worth no longer than this. */
 const NOBODY_PATIENCE = MINUTE;
 
@@ -318,7 +320,9 @@ export class Sessions {
       this.#options.emit({ type: 'failure', who: session.who, step: 'Mode-Config', reason });
       return;
     }
-    const owner = this.#continueOlder(session, sa, requestedAddress(requested));
+    const wanted = requestedAddress(requested);
+    const owner = this.#continueOlder(session, sa, wanted);
+    if (wanted && owner === session && stage.awaits === 'configuration') this.#takeBack(session, wanted, now);
     const { group, address } = owner;
     if (!group || !address) return;
     // a client that found a NAT and floated speaks NAT-T; what a session began with it stays with
@@ -354,6 +358,18 @@ export class Sessions {
     this.#dirty.add(older.id);
     this.#options.emit({ type: 'notice', who: older.who, text: 'phase 1 renewed by the client' });
     return older;
+  }
+
+  /** A client that lost its network and comes back by another wants its address, which its own old session holds, in silence. */
+  #takeBack(session: Session, wanted: IpAddress, now: Instant): void {
+    const holder = this.#addresses.holder(wanted);
+    if (!holder || !this.#roster.othersOfUser(session).includes(holder)) return;
+    if (now < Math.max(holder.since, this.#options.lastTraffic(holder.id)) + TAKEN_BACK_AFTER) return;
+    this.end(holder, 'its client came back from elsewhere');
+    this.#addresses.release(session);
+    session.address = wanted;
+    session.inner = prefixOf(wanted, 32);
+    this.#addresses.hold(wanted, session);
   }
 
   /** Only a peer without a user can be asked to prove itself again: a login is the client's to begin. */

@@ -89,7 +89,9 @@ export class ClientState {
   located(requestId: number, location: Location | { readonly reason: string }, now: Instant): void {
     const stage = this.#stage;
     if (this.#relocating === requestId) {
+      this.#relocating = undefined;
       if ('gateway' in location) this.#relocated(location, now);
+      else if (stage.awaits === 'loss') this.#tunnel?.loseNetwork();
     } else if (stage.awaits === 'location' && stage.requestId === requestId) {
       if ('reason' in location) this.#giveUp({ kind: 'silent', reason: location.reason }, now);
       else this.#enter(location, stage.ways ?? waysTo(this.#options.carriers, location.remembered), now);
@@ -215,7 +217,6 @@ export class ClientState {
   }
 
   #relocated(location: Location, now: Instant): void {
-    this.#relocating = undefined;
     const stage = this.#stage;
     if (stage.awaits === 'loss') {
       this.#stage = { ...stage, location };

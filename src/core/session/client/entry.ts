@@ -167,7 +167,7 @@ export class Entry {
       case 'configuration-received':
         return this.#configured(event.attributes);
       case 'ended': {
-        const kind = this.#stage.awaits === 'verdict' ? 'login' : 'refused';
+        const kind = this.#stage.awaits === 'configuration' ? 'refused' : 'login';
         return this.#fail({ kind, reason: `the gateway ended the login: ${event.detail}` });
       }
       case 'failed':

@@ -1,5 +1,5 @@
 /** Whether the gateway is still there: who has been silent is asked (RFC 3706), soon and often, because a person waits. */
-import { earliest, type Instant } from '../../net/time.ts';
+import type { Instant } from '../../net/time.ts';
 
 const ASK_EVERY = 1200;
 /** Questions without an answer after which it is gone. */
@@ -43,6 +43,6 @@ export class Liveness {
   }
 
   pollTimeout(): Instant {
-    return earliest(this.#askAt, this.#heardAt + this.#idle)!;
+    return this.#askAt ?? this.#heardAt + this.#idle;
   }
 }

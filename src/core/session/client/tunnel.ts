@@ -42,6 +42,8 @@ type Stage =
       readonly round: number;
     }
   | { readonly awaits: 'way'; readonly detour: Detour; readonly reason: string }
+  /** We are nowhere; the gateway may still know us when we are back. */
+  | { readonly awaits: 'network' }
   | { readonly awaits: 'nothing' }
   | { readonly awaits: 'end'; readonly ending: TunnelEnding };
 
@@ -216,7 +218,15 @@ export class Tunnel {
     const same = samePlace(this.#location, location);
     this.#location = location;
     if (same && this.isUp) this.#liveness.doubt(now);
+    else if (same && this.#stage.awaits === 'quick mode') return;
     else this.#seekWay('the network changed', now, true);
+  }
+
+  /** No way leads anywhere from here. */
+  loseNetwork(): void {
+    if (this.#stage.awaits === 'end') return;
+    if (this.#stage.awaits === 'way') this.#stage.detour.stop();
+    this.#stage = { awaits: 'network' };
   }
 
   handleTimeout(now: Instant): void {
@@ -241,6 +251,7 @@ export class Tunnel {
       case 'nothing':
         return earliest(this.#canAsk ? this.#liveness.pollTimeout() : undefined, this.#pairs.pollTimeout());
       case 'quick mode':
+      case 'network':
         return this.#pairs.pollTimeout();
       case 'end':
         return undefined;
