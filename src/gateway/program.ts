@@ -78,7 +78,7 @@ export async function startProgram(options: ProgramOptions, start: StartGateway,
   const log = createLog(config.log);
   for (const warning of warnings) log.warn(`${config.file}: ${warning}`);
   await using starting = new AsyncDisposableStack();
-  const store = openState(config, starting);
+  const store = openState(config, log, starting);
   const settings = await openSettings(config, files);
   const complete = await withFirstLogin(config, store, terminal, log);
   const gateway = starting.adopt(
@@ -170,10 +170,13 @@ class LiveConfig {
 /** Configurations that root packed and nobody took, because a start or a reload was cut short. */
 const LEFTOVER = /^(start|reload|files)-/;
 
-function openState(config: GatewayConfig, starting: AsyncDisposableStack): Store {
+function openState(config: GatewayConfig, log: Logger, starting: AsyncDisposableStack): Store {
   prepareStateFolder(config.state);
   starting.adopt(lockStateFolder(config.state), (lock) => lock.release());
-  const store = starting.adopt(openStore(config.state), (open) => open.close());
+  const store = starting.adopt(
+    openStore(config.state, (error) => log.error({ err: error }, 'could not write to the store')),
+    (open) => open.close(),
+  );
   store.history.endLeftovers();
   for (const name of readdirSync(config.state).filter((entry) => LEFTOVER.test(entry))) {
     rmSync(join(config.state, name), { recursive: true });

@@ -2,11 +2,13 @@
 import { type Logger, pino } from 'pino';
 import type { LogFormat, LogLevel } from '../config/config.ts';
 import { escapeControls } from './escape.ts';
+import { GatheredLines } from './gathered-lines.ts';
 
 export type { Logger } from 'pino';
 
 export interface LogSink {
-  write(text: string): void;
+  /** Whole lines. `level` is that of the last one. */
+  write(text: string, level?: number): void;
 }
 
 /** A second net below the rule that nobody logs a secret. */
@@ -14,16 +16,23 @@ const SECRETS = ['psk', 'password', 'secret', 'key', 'keys', 'passwordHash'];
 
 export function createLog(options: { level: LogLevel; format: LogFormat }, sink: LogSink = standardError()): Logger {
   const redact = { paths: [...SECRETS, ...SECRETS.map((name) => `*.${name}`)], censor: '[secret]' };
-  const target = options.format === 'json' ? sink : { write: (line: string) => sink.write(readableLine(line)) };
+  const format = options.format === 'json' ? (line: string) => line : readableLine;
+  const target = {
+    // pino then says here what level the line has that it writes
+    [Symbol.for('pino.metadata')]: true,
+    lastLevel: 0,
+    write: (line: string) => sink.write(format(line), target.lastLevel),
+  };
   return pino({ level: options.level, base: null, redact }, target);
 }
 
-/** Written before the next statement runs, so that the last words of a crash are not lost. */
+/** Warnings and errors are written before the next statement runs, so that the last words of a crash are not lost. */
 function standardError(): LogSink {
   const destination = pino.destination({ dest: 2, sync: true });
   // A closed terminal or pipe ends the log, not the gateway.
   destination.on('error', () => {});
-  return destination;
+  const lines = new GatheredLines(destination);
+  return { write: (line, level = 0) => lines.write(line, level >= pino.levels.values.warn!) };
 }
 
 /** "2026-11-21 00:12:03 info  logged in user=alice remote=192.0.2.7:4500", from a line of pino's JSON. */

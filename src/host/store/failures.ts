@@ -1,5 +1,6 @@
 /** Who wasn't let in, and why. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Batch } from './batch.ts';
 
 export interface Failure {
   readonly user: string | undefined;
@@ -18,11 +19,13 @@ export interface FailureRow extends Failure {
 export const MAX_FAILURES = 10_000;
 
 export class FailureTable {
+  readonly #batch: Batch;
   readonly #record: StatementSync;
   readonly #recent: StatementSync;
   readonly #prune: StatementSync;
 
-  constructor(database: DatabaseSync, most = MAX_FAILURES) {
+  constructor(database: DatabaseSync, batch: Batch, most = MAX_FAILURES) {
+    this.#batch = batch;
     this.#record = database.prepare(
       'INSERT INTO failures (at, user, group_name, remote, reason) VALUES (?, ?, ?, ?, ?)',
     );
@@ -31,6 +34,7 @@ export class FailureTable {
   }
 
   record({ user, group, remote, reason }: Failure): void {
+    this.#batch.join();
     this.#record.run(Date.now(), user ?? null, group ?? null, remote, reason);
     this.#prune.run();
   }

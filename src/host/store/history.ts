@@ -1,5 +1,6 @@
 /** Who was on, from when to when, and why it ended. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Batch } from './batch.ts';
 
 export interface SessionStart {
   readonly user: string | undefined;
@@ -32,13 +33,15 @@ export interface HistoryRow extends SessionStart {
 export const MAX_HISTORY = 50_000;
 
 export class HistoryTable {
+  readonly #batch: Batch;
   readonly #begin: StatementSync;
   readonly #end: StatementSync;
   readonly #endAll: StatementSync;
   readonly #recent: StatementSync;
   readonly #prune: StatementSync;
 
-  constructor(database: DatabaseSync, most = MAX_HISTORY) {
+  constructor(database: DatabaseSync, batch: Batch, most = MAX_HISTORY) {
+    this.#batch = batch;
     this.#begin = database.prepare(
       'INSERT INTO history (user, group_name, remote, address, started) VALUES (?, ?, ?, ?, ?)',
     );
@@ -50,16 +53,19 @@ export class HistoryTable {
 
   /** Returns the row's id, for {@link end}. */
   begin({ user, group, remote, address }: SessionStart): number {
+    this.#batch.join();
     this.#prune.run();
     return Number(this.#begin.run(user ?? null, group ?? null, remote, address ?? null, Date.now()).lastInsertRowid);
   }
 
   end(id: number, { bytesIn, bytesOut, reason }: SessionEnd): void {
+    this.#batch.join();
     this.#end.run(Date.now(), bytesIn, bytesOut, reason, id);
   }
 
   /** Ends what a crashed gateway left open. Only the gateway that holds the state folder may say so. */
   endLeftovers(): void {
+    this.#batch.join();
     this.#endAll.run(Date.now(), 'the gateway ended without notice');
   }
 

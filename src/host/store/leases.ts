@@ -1,5 +1,6 @@
 /** The inner address that each user had last in each group, so that it can be given again. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Batch } from './batch.ts';
 
 export interface Lease {
   /** Empty for clients that name no group. */
@@ -12,12 +13,18 @@ export interface Lease {
 export const MAX_LEASES = 20_000;
 
 export class LeaseTable {
+  readonly #batch: Batch;
   readonly #remember: StatementSync;
   readonly #last: StatementSync;
   readonly #all: StatementSync;
   readonly #prune: StatementSync;
+  /** Leases above the limit that are let be: to find the oldest, all are sorted. */
+  readonly #surplus: number;
+  #sincePrune = 0;
 
-  constructor(database: DatabaseSync, most = MAX_LEASES) {
+  constructor(database: DatabaseSync, batch: Batch, most = MAX_LEASES) {
+    this.#batch = batch;
+    this.#surplus = Math.ceil(most / 64);
     this.#remember = database.prepare(
       'INSERT OR REPLACE INTO leases (group_name, user, address, used) VALUES (?, ?, ?, ?)',
     );
@@ -30,8 +37,11 @@ export class LeaseTable {
   }
 
   remember({ group, user, address }: Lease): void {
+    this.#batch.join();
     this.#remember.run(group, user, address, Date.now());
+    if (++this.#sincePrune < this.#surplus) return;
     this.#prune.run();
+    this.#sincePrune = 0;
   }
 
   last(group: string, user: string): string | undefined {

@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { HostError } from '../errors.ts';
+import { Batch } from './batch.ts';
 import { FailureTable } from './failures.ts';
 import { prepareStateFolder, stateError, touchPrivate } from './folder.ts';
 import { HistoryTable } from './history.ts';
@@ -20,17 +21,25 @@ export interface Store {
   close(): void;
 }
 
-/** Opens the store in the state folder, and makes both when they are missing. Throws {@link HostError}. */
-export function openStore(folder: string): Store {
+/**
+ * Opens the store in the state folder, and makes both when they are missing. Throws {@link HostError}.
+ *
+ * @param onError hears why leases, history or failures of the last moment could not be kept
+ */
+export function openStore(folder: string, onError: (error: unknown) => void = () => {}): Store {
   prepareStateFolder(folder);
   const database = openDatabase(folder);
+  const batch = new Batch(database, onError);
   return {
     folder,
-    users: new UserTable(database),
-    leases: new LeaseTable(database),
-    history: new HistoryTable(database),
-    failures: new FailureTable(database),
-    close: () => database.close(),
+    users: new UserTable(database, batch),
+    leases: new LeaseTable(database, batch),
+    history: new HistoryTable(database, batch),
+    failures: new FailureTable(database, batch),
+    close() {
+      batch.commit();
+      database.close();
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 /** The users of this gateway, by exact name. */
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { HostError } from '../errors.ts';
+import type { Batch } from './batch.ts';
 
 export interface User {
   readonly name: string;
@@ -17,6 +18,7 @@ export interface User {
 }
 
 export class UserTable {
+  readonly #batch: Batch;
   readonly #add: StatementSync;
   readonly #find: StatementSync;
   readonly #findAddress: StatementSync;
@@ -27,7 +29,9 @@ export class UserTable {
   readonly #list: StatementSync;
   readonly #addresses: StatementSync;
 
-  constructor(database: DatabaseSync) {
+  /** What is written here is durable at once: it ends the batch under way. */
+  constructor(database: DatabaseSync, batch: Batch) {
+    this.#batch = batch;
     this.#add = database.prepare('INSERT INTO users (name, password_hash, address, created) VALUES (?, ?, ?, ?)');
     this.#find = database.prepare('SELECT * FROM users WHERE name = ?');
     this.#findAddress = database.prepare('SELECT * FROM users WHERE address = ?');
@@ -45,7 +49,7 @@ export class UserTable {
       throw new HostError('USER_EXISTS', `user ${name} exists already; 'user passwd' changes the password`);
     const holder = address === undefined ? undefined : this.withAddress(address);
     if (holder) throw new HostError('ADDRESS_TAKEN', `${address} is the static address of ${holder.name}`);
-    this.#add.run(name, passwordHash, address ?? null, Date.now());
+    this.#write(this.#add, name, passwordHash, address ?? null, Date.now());
   }
 
   find(name: string): User | undefined {
@@ -58,22 +62,22 @@ export class UserTable {
 
   /** Throws {@link HostError} `USER_NOT_FOUND`. */
   setPassword(name: string, passwordHash: string): void {
-    if (this.#setPassword.run(passwordHash, name).changes === 0) throw notFound(name);
+    if (this.#write(this.#setPassword, passwordHash, name) === 0) throw notFound(name);
   }
 
   /** Sealed; undefined takes the second factor away. Throws {@link HostError} `USER_NOT_FOUND`. */
   setTotp(name: string, sealed: Uint8Array | undefined): void {
-    if (this.#setTotp.run(sealed ?? null, name).changes === 0) throw notFound(name);
+    if (this.#write(this.#setTotp, sealed ?? null, name) === 0) throw notFound(name);
   }
 
   /** False: this step or a later one was used already. */
   useTotpStep(name: string, step: number): boolean {
-    return this.#useTotpStep.run(step, name, step).changes === 1;
+    return this.#write(this.#useTotpStep, step, name, step) === 1;
   }
 
   /** Throws {@link HostError} `USER_NOT_FOUND`. */
   remove(name: string): void {
-    if (this.#remove.run(name).changes === 0) throw notFound(name);
+    if (this.#write(this.#remove, name) === 0) throw notFound(name);
   }
 
   /** The static ones of all users. */
@@ -84,6 +88,12 @@ export class UserTable {
   /** By name. */
   list(): User[] {
     return this.#list.all().map((row) => toUser(row)!);
+  }
+
+  /** Gives the number of rows that changed. */
+  #write(statement: StatementSync, ...values: SQLInputValue[]): number {
+    this.#batch.commit();
+    return Number(statement.run(...values).changes);
   }
 }
 

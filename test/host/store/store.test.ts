@@ -5,6 +5,7 @@ import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it, type TestContext } from 'node:test';
+import { Batch } from '../../../src/host/store/batch.ts';
 import { FailureTable } from '../../../src/host/store/failures.ts';
 import { lockStateFolder, prepareStateFolder } from '../../../src/host/store/folder.ts';
 import { HistoryTable } from '../../../src/host/store/history.ts';
@@ -16,16 +17,27 @@ import { temporaryFolder } from '../temporary.ts';
 function fresh(test: TestContext): { folder: string; store: Store } {
   const folder = join(temporaryFolder(test), 'state');
   const store = openStore(folder);
-  test.after(() => store.close());
+  test.after(() => closeQuietly(store));
   return { folder, store };
 }
 
+/** A test may have closed it. */
+function closeQuietly(store: Store): void {
+  try {
+    store.close();
+  } catch {}
+}
+
 /** An empty database, for tables with small bounds. */
-function memory(test: TestContext): DatabaseSync {
+function memory(test: TestContext): [DatabaseSync, Batch] {
   const database = new DatabaseSync(':memory:');
   migrate(database, ':memory:');
-  test.after(() => database.close());
-  return database;
+  const batch = new Batch(database, assert.ifError);
+  test.after(() => {
+    batch.commit();
+    database.close();
+  });
+  return [database, batch];
 }
 
 describe('the state folder', () => {
@@ -170,7 +182,7 @@ describe('leases', () => {
   });
 
   it('are bounded', (test) => {
-    const leases = new LeaseTable(memory(test), 3);
+    const leases = new LeaseTable(...memory(test), 3);
     for (let i = 0; i < 10; i++) leases.remember({ group: '', user: `u${i}`, address: `10.0.0.${i}` });
     assert.equal(leases.all().length, 3);
   });
@@ -196,7 +208,7 @@ describe('the history', () => {
   });
 
   it('is bounded', (test) => {
-    const history = new HistoryTable(memory(test), 3);
+    const history = new HistoryTable(...memory(test), 3);
     for (let i = 0; i < 10; i++) history.begin(start);
     assert.ok(history.recent(100).length <= 4);
   });
@@ -204,7 +216,7 @@ describe('the history', () => {
 
 describe('failures', () => {
   it('say who and why, the latest first, and are bounded', (test) => {
-    const failures = new FailureTable(memory(test), 3);
+    const failures = new FailureTable(...memory(test), 3);
     for (let i = 0; i < 10; i++)
       failures.record({ user: `u${i}`, group: undefined, remote: '192.0.2.7', reason: 'wrong password' });
     const rows = failures.recent(100);
@@ -214,6 +226,53 @@ describe('failures', () => {
     );
     assert.equal(rows[0]!.reason, 'wrong password');
     assert.ok(Math.abs(rows[0]!.at - Date.now()) < 5000);
+  });
+});
+
+describe('writes that may wait', () => {
+  const failure = { user: 'alice', group: undefined, remote: '192.0.2.7', reason: 'wrong password' };
+  const seenBy = (folder: string) => {
+    const other = new DatabaseSync(join(folder, 'sallyport.db'), { readOnly: true });
+    const rows = other.prepare('SELECT * FROM failures').all().length;
+    other.close();
+    return rows;
+  };
+
+  it('are seen here at once, and by others a moment later', async (test) => {
+    const { folder, store } = fresh(test);
+    store.failures.record(failure);
+    assert.equal(store.failures.recent(10).length, 1);
+    assert.equal(seenBy(folder), 0);
+    for (let i = 0; i < 100 && seenBy(folder) === 0; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(seenBy(folder), 1);
+  });
+
+  it('are kept by the end, and by a write that may not wait', (test) => {
+    const { folder, store } = fresh(test);
+    store.failures.record(failure);
+    store.users.add('alice', 'hash');
+    assert.equal(seenBy(folder), 1);
+    store.failures.record(failure);
+    store.close();
+    assert.equal(seenBy(folder), 2);
+  });
+
+  it('that cannot be kept are told of, and the next ones are', (test) => {
+    const [database] = memory(test);
+    const errors: unknown[] = [];
+    const batch = new Batch(database, (error) => errors.push(error));
+    const failures = new FailureTable(database, batch);
+    database.exec('CREATE TABLE one (id INTEGER PRIMARY KEY); PRAGMA foreign_keys = ON');
+    database.exec('CREATE TABLE two (one INTEGER REFERENCES one (id) DEFERRABLE INITIALLY DEFERRED)');
+    failures.record(failure);
+    database.exec('INSERT INTO two VALUES (7)');
+    batch.commit();
+    assert.match(String(errors), /FOREIGN KEY/);
+    assert.equal(failures.recent(10).length, 0);
+    failures.record(failure);
+    batch.commit();
+    assert.equal(errors.length, 1);
+    assert.equal(failures.recent(10).length, 1);
   });
 });
 
