@@ -64,6 +64,8 @@ export class ClientState {
   #retry = FIRST_RETRY;
   /** What this attempt at the gateway saw of openings, and which ways it has ruled out. */
   readonly #trials: Trial[] = [];
+  /** What seems closed, for people to know: nothing is ruled out for it. */
+  #doubts: readonly Trial[] = [];
   readonly #ruledOut = new Set<Way>();
   #lastAddress: IpAddress | undefined;
   /** A tunnel stood once: from then on what fails may work again. */
@@ -206,6 +208,7 @@ export class ClientState {
   /** A new attempt at the gateway whose turn it is. */
   #begin(): void {
     this.#trials.length = 0;
+    this.#doubts = [];
     this.#ruledOut.clear();
     this.#locate(undefined);
   }
@@ -275,7 +278,7 @@ export class ClientState {
         if (spi >= MIN_SPI && !isTaken(spi)) return spi;
       }
     },
-    failures: (): CarrierFailure[] => this.#carrierFailures().filter(isTold),
+    failures: (): CarrierFailure[] => this.#carrierFailures(this.#doubts).filter(isTold),
   };
 
   /** Takes over what the SAs have to say, and lets what has ended be followed by what comes next. */
@@ -310,6 +313,7 @@ export class ClientState {
     const { entry, location } = this.#stage;
     const { result, trials } = entry;
     this.#trials.push(...trials);
+    this.#doubts = entry.doubts;
     if (!result || 'kind' in result) return this.#giveUp(result!, now);
     this.#stage = { awaits: 'loss', location };
     this.#raise(result, location, now);
@@ -407,9 +411,10 @@ export class ClientState {
     this.#events.push({ type: 'down', failure });
   }
 
-  #carrierFailures(): CarrierFailure[] {
+  #carrierFailures(doubts: readonly Trial[] = []): CarrierFailure[] {
     const { carriers, ports } = this.#options;
-    return [...missingOpenings(carriers, ports.remote, [...this.#trials, ...(this.#tunnel?.trials ?? [])])];
+    const trials = [...this.#trials, ...(this.#tunnel?.trials ?? []), ...doubts];
+    return [...missingOpenings(carriers, ports.remote, trials)];
   }
 
   #dropTunnel(reason: string): void {

@@ -88,6 +88,12 @@ export class Entry {
     return trialsOf(this.#o.options.ports.remote, this.#race.lost, this.#winner);
   }
 
+  /** What may be closed: it had longer than the way that won, and said nothing yet. */
+  get doubts(): Trial[] {
+    const { unanswered = [] } = this.#race.result ?? {};
+    return unanswered.map((way) => trialOf(this.#o.options.ports.remote, way, 'silent'));
+  }
+
   owns(sa: Ikev1Sa): boolean {
     return this.#winner?.sa === sa || this.#race.owns(sa);
   }
@@ -249,17 +255,14 @@ function failureOf(lost: readonly LostWay[]): EntryFailure {
   return { kind: 'blocked', reason: lost.map(({ way, reason }) => `${way}: ${reason}`).join('; ') };
 }
 
-function trialsOf(
-  { ike, natT, ciscoTcp }: CarrierPorts,
-  lost: readonly LostWay[],
-  winner: Winner | undefined,
-): Trial[] {
-  const tried = (kind: 'udp' | 'tcp', port: number, sight: Sight): Trial => ({ opening: { kind, port }, sight });
-  const told = ({ way, sight }: Pick<LostWay, 'way' | 'sight'>): Trial => {
-    if (way === 'cisco-tcp') return tried('tcp', ciscoTcp, sight);
-    return tried('udp', way === 'nat-t' ? natT : ike, sight);
-  };
-  const won = winner ? [told({ way: winner.way, sight: 'answered' })] : [];
-  const floated = winner?.way === 'nat-t-from-500' ? [tried('udp', natT, 'answered')] : [];
-  return [...lost.map(told), ...won, ...floated];
+function trialsOf(ports: CarrierPorts, lost: readonly LostWay[], winner: Winner | undefined): Trial[] {
+  const won = winner ? [trialOf(ports, winner.way, 'answered')] : [];
+  const floated = winner?.way === 'nat-t-from-500' ? [trialOf(ports, 'nat-t', 'answered')] : [];
+  return [...lost.map(({ way, sight }) => trialOf(ports, way, sight)), ...won, ...floated];
+}
+
+/** What a way's first message says about the opening that it needs. */
+function trialOf({ ike, natT, ciscoTcp }: CarrierPorts, way: Way, sight: Sight): Trial {
+  if (way === 'cisco-tcp') return { opening: { kind: 'tcp', port: ciscoTcp }, sight };
+  return { opening: { kind: 'udp', port: way === 'nat-t' ? natT : ike }, sight };
 }

@@ -31,7 +31,7 @@ export interface RaceHost {
 /** How far a way has come, by what it awaits. */
 type Attempt = { readonly way: Way; readonly path: IkePath; readonly flowId?: number } & (
   | { readonly awaits: 'start' }
-  | { readonly awaits: 'flow'; readonly until: Instant }
+  | { readonly awaits: 'flow'; readonly since: Instant; readonly until: Instant }
   | Proving
   | ({ readonly awaits: 'nothing' } & Loss)
 );
@@ -41,6 +41,7 @@ type Loss = Pick<LostWay, 'sight' | 'reason' | 'refused'>;
 interface Proving {
   readonly awaits: 'proof';
   readonly sa: Ikev1Sa;
+  readonly since: Instant;
   readonly heard: boolean;
   /** Why it is refused, if that is true. */
   readonly refusal: string | undefined;
@@ -70,6 +71,8 @@ export interface RaceResult {
   /** Undefined: all ways are lost. */
   readonly winner: Winner | undefined;
   readonly lost: readonly LostWay[];
+  /** They set out a head start before the winner, and nothing came back yet. */
+  readonly unanswered: readonly Way[];
 }
 
 export class Race {
@@ -77,6 +80,7 @@ export class Race {
   #attempts: Attempt[];
   #nextStart: Instant;
   #winner: Winner | undefined;
+  #unanswered: readonly Way[] = [];
 
   /** `paths`: in the order in which they set out. Call `handleTimeout` next. */
   constructor(host: RaceHost, paths: readonly { readonly way: Way; readonly path: IkePath }[], now: Instant) {
@@ -89,7 +93,7 @@ export class Race {
   get result(): RaceResult | undefined {
     const { lost } = this;
     const decided = this.#winner !== undefined || lost.length === this.#attempts.length;
-    return decided ? { winner: this.#winner, lost } : undefined;
+    return decided ? { winner: this.#winner, lost, unanswered: this.#unanswered } : undefined;
   }
 
   get lost(): readonly LostWay[] {
@@ -166,18 +170,19 @@ export class Race {
     this.#nextStart = now + HEAD_START;
     if (attempt.way !== 'cisco-tcp') return this.#begin(attempt, now);
     const flowId = this.#host.openFlow(attempt.path);
-    this.#replace(attempt, { ...whatOf(attempt), flowId, awaits: 'flow', until: now + WAY_PATIENCE });
+    this.#replace(attempt, { ...whatOf(attempt), flowId, awaits: 'flow', since: now, until: now + WAY_PATIENCE });
   }
 
   #begin(attempt: Attempt, now: Instant): void {
     const sa = this.#host.initiate(attempt.way, attempt.path, now);
-    const proving = { awaits: 'proof', sa, heard: false, refusal: undefined, until: now + WAY_PATIENCE } as const;
-    this.#replace(attempt, { ...whatOf(attempt), ...proving });
+    const proving = { awaits: 'proof', sa, since: now, heard: false, refusal: undefined } as const;
+    this.#replace(attempt, { ...whatOf(attempt), ...proving, until: now + WAY_PATIENCE });
   }
 
   #win(attempt: Attempt & Proving): void {
     this.#winner = { way: attempt.way, sa: attempt.sa, flowId: attempt.flowId };
     this.#attempts = this.#attempts.filter((one) => one !== attempt);
+    this.#unanswered = this.#attempts.filter((one) => isUnanswered(one, attempt.since)).map(({ way }) => way);
     this.stop();
   }
 
@@ -205,6 +210,12 @@ export class Race {
 
 function whatOf({ way, path, flowId }: Attempt): Pick<Attempt, 'way' | 'path' | 'flowId'> {
   return { way, path, ...(flowId !== undefined && { flowId }) };
+}
+
+function isUnanswered(attempt: Attempt, winnerSince: Instant): boolean {
+  if (attempt.awaits === 'start' || attempt.awaits === 'nothing') return false;
+  if (attempt.awaits === 'proof' && (attempt.heard || attempt.refusal !== undefined)) return false;
+  return attempt.since + HEAD_START <= winnerSince;
 }
 
 function silence(attempt: Attempt): Loss {
