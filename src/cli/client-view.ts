@@ -11,7 +11,7 @@ export interface ClientView {
   close(): void;
 }
 
-/** Where a view writes to; of a terminal its width, in columns. */
+/** Where a view writes to; of a terminal its width, in columns, 0 where nobody knows. */
 export interface Output {
   write(text: string): unknown;
   readonly columns?: number | undefined;
@@ -113,7 +113,7 @@ export class LiveView implements ClientView {
 
   #draw(now: Date): void {
     if (this.#isAsking) return;
-    const text = liveText(this.#status, this.#rates, now).slice(0, (this.#output.columns ?? 80) - 1);
+    const text = liveText(this.#status, this.#rates, now).slice(0, (this.#output.columns || 80) - 1);
     this.#output.write(`${ERASE_LINE}${text}`);
     this.#isDrawn = true;
   }

@@ -1,0 +1,163 @@
+/** The client's commands as a user types them, with each way to give a password, and what two commands say of one client. */
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import type { ClientReport } from '../../src/client/report.ts';
+import type { ClientStatus } from '../../src/control/client-types.ts';
+import { hideSecret } from '../config/profile/hide-secret.ts';
+import * as lab from '../lab/gateway.ts';
+import { until } from '../lab/poll.ts';
+import { lacking } from '../lab/requirements.ts';
+import type { Finished, Program, RunOptions } from '../lab/run.ts';
+import { scene } from '../lab/scene.ts';
+import { discard, scratch } from '../lab/scratch.ts';
+import { gatewayAddress } from '../lab/topology.ts';
+import { reaches } from '../lab/traffic.ts';
+
+const skip = lacking();
+
+describe("the client's commands", { skip, timeout: 300_000 }, () => {
+  const stage = scene();
+  let folder = '';
+
+  before(() => {
+    folder = scratch('commands');
+    for (const name of ['run', 'cache']) mkdirSync(join(folder, name), { mode: 0o700 });
+    writeFileSync(join(folder, 'lab.pcf'), pcf, { mode: 0o600 });
+    writeFileSync(join(folder, 'password'), `${lab.password}\n`, { mode: 0o600 });
+  });
+  after(() => discard(folder));
+
+  const pcf = [
+    '[main]',
+    `Host=${gatewayAddress}`,
+    `GroupName=${lab.group}`,
+    `enc_GroupPwd=${hideSecret(lab.groupSecret)}`,
+    `Username=${lab.user}`,
+    'DHGroup=14',
+    '',
+  ].join('\r\n');
+
+  /** In the client's namespace, with a state folder of the test's. */
+  function inside(command: string, ...args: readonly string[]): string[] {
+    const own = `mkdir -p /run/sallyport /var/cache/sallyport && mount --bind ${folder}/run /run/sallyport && mount --bind ${folder}/cache /var/cache/sallyport`;
+    return ['sh', '-c', `${own} && cd ${folder} && ${command}`, lab.sallyport, ...args];
+  }
+
+  function command(...args: readonly string[]): Promise<Finished> {
+    return stage.net.cl.run(inside('exec "$0" "$@"', ...args));
+  }
+
+  function start(args: readonly string[], options: RunOptions = {}, shell = 'exec "$0" "$@"'): Program {
+    return stage.net.cl.start(inside(shell, ...args), options);
+  }
+
+  async function status(): Promise<ClientStatus[]> {
+    return JSON.parse((await command('status', '--json')).stdout) as ClientStatus[];
+  }
+
+  it('connect with the password over a descriptor; status and disconnect from elsewhere; one client a profile', async () => {
+    const client = start(['connect', 'lab.pcf', '--password-fd', '3'], {}, 'exec "$0" "$@" 3<password');
+    await client.prints(
+      /^connected by \S+ to 192\.0\.2\.1\S* as 10\.77\.0\.\d+, 10\.1\.0\.0\/24 goes through it/m,
+      60_000,
+    );
+    assert.match(client.stdout, /^\| Welcome to the lab$/m);
+    assert.ok(await reaches(stage.net.cl));
+
+    const [shown] = await until(
+      async () => {
+        const all = await status();
+        return (all[0]?.bytesIn ?? 0) > 0 ? all : undefined;
+      },
+      20_000,
+      () => 'traffic in the status',
+    );
+    assert.equal(shown!.profile, 'lab');
+    assert.equal(shown!.state, 'up');
+    assert.equal(shown!.tunnel!.domain, lab.domain);
+    assert.match((await command('status', 'lab')).stdout, /^lab: up by \S+ for \d+s\n {2}gateway +192\.0\.2\.1/);
+
+    const second = await command('connect', './lab.pcf', '--password-stdin');
+    assert.equal(second.status, 1);
+    assert.match(
+      second.stderr,
+      /^sallyport: lab is connected already, or about to be \(pid \d+\); 'sallyport disconnect lab' ends it\n$/,
+    );
+
+    const { status: done, stdout } = await command('disconnect');
+    assert.equal(done, 0);
+    assert.equal(stdout, 'lab is disconnected\n');
+    assert.equal(await client.ended, 0);
+    assert.match(client.stdout, /\ndisconnected\n$/);
+    assert.ok(!existsSync(join(folder, 'run', 'client-lab.sock')));
+    assert.equal((await command('status', 'lab')).stderr, 'sallyport: lab is not connected\n');
+    assert.equal((await command('disconnect')).stderr, 'sallyport: nothing is connected\n');
+    await stage.gateway.holds(0);
+  });
+
+  it('connect with the password on standard input, as events for a program', async () => {
+    const client = start(['connect', 'lab.pcf', '--password-stdin', '--json', '--carrier', 'nat-t'], {
+      input: `${lab.password}\n`,
+    });
+    await client.prints(/"type":"up"/, 60_000);
+    await command('disconnect', 'lab');
+    assert.equal(await client.ended, 0);
+    const events = client.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as ClientReport & { at: string });
+    for (const { at } of events) assert.match(at, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    const up = events.find((event) => event.type === 'up');
+    assert.equal(up!.carrier, 'nat-t');
+    assert.deepEqual(
+      events.filter((event) => event.type === 'question').map(({ kind }) => kind),
+      ['password'],
+    );
+    const { at: _, ...last } = events.at(-1)!;
+    assert.deepEqual(last, { type: 'down', ending: 'user', reason: 'ended by the user', blocked: [] });
+    assert.ok(!client.output.includes(lab.password) && !client.output.includes(lab.groupSecret));
+    await stage.gateway.holds(0);
+  });
+
+  it('say that a password is wrong, or that nobody is there to give it', async () => {
+    const wrong = start(['connect', 'lab.pcf', '--password-stdin'], { input: 'wrong\nwrong\nwrong\nwrong\n' });
+    assert.equal(await wrong.ended, 3, wrong.output);
+    const missing = start(['connect', 'lab.pcf']);
+    assert.notEqual(await missing.ended, 0);
+    assert.match(missing.output, /the password is missing; give it with --password-fd or --password-stdin/);
+  });
+
+  it('connect from a terminal: the name shown, the password not, a live line, and Ctrl-C', {
+    skip: existsSync('/usr/bin/script') ? false : 'needs script (Debian: apt install bsdutils)',
+  }, async () => {
+    writeFileSync(join(folder, 'nameless.pcf'), pcf.replace(/Username=.*\r\n/, ''), { mode: 0o600 });
+    // What is typed comes when it is asked for.
+    const typed = `(${[
+      waitFor('User name: '),
+      `printf '${lab.user}\\r'`,
+      waitFor('Password: '),
+      `printf '${lab.password}\\r'`,
+      waitFor('  10[.]77[.]0[.][0-9]*  in '),
+      `printf '\\003'`,
+      'sleep 5',
+    ].join('; ')})`;
+    const shell = `${typed} | script -qefc '${lab.sallyport} connect nameless.pcf' typescript >/dev/null`;
+    const program = start([], {}, shell);
+    assert.equal(await program.ended, 0, program.output);
+    const seen = await stage.net.cl.must(['cat', join(folder, 'typescript')]);
+    assert.match(seen, new RegExp(`User name: ${lab.user}`));
+    assert.ok(!seen.includes(lab.password), seen);
+    assert.match(
+      seen.replaceAll('\u001b[K', ''),
+      /\r\S+ {2}10\.77\.0\.\d+ {2}in .*\/s {2}out .*\/s {2}0 rekeys {2}\d+s/,
+    );
+    assert.match(seen, /disconnected/);
+    await stage.gateway.holds(0);
+  });
+
+  function waitFor(pattern: string): string {
+    return `i=0; until grep -q '${pattern}' typescript 2>/dev/null || [ $i -ge 300 ]; do sleep 0.2; i=$((i+1)); done`;
+  }
+});
