@@ -61,7 +61,7 @@ const TUNNEL_METRIC = 100;
 const BLOCK_METRIC = 200;
 
 /** Where the host's own routes are followed with localLan: nobody on the way can claim a public network for himself. */
-const PRIVATE_IPV4 = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16'];
+export const PRIVATE_IPV4 = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16'];
 const MULTICAST_IPV4 = '224.0.0.0/4';
 const PRIVATE_IPV6 = ['fc00::/7'];
 const LINK_LOCAL_IPV6 = 'fe80::/10';
@@ -100,7 +100,8 @@ function routesOf(plan: NetworkPlan, table: number, ipv6: boolean): Change[] {
   });
 }
 
-function tunnelPrefixes({ routes, dns }: NetworkPlan): Prefix[] {
+/** Those of the plan, and of name servers that they don't cover. */
+export function tunnelPrefixes({ routes, dns }: NetworkPlan): Prefix[] {
   const networks = routes === 'all' ? [DEFAULT_IPV4] : routes;
   const covered = (server: IpAddress) => networks.some((network) => prefixContains(network, server));
   const servers = (dns?.servers ?? []).filter((server) => server.bytes.length === 4 && !covered(server));

@@ -1,7 +1,7 @@
 /** Puts back what killed clients left. */
-import { undoLeft } from './client-network.ts';
 import { journalPath, listJournals, readJournal } from './journal.ts';
 import { fileIsOurs, RESOLV_CONF, restoreStranded } from './resolv-conf.ts';
+import { undoLeft } from './undo.ts';
 
 export interface Cleaned {
   readonly profile: string;

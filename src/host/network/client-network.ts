@@ -4,13 +4,15 @@ import { HostError, systemReason } from '../errors.ts';
 import { makePrivateFolder } from '../private-folder.ts';
 import { type Change, changeKey, changesOf, type Family } from './changes.ts';
 import { type DnsChange, dnsChange, dnsNotes, revertDns, sameDns, setDns } from './dns.ts';
+import { guardOf, removeGuard, setGuard } from './guard.ts';
 import { makeChanges, presentChanges, undoChanges } from './ip.ts';
 import { type Journal, journalPath, readJournal, removeJournal, writeJournal } from './journal.ts';
 import type { NetworkPlan } from './plan.ts';
-import { isAlive, isFromThisBoot, thisProcess, waitForOrphans } from './process.ts';
+import { thisProcess } from './process.ts';
 import { fileIsOurs, RESOLV_CONF, restoreStranded } from './resolv-conf.ts';
 import { looseReversePath, restoreSysctl, setSysctl } from './reverse-path.ts';
 import { findSlot } from './slot.ts';
+import { alreadyConnected, undoAll, undoLeft } from './undo.ts';
 
 export interface ClientNetwork {
   /** What was put back at opening, since a killed client had left it; empty: nothing. */
@@ -49,7 +51,16 @@ export async function openClientNetwork(profile: string, folder: string): Promis
   const cleaned = left ? await undoLeft(left, path) : [];
   if (!left && fileIsOurs() === profile && restoreStranded(profile)) cleaned.push(RESOLV_CONF);
   const slot = await findSlot(profile, families());
-  const first: Journal = { version: 1, profile, process: thisProcess(), slot, changes: [], sysctls: [], dns: [] };
+  const first: Journal = {
+    version: 1,
+    profile,
+    process: thisProcess(),
+    slot,
+    changes: [],
+    sysctls: [],
+    guards: [],
+    dns: [],
+  };
   if (!writeJournal(path, first, true)) throw alreadyConnected(readJournal(path) ?? first);
   const network = new Hold(path, first);
   return {
@@ -57,17 +68,6 @@ export async function openClientNetwork(profile: string, folder: string): Promis
     apply: (plan) => network.next(() => network.apply(plan)),
     restore: () => network.next(() => network.restore()),
   };
-}
-
-/** Undoes what a dead client left and says what. Throws {@link HostError} `ALREADY_CONNECTED` while it lives. */
-export async function undoLeft(journal: Journal, path: string): Promise<string[]> {
-  if (isAlive(journal.process)) throw alreadyConnected(journal);
-  await waitForOrphans(path);
-  // A restart of the machine has undone all but the file.
-  const left = isFromThisBoot(journal.process) ? journal : { ...journal, changes: [], sysctls: [] };
-  await undoAll(left, path);
-  removeJournal(path);
-  return describe(left);
 }
 
 class Hold {
@@ -96,24 +96,22 @@ class Hold {
       dns: [...before.dns, ...wanted.dns],
     };
     this.#write(both);
+    let notes: string[];
     try {
-      await this.#make(wanted);
+      notes = await this.#make(wanted);
     } catch (error) {
       await this.#rollBack(before, both);
       throw error;
     }
     await undoChanges(without(before.changes, wanted.changes), this.#path);
-    for (const old of before.dns) {
-      if (!wanted.dns.some((dns) => sameDns(dns, old))) await revertDns(old, this.#path);
-    }
-    this.#write(wanted);
-    const [dns] = wanted.dns;
-    return { dns: dns?.how, notes: dnsNotes(dns) };
+    const stuck = await this.#revertDns(before.dns.filter((old) => !wanted.dns.some((dns) => sameDns(dns, old))));
+    this.#write({ ...wanted, dns: [...stuck.map(({ change }) => change), ...wanted.dns] });
+    return { dns: wanted.dns[0]?.how, notes: [...notes, ...stuck.map(({ reason }) => reason)] };
   }
 
   async restore(): Promise<void> {
     await undoAll(this.#journal, this.#path);
-    this.#journal = { ...this.#journal, changes: [], sysctls: [], dns: [] };
+    this.#journal = { ...this.#journal, changes: [], sysctls: [], guards: [], dns: [] };
     removeJournal(this.#path);
   }
 
@@ -125,56 +123,45 @@ class Hold {
       ...this.#journal,
       changes: changesOf(plan, slot, hasIpv6()),
       sysctls: loose ? [loose] : sysctls,
+      guards: [guardOf(plan, slot)],
       dns: dns ? [keepContent(dns, held)] : [],
     };
   }
 
-  async #make({ changes, sysctls, dns }: Journal): Promise<void> {
+  /** Returns what could not be had. */
+  async #make({ changes, sysctls, guards, dns }: Journal): Promise<string[]> {
     for (const sysctl of sysctls) setSysctl(sysctl);
+    const missed = await Promise.all(guards.map((guard) => setGuard(guard, this.#path)));
     // Only rules have no `replace`; what else is there is set again.
     const present = await presentChanges(changes.filter(({ kind }) => kind === 'rule'));
     await makeChanges(without(changes, present), this.#path);
     for (const change of dns) await setDns(change, this.#path);
+    return [...missed.filter((note) => note !== undefined), ...dns.flatMap(dnsNotes)];
+  }
+
+  /** Those that can't be reverted now stay in the journal, for restore() and cleanup. */
+  async #revertDns(changes: readonly DnsChange[]): Promise<{ change: DnsChange; reason: string }[]> {
+    const stuck: { change: DnsChange; reason: string }[] = [];
+    for (const change of changes) {
+      await revertDns(change, this.#path).catch((error: Error) => stuck.push({ change, reason: error.message }));
+    }
+    return stuck;
   }
 
   /** What was new goes; what was replaced comes back. */
   async #rollBack(before: Journal, both: Journal): Promise<void> {
     await undoChanges(without(both.changes, before.changes), this.#path);
-    // What can't be reverted stays in the journal, for restore() and cleanup.
-    const stuck: DnsChange[] = [];
-    for (const dns of both.dns.slice(before.dns.length)) {
-      await revertDns(dns, this.#path).catch(() => stuck.push(dns));
-    }
+    const stuck = await this.#revertDns(both.dns.slice(before.dns.length));
+    if (before.guards.length === 0) for (const guard of both.guards) await removeGuard(guard, this.#path);
     if (before.sysctls.length === 0) for (const sysctl of both.sysctls) restoreSysctl(sysctl);
     // Best effort: the error that led here is the one to tell.
     await this.#make(before).catch(() => {});
-    this.#write({ ...before, dns: [...before.dns, ...stuck] });
+    this.#write({ ...before, dns: [...before.dns, ...stuck.map(({ change }) => change)] });
   }
 
   #write(journal: Journal): void {
     writeJournal(this.#path, journal);
     this.#journal = journal;
-  }
-}
-
-async function undoAll(journal: Journal, path: string): Promise<void> {
-  const { changes, sysctls, dns } = journal;
-  const failures: string[] = [];
-  for (const change of dns.toReversed()) {
-    await revertDns(change, path).catch((error: Error) => failures.push(error.message));
-  }
-  await undoChanges(changes, path);
-  for (const sysctl of sysctls) restoreSysctl(sysctl);
-  if ((await presentChanges(changes)).length > 0) {
-    failures.push(
-      `rules or routes of ours are still there: see 'ip rule' and 'ip route show table ${journal.slot.table}'`,
-    );
-  }
-  if (failures.length > 0) {
-    throw new HostError(
-      'NETWORK_RESTORE',
-      `not all could be put back: ${failures.join('; ')}; then 'sallyport cleanup' tries again`,
-    );
   }
 }
 
@@ -189,33 +176,6 @@ function keepContent(dns: DnsChange, held: readonly DnsChange[]): DnsChange {
   return dns.how === 'file' && dns.mounted === undefined && old?.mounted !== undefined
     ? { ...dns, mounted: old.mounted }
     : dns;
-}
-
-function describe({ changes, sysctls, dns }: Journal): string[] {
-  const count = (kind: Change['kind'], one: string, many: string) => {
-    const number = changes.filter((change) => change.kind === kind).length;
-    return number === 0 ? [] : [`${number} ${number === 1 ? one : many}`];
-  };
-  return [
-    ...count('rule', 'rule', 'rules'),
-    ...count('route', 'route', 'routes'),
-    ...sysctls.map(({ path, before }) => `${path} = ${before}`),
-    ...dns.map((change) => DNS_NAMES[change.how]),
-  ];
-}
-
-const DNS_NAMES = {
-  resolved: "systemd-resolved's servers",
-  resolvconf: "resolvconf's entry",
-  file: RESOLV_CONF,
-} as const;
-
-function alreadyConnected({ profile, process }: Journal): HostError {
-  const name = JSON.stringify(profile);
-  return new HostError(
-    'ALREADY_CONNECTED',
-    `the profile ${name} is in use by process ${process.pid}; 'sallyport disconnect' ends it`,
-  );
 }
 
 function families(): Family[] {

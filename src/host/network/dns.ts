@@ -56,8 +56,8 @@ export async function revertDns(change: DnsChange, owner: string): Promise<void>
 }
 
 /** What can't be had with this resolver, for a person. */
-export function dnsNotes(change: DnsChange | undefined): string[] {
-  if (!change || change.how === 'resolved' || change.resolver.split.length === 0) return [];
+export function dnsNotes(change: DnsChange): string[] {
+  if (change.how === 'resolved' || change.resolver.split.length === 0) return [];
   return ['split DNS needs systemd-resolved, which this host does not use: all names are asked inside the tunnel'];
 }
 

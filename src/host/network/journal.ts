@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import { HostError, systemReason } from '../errors.ts';
 import type { Change } from './changes.ts';
 import type { DnsChange } from './dns.ts';
+import type { Guard } from './guard.ts';
 import type { ProcessName } from './process.ts';
 import type { SysctlChange } from './reverse-path.ts';
 import type { Slot } from './slot.ts';
@@ -31,6 +32,7 @@ export interface Journal {
   /** In the order in which they are made. Any of them may not have been made yet. */
   readonly changes: readonly Change[];
   readonly sysctls: readonly SysctlChange[];
+  readonly guards: readonly Guard[];
   readonly dns: readonly DnsChange[];
 }
 
@@ -107,7 +109,9 @@ function parse(text: string): Journal | undefined {
   try {
     const journal = JSON.parse(text) as Journal;
     const whole =
-      [journal.changes, journal.sysctls, journal.dns].every(Array.isArray) && journal.slot && journal.process;
+      [journal.changes, journal.sysctls, journal.guards, journal.dns].every(Array.isArray) &&
+      journal.slot &&
+      journal.process;
     return journal.version === 1 && whole ? journal : undefined;
   } catch {
     return undefined;

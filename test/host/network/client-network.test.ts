@@ -1,6 +1,7 @@
 /** What a client changes on a host, in a namespace: made, changed and put back. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { MAX_OFFERED_ROUTES } from '../../../src/core/session/offered-network.ts';
 import { lacking } from '../../lab/requirements.ts';
 import { LabHost, RESOLV_CONF } from './lab-host.ts';
 
@@ -92,6 +93,47 @@ describe('a plan', { skip }, () => {
         RESOLV_CONF,
       ],
     );
+    assert.equal(await host.snapshot(), before);
+  });
+
+  it('may hold as many networks as a gateway may name, one within the other', async (test) => {
+    const host = await LabHost.create(test);
+    const before = await host.snapshot();
+    const lines = await host.lines(`${LOOK}
+      const network = await openClientNetwork('work', folder);
+      const routes = ['10.0.0.0/8', ...Array.from({ length: ${MAX_OFFERED_ROUTES - 1} }, (_, i) => '10.' + i + '.0.0/16')];
+      show(await network.apply(plan({ routes: routes.map(parsePrefix) })));
+      show(ip('route', 'show', 'table', 'all').filter((line) => line.includes('proto 83')).length);
+      await network.restore();
+    `);
+    assert.deepEqual(lines, ['{"notes":[]}', String(2 * MAX_OFFERED_ROUTES)]);
+    assert.equal(await host.snapshot(), before);
+  });
+
+  it('does without nft, and says what is lost', async (test) => {
+    const host = await LabHost.create(test);
+    const before = await host.snapshot();
+    const missing = await host.lines(`
+      import { symlinkSync, mkdirSync } from 'node:fs';
+      import { execFileSync } from 'node:child_process';
+      mkdirSync('/run/bin');
+      symlinkSync(execFileSync('sh', ['-c', 'command -v ip'], { encoding: 'utf8' }).trim(), '/run/bin/ip');
+      process.env.PATH = '/run/bin';
+      const network = await openClientNetwork('work', folder);
+      console.log((await network.apply(plan())).notes.join());
+      await network.restore();
+    `);
+    assert.match(
+      missing.join(),
+      /bound to an interface .*: nft is missing; install it \(Debian: apt install nftables\)$/,
+    );
+    host.addProgram('nft', 'echo "Error: Could not process rule: Operation not supported" >&2; exit 1');
+    const refused = await host.lines(`
+      const network = await openClientNetwork('work', folder);
+      console.log((await network.apply(plan())).notes.join());
+      await network.restore();
+    `);
+    assert.match(refused.join(), /: nft refused: Error: Could not process rule: Operation not supported$/);
     assert.equal(await host.snapshot(), before);
   });
 

@@ -38,7 +38,7 @@ const LOOK = `
   const ip = (...args) => execFileSync('ip', args, { encoding: 'utf8' });
   const look = () => [
     ip('rule'), ip('-6', 'rule'), ip('route', 'show', 'table', 'all'), ip('-6', 'route', 'show', 'table', 'all'),
-    ip('-o', '-4', 'address'), readFileSync('/etc/resolv.conf', 'utf8'), readdirSync('/etc').join(),
+    ip('-o', '-4', 'address'), execFileSync('nft', ['list', 'ruleset'], { encoding: 'utf8' }), readFileSync('/etc/resolv.conf', 'utf8'), readdirSync('/etc').join(),
     readFileSync('/proc/sys/net/ipv4/conf/all/rp_filter', 'utf8'),
   ].join('\\n');
   const failAt = (number) => {

@@ -153,7 +153,8 @@ export class LabHost {
     ];
     const shown = await Promise.all(listings.map((args) => this.netns.ip(...args)));
     const filter = await this.netns.must(['sysctl', '-a', '--pattern', 'rp_filter']);
-    return [...shown, filter, this.resolvConf(), ...this.etcNames()].join('\n');
+    const tables = await this.netns.must(['nft', 'list', 'ruleset']);
+    return [...shown, filter, tables, this.resolvConf(), ...this.etcNames()].join('\n');
   }
 
   /** How the file is, whatever it is. */

@@ -129,6 +129,62 @@ describe('packets in clear', { skip }, () => {
   });
 });
 
+describe('a hostile neighbour', { skip }, () => {
+  /** Says of every address that it is its own. */
+  async function claimAll({ router }: Scene): Promise<void> {
+    for (const address of INSIDE) await router.ip('address', 'add', `${address}/32`, 'dev', 'lo');
+  }
+
+  it('gets nothing from programs that are bound to the interface, before and after the kill', async (test) => {
+    const scene = await connected(test);
+    const { host } = scene;
+    await claimAll(scene);
+    const bound = INSIDE.map((target) => `-I eth0 ${target}`);
+    assert.deepEqual(await seen(scene, () => pings(host, ...bound)), INSIDE);
+    for (const changes of ['', "{ routes: 'all' }"]) {
+      const client = await apply(host, changes);
+      assert.deepEqual(await seen(scene, () => pings(host, ...bound)), []);
+      const afterKill = await seen(scene, async () => {
+        await client.stop('SIGKILL');
+        await host.removeTun();
+        await pings(host, ...bound);
+      });
+      assert.deepEqual(afterKill, []);
+      assert.equal((await host.sallyport('cleanup')).status, 0);
+      await host.makeTun();
+    }
+    assert.deepEqual(await seen(scene, () => pings(host, ...bound)), INSIDE);
+  });
+
+  it('can not reach the inner address from outside', async (test) => {
+    const scene = await connected(test);
+    const { host, router } = scene;
+    await router.ip('route', 'add', '10.77.0.9', 'via', '192.0.2.5');
+    const knock = ['ping', '-n', '-c', '1', '-W', '1', '10.77.0.9'];
+    const echoes = async () => {
+      const statistics = await host.netns.must(['cat', '/proc/net/snmp']);
+      return statistics
+        .split('\n')
+        .filter((line) => line.startsWith('Icmp:'))[1]!
+        .split(' ')[9];
+    };
+    await host.netns.ip('address', 'add', '10.77.0.9/32', 'dev', 'sp0');
+    const before = await echoes();
+    await router.run(knock);
+    assert.notEqual(await echoes(), before, 'the neighbour reaches it as long as nothing is applied');
+    for (const onLoss of ['block', 'open']) {
+      const client = await apply(host, `{ onLoss: '${onLoss}' }`);
+      const guarded = await echoes();
+      await router.run(knock);
+      assert.equal(await echoes(), guarded);
+      await host.netns.must(['ping', '-n', '-c', '1', '-W', '5', '10.77.0.9']);
+      assert.notEqual(await echoes(), guarded, 'we reach ourselves');
+      await client.stop('SIGKILL');
+      assert.equal((await host.sallyport('cleanup')).status, 0);
+    }
+  });
+});
+
 describe('the link below a full tunnel', { skip }, () => {
   it('keeps what roaming needs, also where reverse paths are filtered strictly', async (test) => {
     const scene = await connected(test);

@@ -1,0 +1,74 @@
+/**
+ * What routing can't promise, by one nftables table of our own where the host has nft:
+ *
+ * - The kernel takes a destination for a neighbour when a program is bound to an interface and the route says unreachable. With
+ *   onLoss 'block' such packets are dropped too.
+ * - A host answers to each of its addresses on every interface. Whoever sits beside us could find the inner address out, and
+ *   guess his way into connections inside (CVE-2019-14899): it is reached through the tunnel alone.
+ *
+ * Like the routes it outlives a killed client.
+ */
+import { formatPrefix } from '../../core/net/address.ts';
+import { PRIVATE_IPV4, tunnelPrefixes } from './changes.ts';
+import type { NetworkPlan } from './plan.ts';
+import { findProgram } from './programs.ts';
+import { complaint, run } from './run.ts';
+import type { Slot } from './slot.ts';
+
+export interface Guard {
+  readonly table: string;
+  /** As nft reads it. It replaces the table. */
+  readonly rules: string;
+}
+
+export function guardOf(plan: NetworkPlan, slot: Slot): Guard {
+  const table = `sallyport_client_${slot.table}`;
+  const own = `{ "lo", "${plan.tun}" }`;
+  const chain = `
+  chain from_outside {
+    type filter hook prerouting priority raw; policy accept;
+    iifname != ${own} ip daddr ${plan.address.text} drop
+  }`;
+  const body = plan.onLoss === 'block' ? `${chain}${blocking(plan, own)}` : chain;
+  return { table, rules: `${removal(table)}table inet ${table} {${body}\n}\n` };
+}
+
+/** Why it can't be had on this host, if so. */
+export async function setGuard(guard: Guard, owner: string): Promise<string | undefined> {
+  if (findProgram('nft') === undefined) return without('nft is missing; install it (Debian: apt install nftables)');
+  const ran = await run('nft', ['-f', '-'], { input: guard.rules, owner });
+  return ran.status === 0 ? undefined : without(`nft refused: ${complaint(ran)}`);
+}
+
+/** Also when it was never set. */
+export async function removeGuard({ table }: Guard, owner: string): Promise<void> {
+  if (findProgram('nft') !== undefined) await run('nft', ['-f', '-'], { input: removal(table), owner });
+}
+
+/** Local multicast and broadcasts stay on the link whatever the tunnel is; a full tunnel would hold them too. */
+function blocking(plan: NetworkPlan, own: string): string {
+  const networks = tunnelPrefixes(plan).filter(({ address }) => address.bytes.length === 4);
+  if (networks.length === 0) return '';
+  return `
+  set tunnelled {
+    type ipv4_addr; flags interval; auto-merge;
+    elements = { ${networks.map(formatPrefix).join(', ')} }
+  }
+  chain to_outside {
+    type filter hook output priority filter; policy accept;
+    oifname ${own} accept
+    meta mark ${plan.mark} accept
+    udp sport 68 udp dport 67 accept
+    ip daddr { 224.0.0.0/4, 255.255.255.255${plan.localLan ? `, ${PRIVATE_IPV4.join(', ')}` : ''} } accept
+    ip daddr @tunnelled drop
+  }`;
+}
+
+/** Deleting what isn't there fails in nft; naming it first makes it. */
+function removal(table: string): string {
+  return `table inet ${table}\ndelete table inet ${table}\n`;
+}
+
+function without(reason: string): string {
+  return `programs that are bound to an interface are not kept from sending around the tunnel, nor neighbours from the inner address: ${reason}`;
+}
