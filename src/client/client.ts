@@ -1,5 +1,6 @@
 /** Assembles the client: the state in the middle, the dataplane on one side, the user and the host's network on the other. */
 import { type IkePath, sameIkePath } from '../core/carrier/ike-path.ts';
+import type { EspCarrier } from '../core/esp/sa.ts';
 import { ClientState } from '../core/session/client/client-state.ts';
 import {
   CLIENT_SESSION,
@@ -50,6 +51,8 @@ export class Client {
   /** The host's network follows one event after the other. */
   #network: Promise<void> = Promise.resolve();
   #tunnel: TunnelUp | undefined;
+  /** Told to be tried since a tunnel stood last. */
+  readonly #tried = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
 
@@ -256,9 +259,10 @@ export class Client {
     const { report, tun } = this.#parts;
     switch (event.type) {
       case 'trying':
-        for (const carrier of event.carriers) report({ type: 'trying', carrier, gateway: event.gateway });
+        for (const carrier of event.carriers) this.#tellTrying(carrier, event.gateway);
         break;
       case 'up':
+        this.#tried.clear();
         this.#tunnel = event.tunnel;
         void this.#remember(event.tunnel);
         this.#follow(async () => {
@@ -285,6 +289,13 @@ export class Client {
       case 'notice':
         report(event);
     }
+  }
+
+  /** Two ways lead to NAT-T. */
+  #tellTrying(carrier: EspCarrier, gateway: string): void {
+    const name = `${carrier} ${gateway}`;
+    if (!this.#tried.has(name)) this.#parts.report({ type: 'trying', carrier, gateway });
+    this.#tried.add(name);
   }
 
   #follow(work: () => Promise<void>): void {

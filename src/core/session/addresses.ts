@@ -19,6 +19,10 @@ export class AddressBook {
     this.#reserved = new Set(addresses.map((address) => address.text));
   }
 
+  isReserved(address: IpAddress): boolean {
+    return this.#reserved.has(address.text);
+  }
+
   holder(address: IpAddress): Session | undefined {
     return this.#holders.get(address.text);
   }

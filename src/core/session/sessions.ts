@@ -44,7 +44,7 @@ export const MAX_ENTERING = 2048;
 /** A peer that didn't answer to the renewal of its phase 1 is tried again after this, as long as the old one holds. */
 const RENEWAL_RETRY = MINUTE;
 /** Silence after which a user's session may be taken for one that its client has lost. */
-const TAKEN_BACK_AFTER = 8 * SECOND;
+const GIVEN_BACK_AFTER = 8 * SECOND;
 /** A proven group secret without a login is worth no longer than this. */
 const NOBODY_PATIENCE = MINUTE;
 
@@ -322,7 +322,7 @@ export class Sessions {
     }
     const wanted = requestedAddress(requested);
     const owner = this.#continueOlder(session, sa, wanted);
-    if (wanted && owner === session && stage.awaits === 'configuration') this.#takeBack(session, wanted, now);
+    if (wanted && owner === session && stage.awaits === 'configuration') this.#giveBack(session, wanted, now);
     const { group, address } = owner;
     if (!group || !address) return;
     // a client that found a NAT and floated speaks NAT-T; what a session began with it stays with
@@ -360,12 +360,21 @@ export class Sessions {
     return older;
   }
 
-  /** A client that lost its network and comes back by another wants its address, which its own old session holds, in silence. */
-  #takeBack(session: Session, wanted: IpAddress, now: Instant): void {
+  /**
+   * A client that comes back wants the address that it had: it is free, or its own old session holds it, in silence since it
+   * lost its network.
+   */
+  #giveBack(session: Session, wanted: IpAddress, now: Instant): void {
+    const { group, address } = session;
+    if (!group || !address || this.#addresses.isReserved(address)) return;
     const holder = this.#addresses.holder(wanted);
-    if (!holder || !this.#roster.othersOfUser(session).includes(holder)) return;
-    if (now < Math.max(holder.since, this.#options.lastTraffic(holder.id)) + TAKEN_BACK_AFTER) return;
-    this.end(holder, 'its client came back from elsewhere');
+    if (holder) {
+      const own = this.#roster.othersOfUser(session).includes(holder);
+      const heard = Math.max(holder.since, this.#options.lastTraffic(holder.id));
+      if (!own || now < heard + GIVEN_BACK_AFTER) return;
+      this.end(holder, 'its client came back from elsewhere');
+    }
+    if (this.#addresses.choose(group.pool, wanted)?.text !== wanted.text) return;
     this.#addresses.release(session);
     session.address = wanted;
     session.inner = prefixOf(wanted, 32);

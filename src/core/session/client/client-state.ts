@@ -23,7 +23,7 @@ import { clientEnvironments } from './ike-policy.ts';
 import { Login } from './login.ts';
 import type { FlowOutcome } from './race.ts';
 import { Tunnel } from './tunnel.ts';
-import { type Way, waysTo } from './ways.ts';
+import { carriersOf, type Way, waysTo } from './ways.ts';
 
 /** Waits between attempts to come back: they double up to the longest. A change of network begins anew. */
 const FIRST_RETRY = SECOND;
@@ -231,7 +231,6 @@ export class ClientState {
   }
 
   #enter(location: Location, ways: readonly Way[], now: Instant): void {
-    this.#events.push({ type: 'trying', gateway: this.#gatewayName, carriers: this.#options.carriers });
     const entry = this.#newEntry(location, ways, now);
     this.#stage = { awaits: 'entry', entry, location };
     entry.handleTimeout(now);
@@ -249,6 +248,10 @@ export class ClientState {
   readonly #host = {
     emit: (event: ClientEvent): void => {
       this.#events.push(event);
+    },
+    began: (way: Way): void => {
+      const carriers = carriersOf(way, this.#options.carriers, undefined);
+      this.#events.push({ type: 'trying', gateway: this.#gatewayName, carriers });
     },
     touch: (sa: Ikev1Sa): void => {
       this.#touched.add(sa);

@@ -19,6 +19,8 @@ export const WAY_PATIENCE = 6 * SECOND;
 const REFUSAL_PATIENCE = SECOND;
 
 export interface RaceHost {
+  /** Its turn has come. */
+  began(way: Way): void;
   /** Begins a phase 1 by `way`; it is this race's until it wins or `abandon` is called. */
   initiate(way: Way, path: IkePath, now: Instant): Ikev1Sa;
   /** Opens a cTCP flow and gives its id; `handleFlow` says how that went. */
@@ -168,6 +170,7 @@ export class Race {
     const attempt = this.#attempts.find(({ awaits }) => awaits === 'start');
     if (!attempt) return;
     this.#nextStart = now + HEAD_START;
+    this.#host.began(attempt.way);
     if (attempt.way !== 'cisco-tcp') return this.#begin(attempt, now);
     const flowId = this.#host.openFlow(attempt.path);
     this.#replace(attempt, { ...whatOf(attempt), flowId, awaits: 'flow', since: now, until: now + WAY_PATIENCE });
