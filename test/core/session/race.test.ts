@@ -19,6 +19,7 @@ function start(...ways: readonly Way[]) {
   const abandoned: Ikev1Sa[] = [];
   const race = new Race(
     {
+      began: () => undefined,
       initiate: (way) => {
         const sa = { responderCookie: Uint8Array.of(1) } as Ikev1Sa;
         begun.set(way, sa);
