@@ -1,4 +1,4 @@
-/** sallyport check: all that is wrong with a configuration, or what it says in short. */
+/** sallyport check: all that is wrong with a configuration or a profile, or what it says in short. */
 import { type GatewayConfig, namesNobody } from '../config/config.ts';
 import { checkConfigFile } from '../config/load.ts';
 import { formatProblemIn } from '../config/problem.ts';
@@ -8,12 +8,14 @@ import { openSettings } from '../gateway/settings.ts';
 import { diskFiles } from '../host/config-files.ts';
 import { escapeControls } from '../host/escape.ts';
 import type { OpenedCertificate } from '../host/pki/own-certificate.ts';
+import { checkProfile, isProfile } from './check-profile.ts';
 import { expectArguments, parseCommand, UsageError, WHERE } from './usage.ts';
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, WHERE);
   if (values.config && positionals.length > 0) throw new UsageError('one file at a time');
   const [file = ''] = expectArguments(values.config ? [values.config] : positionals, "the configuration's path");
+  if (!values.config && isProfile(file)) return checkProfile(file);
   const { config, problems } = checkConfigFile(file);
   for (const problem of problems) console.error(formatProblemIn(file, problem));
   if (!config) return 1;

@@ -27,7 +27,7 @@ export type TextValues<S extends TextShape> = {
 
 /** A key that changes nothing here. */
 export interface WithoutMeaning {
-  /** Ends the sentence "has no meaning here: ...". */
+  /** Follows "has no meaning here; ". */
   readonly why: string;
   /** Values that nobody misses; without it every value is such a one. */
   readonly missed?: (value: string) => boolean;
@@ -57,7 +57,7 @@ export function readKeys<const S extends TextShape>(
       const value = honoured[name]!(entry.value, at, report);
       if (value !== undefined) values[name] = { value, at };
     } else if (withoutMeaning[name]!.missed?.(entry.value)) {
-      report.warning(at, `has no meaning here: ${withoutMeaning[name]!.why}`);
+      report.warning(at, 'has no meaning here', withoutMeaning[name]!.why);
     }
     seen.add(name);
   }

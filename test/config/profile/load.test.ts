@@ -101,7 +101,7 @@ describe("a profile of Cisco's client", () => {
 
   it('says of each key that would be missed that it has no meaning here', () => {
     const { problems } = checkFile('every-key.pcf');
-    const said = problems.map((problem) => /^warning: ([\w-]+): has no meaning here: /.exec(problem)?.[1]);
+    const said = problems.map((problem) => /^warning: ([\w-]+): has no meaning here at /.exec(problem)?.[1]);
     const missed = Object.entries(PCF_WITHOUT_MEANING).filter(([, key]) => key.missed);
     assert.deepEqual(said, missed.map(([name]) => name).toSorted(byPlaceIn('every-key.pcf')));
   });
@@ -267,7 +267,7 @@ describe('a profile of vpnc', () => {
 
   it('says of each key that would be missed that it has no meaning here', () => {
     const said = checkFile('every-key.conf').problems.map(
-      (problem) => /^warning: ([\w -]+): has no meaning here: /.exec(problem)?.[1],
+      (problem) => /^warning: ([\w -]+): has no meaning here at /.exec(problem)?.[1],
     );
     const missed = Object.entries(VPNC_WITHOUT_MEANING).filter(([, key]) => key.missed);
     assert.deepEqual(said, missed.map(([name]) => name).toSorted(byPlaceIn('every-key.conf')));
