@@ -8,7 +8,7 @@ import { MAX_SESSIONS } from './limits.ts';
 import type { Command } from './messages.ts';
 import { Net4 } from './net4.ts';
 import { flowOf, PATH_SIZE } from './path.ts';
-import { ReplayWindow } from './replay.ts';
+import { ReplayWindows } from './replay.ts';
 import type { InboundSa, OutboundSa } from './sa.ts';
 import { Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
@@ -20,6 +20,7 @@ type InstallSa = Extract<Command, { type: 'install-sa' }>;
 export class CommandHandler {
   readonly #arena: Arena;
   readonly #table: SessionTable;
+  readonly #windows = new ReplayWindows();
   readonly #ciphers: CipherFactory;
   readonly #sockets: readonly WorkerSocket[];
   readonly #counters: Float64Array;
@@ -101,10 +102,10 @@ export class CommandHandler {
       const sa: InboundSa = {
         ...common,
         opener: this.#ciphers.opener(suite, keys),
-        window: new ReplayWindow(),
+        window: this.#windows.take(),
         used: false,
       };
-      session.inbound.push(sa);
+      session.addInbound(sa);
       this.#table.addInbound(sa);
     } else {
       const sa: OutboundSa = {
@@ -121,15 +122,19 @@ export class CommandHandler {
   }
 
   #removeInbound(session: Session, spi: number): void {
-    const i = session.inbound.findIndex((sa) => sa.spi === spi);
-    if (i < 0) return;
+    const sa = session.inbound.find((one) => one.spi === spi);
+    if (!sa) return;
     this.#table.removeInbound(spi);
-    session.inbound.splice(i, 1)[0]!.opener.free();
+    session.removeInbound(sa);
+    this.#windows.giveBack(sa.window);
+    sa.opener.free();
   }
 
   #removeOutbound(session: Session, spi: number): void {
-    const i = session.outbound.findIndex((sa) => sa.spi === spi);
-    if (i >= 0) session.outbound.splice(i, 1)[0]!.sealer.free();
+    const sa = session.outbound.find((one) => one.spi === spi);
+    if (!sa) return;
+    session.removeOutbound(sa);
+    sa.sealer.free();
   }
 
   #close(session: Session): void {

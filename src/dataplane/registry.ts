@@ -11,8 +11,9 @@ export interface OpenSession {
   readonly slot: number;
   /** Which opening of the slot this is. */
   readonly generation: number;
-  readonly inbound: Set<number>;
-  readonly outbound: Set<number>;
+  /** SPIs. */
+  inbound: readonly number[];
+  outbound: readonly number[];
 }
 
 export class Registry {
@@ -32,8 +33,8 @@ export class Registry {
       id,
       slot,
       generation: ++this.#generations,
-      inbound: new Set<number>(),
-      outbound: new Set<number>(),
+      inbound: [],
+      outbound: [],
     };
     this.#sessions.set(id, session);
     return session;
@@ -53,21 +54,30 @@ export class Registry {
   addSa({ sessionId, direction, spi }: EspSa): OpenSession {
     const session = this.require(sessionId);
     const own = direction === 'in' ? session.inbound : session.outbound;
-    if (direction === 'in' ? this.#inboundSpis.has(spi) : own.has(spi))
+    if (direction === 'in' ? this.#inboundSpis.has(spi) : own.includes(spi))
       throw new DataplaneError('spi-in-use', `SPI ${spi.toString(16)} (${direction}) is installed already`);
     if (this.#sas === MAX_SAS) throw new DataplaneError('too-many-sas', `all ${MAX_SAS} SAs of this gateway are taken`);
-    if (own.size === MAX_SAS_PER_SESSION)
+    if (own.length === MAX_SAS_PER_SESSION)
       throw new DataplaneError('too-many-sas', `session ${sessionId} has ${MAX_SAS_PER_SESSION} SAs already`);
-    own.add(spi);
-    if (direction === 'in') this.#inboundSpis.add(spi);
+    if (direction === 'out') session.outbound = own.concat(spi);
+    else {
+      session.inbound = own.concat(spi);
+      this.#inboundSpis.add(spi);
+    }
     this.#sas++;
     return session;
   }
 
   /** False when there is no such SA. */
   removeSa(session: OpenSession, direction: 'in' | 'out', spi: number): boolean {
-    if (!(direction === 'in' ? session.inbound : session.outbound).delete(spi)) return false;
-    if (direction === 'in') this.#inboundSpis.delete(spi);
+    const own = direction === 'in' ? session.inbound : session.outbound;
+    if (!own.includes(spi)) return false;
+    const others = own.filter((one) => one !== spi);
+    if (direction === 'out') session.outbound = others;
+    else {
+      session.inbound = others;
+      this.#inboundSpis.delete(spi);
+    }
     this.#sas--;
     return true;
   }

@@ -15,9 +15,9 @@ export class Session {
   readonly id: number;
   readonly slot: number;
   readonly inner: Net4;
-  /** Newest first. */
-  readonly outbound: OutboundSa[] = [];
-  readonly inbound: InboundSa[] = [];
+  /** Newest first. Neither list grows in place: one that does takes room for sixteen more. */
+  outbound: readonly OutboundSa[] = [];
+  inbound: readonly InboundSa[] = [];
   readonly flow = new Flow();
   /** Of its path in the arena. */
   readonly pathAt: number;
@@ -74,8 +74,20 @@ export class Session {
 
   /** The newer SA serves first. */
   addOutbound(sa: OutboundSa): void {
-    this.outbound.unshift(sa);
+    this.outbound = [sa].concat(this.outbound);
     this.#fit(sa);
+  }
+
+  removeOutbound(sa: OutboundSa): void {
+    this.outbound = this.outbound.filter((one) => one !== sa);
+  }
+
+  addInbound(sa: InboundSa): void {
+    this.inbound = this.inbound.concat(sa);
+  }
+
+  removeInbound(sa: InboundSa): void {
+    this.inbound = this.inbound.filter((one) => one !== sa);
   }
 
   /** The newest SA that may carry a packet between these addresses. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { REPLAY_WINDOW, ReplayWindow } from '../../src/dataplane/replay.ts';
+import { REPLAY_WINDOW, ReplayWindow, ReplayWindows } from '../../src/dataplane/replay.ts';
 import { Seeded } from '../seeded.ts';
 
 test('the window is at least 1024', () => assert.ok(REPLAY_WINDOW >= 1024));
@@ -36,4 +36,20 @@ test('agrees with a set of all numbers seen, near the end of the numbers too', (
       if (seen.size === 1) highest = sequence;
     }
   }
+});
+
+test('windows in one memory know nothing of each other, and one that is given back begins anew', () => {
+  const windows = new ReplayWindows();
+  const [one, two, three] = [windows.take(), windows.take(), windows.take()];
+  for (let sequence = 1; sequence <= REPLAY_WINDOW; sequence++) two.record(sequence);
+  for (const other of [one, three]) {
+    other.record(REPLAY_WINDOW);
+    assert.equal(other.accepts(1), true);
+    assert.equal(other.accepts(REPLAY_WINDOW), false);
+  }
+  windows.giveBack(two);
+  const again = windows.take();
+  assert.equal(again.at, two.at);
+  again.record(REPLAY_WINDOW);
+  for (let sequence = 1; sequence < REPLAY_WINDOW; sequence++) assert.equal(again.accepts(sequence), true);
 });
