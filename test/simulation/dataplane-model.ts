@@ -15,8 +15,6 @@ interface ModelSession {
   readonly inner: Prefix;
   path: EspPath;
   lastTraffic: Instant;
-  /** Highest sequence number of what proved authentic: only newer packets move the path. */
-  highest: number;
   readonly outbound: EspSa[];
 }
 
@@ -26,8 +24,8 @@ export class DataplaneModel {
   readonly sessions = new Map<number, ModelSession>();
   readonly inbound = new Map<number, EspSa>();
   readonly #announced = new Set<number>();
-  /** Inbound SPIs that a packet has come on. */
-  readonly #used = new Set<number>();
+  /** By inbound SPI, the highest sequence number of what proved authentic: only newer packets move the path. */
+  readonly #highest = new Map<number, number>();
   #sequence = 0;
   installed = 0;
 
@@ -43,7 +41,7 @@ export class DataplaneModel {
         for (const [id, other] of this.sessions)
           assert.notEqual(formatPrefix(other.inner), inner, `${inner} was given to ${id} and to ${event.id}`);
         const { path } = event;
-        this.sessions.set(event.id, { inner: event.inner, path, lastTraffic: 0, highest: 0, outbound: [] });
+        this.sessions.set(event.id, { inner: event.inner, path, lastTraffic: 0, outbound: [] });
         break;
       }
       case 'install-sa':
@@ -80,11 +78,11 @@ export class DataplaneModel {
     const sa = this.inbound.get(packet.spi);
     if (!sa || !bytesEqual(sa.keys.encryption, packet.key)) return undefined;
     const session = this.#session(sa.sessionId);
-    const first = !this.#used.has(sa.spi);
-    this.#used.add(sa.spi);
-    if (packet.sequence <= session.highest) return { id: sa.sessionId, moved: false, first };
-    session.highest = packet.sequence;
+    const highest = this.#highest.get(sa.spi);
+    const first = highest === undefined;
     session.lastTraffic = now;
+    if (packet.sequence <= (highest ?? 0)) return { id: sa.sessionId, moved: false, first };
+    this.#highest.set(sa.spi, packet.sequence);
     const moved =
       session.path.carrier !== path.carrier ||
       session.path.remote.port !== path.remote.port ||

@@ -5,7 +5,7 @@ import type { EspPath } from '../../src/core/esp/sa.ts';
 import { type IpAddress, parseIp, parsePrefix } from '../../src/core/net/address.ts';
 import { earliest, type Instant, SECOND } from '../../src/core/net/time.ts';
 import type { GatewayEvent } from '../../src/core/session/events.ts';
-import { GatewayState } from '../../src/core/session/gateway-state.ts';
+import { type GatewayOptions, GatewayState } from '../../src/core/session/gateway-state.ts';
 import type { GroupPolicy } from '../../src/core/session/policy.ts';
 import { Seeded } from '../seeded.ts';
 import { seededCrypto } from '../seeded-crypto.ts';
@@ -32,8 +32,9 @@ export interface WorldOptions {
 export class World {
   readonly random: Seeded;
   readonly network: Network;
-  readonly gateway: GatewayState;
-  readonly dataplane = new DataplaneModel();
+  gateway: GatewayState;
+  dataplane = new DataplaneModel();
+  readonly #gatewayOptions: GatewayOptions;
   readonly clients: Client[] = [];
   readonly dialers: Dialer[] = [];
   readonly events: GatewayEvent[] = [];
@@ -80,7 +81,15 @@ export class World {
       dpd: { idle: 20 * SECOND, timeout: 60 * SECOND },
       lastTraffic: (id: number) => this.dataplane.lastTraffic(id),
     };
+    this.#gatewayOptions = options;
     this.gateway = new GatewayState(options);
+  }
+
+  /** The gateway's process is gone with all that it knew, and another begins. */
+  restartGateway(): void {
+    this.dataplane = new DataplaneModel();
+    this.#logins.length = 0;
+    this.gateway = new GatewayState(this.#gatewayOptions);
   }
 
   addClient(options: Partial<ClientOptions> & { readonly address: IpAddress }): Client {
