@@ -17,8 +17,8 @@ export async function run(args: string[]): Promise<number> {
   const ignore = () => {};
   process.on('SIGHUP', ignore);
   const { startGateway } = await import('../gateway/gateway.ts');
-  const program = await startProgram(values, startGateway, process.stdout.isTTY ? process.stdout : undefined);
-  if (keptRoot) program.log.warn(`the gateway keeps the rights of root: ${keptRoot}`);
+  const terminal = process.stdout.isTTY ? process.stdout : undefined;
+  const program = await startProgram({ ...values, keptRoot }, startGateway, terminal);
   // What is wrong is in the log.
   process.off('SIGHUP', ignore).on('SIGHUP', () => program.reload().catch(() => {}));
   const ending = await Promise.race([signalled, program.ended]);

@@ -90,20 +90,22 @@ function freeNumber(state: string): Owner {
   return { uid: free, gid: free };
 }
 
-/** Why `owner` could not run the program: tried, not guessed. The state folder isn't its own yet: the way there counts. */
+/** All why `owner` could not run the program: tried, not guessed. The state folder isn't its own yet: the way there counts. */
 function whyNot(owner: Owner, state: string, files: readonly string[]): string | undefined {
   const script = `
-    test -x "$1" || { echo "its user could not reach what is in $1; open the way to it (chmod o+x)"; exit 1; }
+    test -x "$1" || echo "its user could not reach what is in $1; open the way to it (chmod o+x)"
     shift
-    for file do test -r "$file" || { echo "its user could not read $file; open the way to it (chmod o+x)"; exit 1; }; done
-    test ! -e ${TUN} || test -w ${TUN} || { echo "its user could not open ${TUN}; chmod 666 it"; exit 1; }`;
+    for file do test -r "$file" || echo "its user could not read $file; open the way to it (chmod o+x)"; done
+    test ! -e ${TUN} || test -w ${TUN} || echo "its user could not open ${TUN}; chmod 666 it"`;
   const args = [...rightsOf(owner), 'sh', '-c', script, 'sh', dirname(state), ...files];
   const { error, status, stdout, stderr } = spawnSync('setpriv', args, { encoding: 'utf8', timeout: 10_000 });
   if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
     return 'setpriv is missing; install it (Debian: apt install util-linux)';
   }
   if (error) return `setpriv can't be run: ${systemReason(error)}`;
-  return status === 0 ? undefined : (stdout || stderr).trim().split('\n')[0];
+  const reasons = stdout.trim().split('\n').filter(Boolean);
+  if (reasons.length > 0) return reasons.join('; ');
+  return status === 0 ? undefined : stderr.trim().split('\n')[0] || `setpriv ended with status ${status}`;
 }
 
 const TUN = '/dev/net/tun';

@@ -36,6 +36,8 @@ export interface ProgramOptions {
   readonly state?: string | undefined;
   /** The configuration as root packed it before it gave its rights up; undefined: it is read from disk. */
   readonly files?: string | undefined;
+  /** Why root's rights are kept; undefined: they aren't. */
+  readonly keptRoot?: string | undefined;
 }
 
 export type StartGateway = (
@@ -76,6 +78,7 @@ export async function startProgram(options: ProgramOptions, start: StartGateway,
   const files = options.files === undefined ? diskFiles : unpackConfig(options.files);
   const { config, warnings } = readConfig(options, files);
   const log = createLog(config.log);
+  if (options.keptRoot) log.warn(`the gateway keeps the rights of root: ${options.keptRoot}`);
   for (const warning of warnings) log.warn(`${config.file}: ${warning}`);
   await using starting = new AsyncDisposableStack();
   const store = openState(config, log, starting);

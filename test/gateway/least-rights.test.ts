@@ -35,4 +35,15 @@ describe('rights that cannot be given up', { skip }, () => {
     chmodSync(folder, 0o755);
     assert.match(giveUpRoot({ state }, join(state, 'main.ts')), /^its user could not read .*; open the way/);
   });
+
+  it('for all reasons that there are, told at once', () => {
+    chmodSync(folder, 0o700);
+    const hidden = join(state, 'main.ts');
+    const how = 'open the way to it (chmod o+x)';
+    assert.equal(
+      giveUpRoot({ state }, hidden),
+      `its user could not reach what is in ${folder}; ${how}; its user could not read ${hidden}; ${how}`,
+    );
+    chmodSync(folder, 0o755);
+  });
 });

@@ -93,6 +93,8 @@ describe('least rights', { skip, timeout: 120_000 }, () => {
     chmodSync(gateway.directory, 0o700);
     await gateway.serve();
     await gateway.logs(/keeps the rights of root: its user could not reach what is in .*chmod o\+x/, stage.mark);
+    const said = gateway.said(stage.mark);
+    assert.ok(said.indexOf('keeps the rights of root') < said.lastIndexOf('gateway is up'), 'before it is up');
     await gateway.stop();
     chmodSync(gateway.directory, 0o711);
     await gateway.serve();
