@@ -84,14 +84,25 @@ function serveConnection(socket: Socket, service: Service, idleTimeout: number):
   socket.on('data', async (chunk: Buffer) => {
     socket.pause();
     const complete = lines.push(chunk);
-    for (const line of complete ?? []) send(socket, await reply(line, service));
+    for (const line of complete ?? []) {
+      if (socket.destroyed) return;
+      await send(socket, await reply(line, service));
+    }
     if (complete) socket.resume();
     else socket.end(encodeReply(failure('TOO_LONG', `a request has at most ${MAX_REQUEST} bytes`)));
   });
 }
 
-function send(socket: Socket, answer: ControlReply): void {
-  if (!socket.destroyed) socket.write(encodeReply(answer));
+/** Waits until it is taken: who asks and doesn't read makes nothing grow. Silence ends that by the idle timeout. */
+async function send(socket: Socket, answer: ControlReply): Promise<void> {
+  if (socket.destroyed || socket.write(encodeReply(answer))) return;
+  await new Promise<void>((resolve) => {
+    const done = () => {
+      socket.off('drain', done).off('close', done);
+      resolve();
+    };
+    socket.on('drain', done).on('close', done);
+  });
 }
 
 async function reply(line: string, service: Service): Promise<ControlReply> {

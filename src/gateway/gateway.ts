@@ -16,6 +16,7 @@ import type { Logger } from '../host/log.ts';
 import { Passcodes } from '../host/passcodes.ts';
 import { PasswordVerifier } from '../host/passwords.ts';
 import type { Store } from '../host/store/store.ts';
+import { FailureLimit } from './failure-limit.ts';
 import { addTraffic, Figures } from './figures.ts';
 import { formatMetrics } from './metrics.ts';
 import type { StartGateway } from './program.ts';
@@ -66,6 +67,7 @@ class Gateway {
   readonly #history = new Map<number, number>();
   readonly #legacySeen = new Set<string>();
   readonly #figures = new Figures();
+  readonly #failures = new FailureLimit();
   readonly #eventLoopDelay = monitorEventLoopDelay({ resolution: 10 });
   #dataplane: Dataplane | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -308,13 +310,17 @@ class Gateway {
         this.#history.delete(event.id);
         break;
       }
-      case 'failure':
-        this.#log.warn({ ...fields, step: event.step, reason: event.reason }, 'connection failed');
+      case 'failure': {
         this.#figures.countFailure(event.step);
+        const untold = this.#failures.take(now());
+        if (untold === undefined) break;
+        if (untold > 0) this.#log.warn({ failures: untold }, 'more connections failed than are told one by one');
+        this.#log.warn({ ...fields, step: event.step, reason: event.reason }, 'connection failed');
         this.#keep(() =>
           this.#store.failures.record({ user, group, remote, reason: `${event.step}: ${event.reason}` }),
         );
         break;
+      }
       case 'notice':
         this.#log.info(fields, event.text);
         break;

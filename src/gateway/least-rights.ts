@@ -5,7 +5,17 @@
  */
 import { spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, lchownSync, lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fchownSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Owner, packConfig } from '../host/config-files.ts';
@@ -32,7 +42,7 @@ export function giveUpRoot(options: ProgramOptions, main: string): string {
   if (reason !== undefined) return reason;
   // Nobody else may be at work in the folder while it is given.
   lockStateFolder(config.state).release();
-  giveTree(config.state, owner, new Set([join(config.state, AUTHORITY)]));
+  giveTree(config.state, owner, AUTHORITY);
   if (config.keylog !== undefined) giveKeylog(config.keylog, owner);
   const program = [process.execPath, ...process.execArgv, main, 'serve', ...packed(options, config.state, owner)];
   return process.execve!(
@@ -113,13 +123,37 @@ const TUN = '/dev/net/tun';
 /** In the state folder: the authority's key stays root's, since the gateway needs only what was issued. */
 const AUTHORITY = 'ca';
 
-/** Links are given, not what they lead to; what has a second name elsewhere stays whose it is. */
-function giveTree(path: string, owner: Owner, except: ReadonlySet<string> = new Set()): void {
-  if (except.has(path)) return;
-  const status = lstatSync(path);
-  const isGiven = status.uid === owner.uid && status.gid === owner.gid;
-  if (!isGiven && (status.isDirectory() || status.nlink === 1)) lchownSync(path, owner.uid, owner.gid);
-  if (status.isDirectory()) for (const name of readdirSync(path)) giveTree(join(path, name), owner, except);
+/**
+ * Gives folders and files. Whoever took the gateway over before has the folder, and may change it while we are here: so each
+ * is opened and looked at where no name leads elsewhere in between. Links aren't followed, and what has a second name
+ * elsewhere stays whose it is; sockets and the like are made anew by whoever needs them.
+ */
+export function giveTree(folder: string, owner: Owner, except?: string): void {
+  const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const descriptor = openSync(folder, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  try {
+    const status = fstatSync(descriptor);
+    const isGiven = status.uid === owner.uid && status.gid === owner.gid;
+    const mayBe = status.isDirectory() || (status.isFile() && status.nlink === 1);
+    if (!isGiven && mayBe) fchownSync(descriptor, owner.uid, owner.gid);
+    if (!status.isDirectory()) return;
+    const here = `/proc/self/fd/${descriptor}`;
+    for (const entry of readdirSync(here, { withFileTypes: true })) {
+      if (entry.name === except || !(entry.isDirectory() || entry.isFile())) continue;
+      attempt(() => giveTree(join(here, entry.name), owner));
+    }
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** What became a link, or went, since the folder was read is nothing to give. */
+function attempt(what: () => void): void {
+  try {
+    what();
+  } catch (error) {
+    if (!/^(ELOOP|ENOENT|ENXIO)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 /** A folder that holds more than a key log is somebody's, and stays so: a mistaken path must not take it away. */

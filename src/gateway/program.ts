@@ -1,6 +1,6 @@
 /** A gateway with all that surrounds it: configuration, state folder, store, NAT, control socket. Started and stopped in order. */
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, join, resolve } from 'node:path';
+import { readdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { type GatewayConfig, namesNobody } from '../config/config.ts';
 import { embeddedConfig, loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
@@ -17,6 +17,7 @@ import { type ConfigFiles, diskFiles, unpackConfig } from '../host/config-files.
 import { HostError } from '../host/errors.ts';
 import { createLog, type Logger } from '../host/log.ts';
 import { forwardingIsOn, startNat } from '../host/nat.ts';
+import { writePrivateFile } from '../host/private-folder.ts';
 import type { FailureRow } from '../host/store/failures.ts';
 import { lockStateFolder, prepareStateFolder } from '../host/store/folder.ts';
 import type { HistoryRow } from '../host/store/history.ts';
@@ -143,7 +144,7 @@ class LiveConfig {
   async #reload(packed: string | null): Promise<ReloadReport> {
     const { store, gateway, terminal, log, watch } = this.#parts;
     try {
-      const files = packed === null ? diskFiles : unpackConfig(join(this.#current.state, basename(packed)));
+      const files = packed === null ? diskFiles : unpackConfig(join(this.#current.state, packedName(packed)));
       const read = readConfig(this.#options, files);
       const change = takeChange(this.#current, await withFirstLogin(read.config, store, terminal, log));
       const settings = await openSettings(change.config, files);
@@ -168,6 +169,12 @@ class LiveConfig {
     log.info('the configuration is taken');
     if (needsRestart.length > 0) log.warn(`a restart is needed for: ${needsRestart.join(', ')}`);
   }
+}
+
+/** Unpacking removes the file, so that no other name of the state folder will do. */
+function packedName(name: string): string {
+  if (/^reload-[\w-]{1,64}$/.test(name)) return name;
+  throw new HostError('CONFIG_FILES', 'that is no name of a configuration that was handed over');
 }
 
 /** Configurations that root packed and nobody took, because a start or a reload was cut short. */
@@ -199,7 +206,7 @@ async function withFirstLogin(
   if (instructions && terminal) terminal.write(`${instructions}\n`);
   else if (instructions) {
     const file = join(config.state, 'first-login.txt');
-    writeFileSync(file, instructions.trimStart(), { mode: 0o600 });
+    writePrivateFile(file, instructions.trimStart());
     log.info({ file }, 'made a group and a first user; what to type into a client is in this file');
   }
   return complete;

@@ -74,7 +74,9 @@ function readPacked(path: string): Readonly<Record<string, Packed>> {
   try {
     return JSON.parse(readFileSync(path, 'utf8')) as Record<string, Packed>;
   } catch (error) {
-    throw new HostError('CONFIG_FILES', `can't take the configuration from ${path}: ${systemReason(error)}`);
+    // what JSON.parse complains about it quotes, and here that may be a secret
+    const reason = error instanceof SyntaxError ? 'it is damaged' : systemReason(error);
+    throw new HostError('CONFIG_FILES', `can't take the configuration from ${path}: ${reason}`);
   } finally {
     rmSync(path, { force: true });
   }

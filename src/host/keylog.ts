@@ -2,7 +2,7 @@
  * Writes the keys of sessions as Wireshark's decryption tables, for the administrator who asked for it. The folder is a
  * Wireshark profile: `WIRESHARK_CONFIG_DIR=FOLDER tshark -r capture.pcap` decrypts.
  */
-import { closeSync, constants, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fchmodSync, fchownSync, fstatSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bytes } from '../core/bytes/bytes.ts';
 import { toHex } from '../core/bytes/text.ts';
@@ -41,6 +41,7 @@ export function openKeylog(folder: string): Keylog {
       close: () => [ikev1, esp].forEach(closeSync),
     };
   } catch (error) {
+    if (error instanceof HostError) throw error;
     throw new HostError('KEYLOG', `can't write keys to ${folder}: ${systemReason(error)}`);
   }
 }
@@ -48,10 +49,22 @@ export function openKeylog(folder: string): Keylog {
 /** All that a key log's folder holds. */
 export const KEYLOG_FILES: ReadonlySet<string> = new Set(['ikev1_decryption_table', 'esp_sa', 'preferences']);
 
-/** A symbolic link set there by somebody else doesn't lead the keys elsewhere. */
+/** Nothing that somebody else set there leads the keys elsewhere, or lets him read them. */
 function openTable(path: string): number {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW } = constants;
-  return openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW, 0o600);
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+  const table = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+  try {
+    const status = fstatSync(table);
+    const us = process.geteuid?.() ?? status.uid;
+    const isOurs = status.isFile() && status.nlink === 1 && (status.uid === us || us === 0);
+    if (!isOurs) throw new HostError('KEYLOG', `${path} is somebody else's, or has a second name; remove it`);
+    fchownSync(table, us, -1);
+    fchmodSync(table, 0o600);
+    return table;
+  } catch (error) {
+    closeSync(table);
+    throw error;
+  }
 }
 
 /** A full disk costs the log, not the session. */

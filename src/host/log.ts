@@ -12,7 +12,7 @@ export interface LogSink {
 }
 
 /** A second net below the rule that nobody logs a secret. */
-const SECRETS = ['psk', 'password', 'secret', 'key', 'keys', 'passwordHash'];
+const SECRETS = ['psk', 'password', 'secret', 'key', 'keys', 'passwordHash', 'passcode', 'totp'];
 
 export function createLog(options: { level: LogLevel; format: LogFormat }, sink: LogSink = standardError()): Logger {
   const redact = { paths: [...SECRETS, ...SECRETS.map((name) => `*.${name}`)], censor: '[secret]' };

@@ -29,6 +29,8 @@ const REAL_CLOCK: Clock = {
   sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds).unref()),
 };
 
+/** Attempts of one source that are checked or wait for it at once: some of the queue is left to others. */
+export const MAX_OF_SOURCE = 150;
 /** Attempts held back at once; one more is refused unchecked. */
 export const MAX_HELD = 100;
 
@@ -41,6 +43,8 @@ export class PasswordVerifier {
   readonly #throttle = new Throttle();
   /** Users and sources with an attempt held back: guessing in parallel gains nothing. */
   readonly #held = new Set<string>();
+  /** Attempts being checked, by source. */
+  readonly #checking = new Map<string, number>();
   #mostHeld = 0;
 
   constructor(users: Pick<UserTable, 'find'>, passcodes: Pick<Passcodes, 'accepts'>, clock: Clock = REAL_CLOCK) {
@@ -66,11 +70,19 @@ export class PasswordVerifier {
   async #guard(attempt: LoginAttempt, check: () => Promise<LoginVerdict>): Promise<LoginVerdict> {
     const wait = this.#throttle.wait(attempt.user, attempt.source, this.#clock.now());
     if (wait > 0 && !(await this.#hold(attempt, wait))) return { ok: false, reason: 'throttled' };
+    const { source } = attempt;
+    const beside = this.#checking.get(source) ?? 0;
+    if (beside >= MAX_OF_SOURCE) return { ok: false, reason: 'throttled' };
+    this.#checking.set(source, beside + 1);
     try {
       return await check();
     } catch (error) {
       if (error instanceof HostError && error.code === 'BUSY') return { ok: false, reason: 'throttled' };
       throw error;
+    } finally {
+      const left = this.#checking.get(source)! - 1;
+      if (left > 0) this.#checking.set(source, left);
+      else this.#checking.delete(source);
     }
   }
 

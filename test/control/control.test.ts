@@ -161,6 +161,27 @@ describe('the control socket', () => {
     );
   });
 
+  it('answers nobody who asks on and on and reads nothing', async (test) => {
+    const path = socketPath(test);
+    let answered = 0;
+    const rows = Array.from({ length: 2000 }, () => row);
+    const sessions = () => {
+      answered++;
+      return rows;
+    };
+    const server = await serveControl(path, { ...handlers(), sessions }, 300);
+    test.after(() => server.close());
+    const socket = createConnection(path);
+    socket.pause();
+    const ended = new Promise((resolve) => socket.on('close', resolve));
+    socket.on('error', () => {});
+    socket.write('{"verb":"sessions"}\n'.repeat(3000));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    assert.ok(answered >= 1 && answered < 20, `${answered} answers of half a megabyte`);
+    socket.resume();
+    await ended;
+  });
+
   it('has a bounded number of connections', async (test) => {
     const path = await served(test);
     const sockets: Socket[] = [];

@@ -1,13 +1,57 @@
 /** Why root's rights are kept, where they can't be given up. test/peers/least-rights.test.ts gives them up. */
 import assert from 'node:assert/strict';
-import { chmodSync, mkdtempSync, rmSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { giveUpRoot } from '../../src/gateway/least-rights.ts';
+import { giveTree, giveUpRoot } from '../../src/gateway/least-rights.ts';
 
 const skip = process.geteuid?.() === 0 ? false : 'run as root';
 const main = join(import.meta.dirname, '../../src/cli/main.ts');
+
+describe('the state folder that is given', { skip }, () => {
+  const other = { uid: 61_001, gid: 61_001 };
+
+  it('with folders and files, but not what links lead to, has a second name, or is the authority’s', (test) => {
+    const folder = mkdtempSync(join(tmpdir(), 'sallyport-give-'));
+    test.after(() => rmSync(folder, { recursive: true, force: true }));
+    const [state, outside] = [join(folder, 'state'), join(folder, 'outside')];
+    for (const path of [state, outside, join(state, 'keys'), join(state, 'ca'), join(state, 'keys', 'ca')])
+      mkdirSync(path);
+    for (const path of ['secret', 'twice']) writeFileSync(join(outside, path), '');
+    for (const path of ['sallyport.db', 'keys/totp.key', 'ca/authority.key']) writeFileSync(join(state, path), '');
+    symlinkSync(outside, join(state, 'folder'));
+    symlinkSync(join(outside, 'secret'), join(state, 'file'));
+    linkSync(join(outside, 'twice'), join(state, 'hard'));
+    spawnSync('mkfifo', [join(state, 'pipe')]);
+    giveTree(state, other, 'ca');
+    const uid = (path: string) => lstatSync(join(folder, path)).uid;
+    for (const path of ['state', 'state/sallyport.db', 'state/keys', 'state/keys/totp.key', 'state/keys/ca'])
+      assert.equal(uid(path), other.uid, path);
+    for (const path of [
+      'outside',
+      'outside/secret',
+      'outside/twice',
+      'state/ca',
+      'state/ca/authority.key',
+      'state/pipe',
+    ])
+      assert.equal(uid(path), 0, path);
+    assert.throws(() => giveTree(join(state, 'folder'), other), { code: 'ELOOP' });
+    assert.equal(uid('outside'), 0);
+  });
+});
 
 describe('rights that cannot be given up', { skip }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-rights-'));

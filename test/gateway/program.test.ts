@@ -180,6 +180,17 @@ describe('the program', () => {
     assert.deepEqual(stage.events, [], 'the first goes on');
   });
 
+  it('takes no other file of the state folder for a configuration', async (test) => {
+    const stage = stand(test);
+    await stage.start();
+    for (const files of ['sallyport.db', '../gateway.yaml', 'reload-/../sallyport.db', 'gateway.pid', '']) {
+      const reload = callControl(controlPath(stage.state), { verb: 'reload', files });
+      await assert.rejects(reload, { code: 'CONFIG_FILES' }, files);
+    }
+    assert.ok(existsSync(join(stage.state, 'sallyport.db')));
+    assert.ok(existsSync(join(stage.state, 'gateway.pid')));
+  });
+
   it('reloads over the control socket: right, wrong, and right again', async (test) => {
     const stage = stand(test);
     await stage.start('groups: { staff: { psk: a-long-secret } }');

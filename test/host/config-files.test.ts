@@ -29,6 +29,16 @@ function stage(test: TestContext, text: string): { folder: string; file: string;
 }
 
 describe('a packed configuration', () => {
+  it('that is damaged is refused without a word of what it holds, and removed', (test) => {
+    const { packed } = stage(test, '');
+    writeFileSync(packed, '{"/etc/gateway.yaml": thesecretofthegroup');
+    assert.throws(
+      () => unpackConfig(packed),
+      ({ code, message }: HostError) => code === 'CONFIG_FILES' && /it is damaged$/.test(message),
+    );
+    assert.ok(!existsSync(packed));
+  });
+
   it('holds the file and its secrets, is private, and is taken once', async (test) => {
     const { folder, file, packed } = stage(test, 'groups: { a: { psk_file: a.secret } }\nauthorities: [ca.pem]\n');
     writeFileSync(join(folder, 'a.secret'), 'a secret in a file\n', { mode: 0o600 });

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createCipheriv, createHmac } from 'node:crypto';
-import { readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { linkSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { EMPTY } from '../../src/core/bytes/bytes.ts';
@@ -94,6 +94,15 @@ describe('the key log', () => {
     writeFileSync(join(folder, 'elsewhere'), '');
     symlinkSync(join(folder, 'elsewhere'), join(folder, 'esp_sa'));
     assert.throws(() => openKeylog(folder), { code: 'KEYLOG', message: /symbolic link/ });
+  });
+
+  it('closes a table that stood open to others, and takes none with a second name', (test) => {
+    const folder = temporaryFolder(test);
+    writeFileSync(join(folder, 'esp_sa'), '', { mode: 0o644 });
+    openKeylog(folder).close();
+    assert.equal(statSync(join(folder, 'esp_sa')).mode & 0o777, 0o600);
+    linkSync(join(folder, 'esp_sa'), join(folder, 'second'));
+    assert.throws(() => openKeylog(folder), { code: 'KEYLOG', message: /has a second name; remove it/ });
   });
 
   it('lets tshark decrypt and check ESP, of every kind of suite', { skip: noTshark }, (test) => {

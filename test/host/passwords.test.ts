@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { hashPassword, MAX_PASSWORD_BYTES, MAX_QUEUED, matchesHash, passwordQueue } from '../../src/host/argon2.ts';
-import { type Clock, PasswordVerifier } from '../../src/host/passwords.ts';
+import { type Clock, MAX_OF_SOURCE, PasswordVerifier } from '../../src/host/passwords.ts';
 import type { User } from '../../src/host/store/users.ts';
 
 describe('argon2id', () => {
@@ -115,6 +115,19 @@ describe('the login check', async () => {
     });
     wakes[0]!();
     assert.equal((await held).ok, true);
+  });
+
+  it('leaves room in the queue to others, however much one source sends', async () => {
+    const verifier = new PasswordVerifier(users, noPasscodes, new FakeClock());
+    const flood = Array.from({ length: MAX_OF_SOURCE + 30 }, (_, i) =>
+      verifier.verify({ user: `u${i}`, source: '198.51.100.66', password: 'x' }),
+    );
+    const alices = verifier.verify({ user: 'alice', source, password: 'right' });
+    const verdicts = await Promise.all(flood);
+    const throttled = verdicts.filter((verdict) => !verdict.ok && verdict.reason === 'throttled');
+    assert.equal(throttled.length, 30);
+    assert.equal((await alices).ok, true);
+    assert.equal((await verifier.verify({ user: 'bob', source: '198.51.100.66', password: 'x' })).ok, false);
   });
 
   it('asks for the passcode after the right password, and slows who guesses at it down', async () => {

@@ -1,9 +1,9 @@
 /** The state folder: made when missing, ours alone, and held by one gateway at a time. */
-import { chmodSync, closeSync, constants, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { HostError, systemReason } from '../errors.ts';
-import { makePrivateFolder } from '../private-folder.ts';
+import { makePrivateFolder, writePrivateFile } from '../private-folder.ts';
 
 /** Makes the folder (0700) if need be. Throws {@link HostError} `STATE_FOLDER` when it can't be used. */
 export function prepareStateFolder(folder: string): void {
@@ -63,7 +63,7 @@ export function lockStateFolder(folder: string): StateLock {
     touchPrivate(path);
     const lock = new DatabaseSync(path);
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
-    writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
+    writePrivateFile(pidFile, `${process.pid}\n`);
     return { release: () => lock.close() };
   } catch (error) {
     if ((error as { errcode?: number }).errcode === SQLITE_BUSY) throw alreadyRunning(folder, pidFile);
