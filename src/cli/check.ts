@@ -65,5 +65,6 @@ function carriers({ policy }: GatewayConfig): string[] {
     ...(policy.natT ? ['nat-t'] : []),
     ...(policy.nativeEsp ? ['esp'] : []),
     ...(policy.ciscoUdpPort === undefined ? [] : [`cisco-udp on ${policy.ciscoUdpPort}`]),
+    ...(policy.ciscoTcpPorts.length === 0 ? [] : [`cisco-tcp on ${policy.ciscoTcpPorts.join(', ')}`]),
   ];
 }

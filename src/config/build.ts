@@ -88,11 +88,12 @@ function buildPolicy(settings: GatewaySettings, given: Given, around: Surroundin
       .map((peer) => buildPeer(peer, own, read, report))
       .filter((peer) => peer !== undefined),
     ciscoUdpPort: ciscoUdpPort(carriers['cisco-udp']?.value ?? true),
+    ciscoTcpPorts: ciscoTcpPorts(carriers['cisco-tcp'], report),
     natT: carriers['nat-t'] ?? true,
     nativeEsp: carriers.esp ?? true,
     legacy: settings.legacy ?? false,
   };
-  if (!policy.natT && !policy.nativeEsp && policy.ciscoUdpPort === undefined) {
+  if (!policy.natT && !policy.nativeEsp && policy.ciscoUdpPort === undefined && policy.ciscoTcpPorts.length === 0) {
     report.error(settings.carriers!.item, 'every carrier is off, so no packet could pass', 'leave one on');
   }
   return policy;
@@ -101,6 +102,12 @@ function buildPolicy(settings: GatewaySettings, given: Given, around: Surroundin
 function ciscoUdpPort(setting: number | boolean): number | undefined {
   if (typeof setting === 'number') return setting;
   return setting ? DEFAULTS.ciscoUdpPort : undefined;
+}
+
+function ciscoTcpPorts(ports: Located<readonly number[]> | undefined, report: Report): readonly number[] {
+  const unique = [...new Set(ports?.value)];
+  if (ports && unique.length < ports.value.length) report.error(ports.item, 'names a port twice');
+  return unique;
 }
 
 function buildGroup(

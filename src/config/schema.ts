@@ -65,6 +65,8 @@ const carriers = {
   'nat-t': boolean,
   esp: boolean,
   'cisco-udp': located(scalar('a port from 1 to 65535, or true or false', portOrSwitch, withoutQuotes)),
+  // as many as Cisco's own gateways take
+  'cisco-tcp': located(list(port, 'ports', 10)),
 };
 
 /** One hour is what clients expect at most; less than a minute would only rekey. */

@@ -5,7 +5,7 @@
 import { addressOf, type Pointer } from '../ffi/library.ts';
 
 const PAGE = 65_536;
-const PAGES = 80;
+const PAGES = 112;
 
 export class Arena {
   readonly memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });

@@ -4,17 +4,18 @@ import { type Prefix, parsePrefix } from '../core/net/address.ts';
 import type { Arena } from './arena.ts';
 import type { CipherFactory } from './cipher.ts';
 import { SessionCounter } from './counters.ts';
+import type { Flows } from './flows.ts';
 import { MAX_SESSIONS } from './limits.ts';
-import type { Command } from './messages.ts';
+import type { Command, SocketPath } from './messages.ts';
 import { Net4 } from './net4.ts';
-import { flowOf, PATH_SIZE } from './path.ts';
+import { type Flow, flowOf, PATH_SIZE } from './path.ts';
 import { ReplayWindows } from './replay.ts';
 import type { InboundSa, OutboundSa } from './sa.ts';
 import { Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
 import type { WorkerSocket } from './worker-socket.ts';
 
-type SessionCommand = Exclude<Command, { type: 'stop' | 'send-ike' | 'send-inner' }>;
+type SessionCommand = Exclude<Command, { type: 'stop' | 'send-ike' | 'send-inner' | 'open-flow' | 'close-flow' }>;
 type InstallSa = Extract<Command, { type: 'install-sa' }>;
 
 export class CommandHandler {
@@ -25,6 +26,7 @@ export class CommandHandler {
   readonly #sockets: readonly WorkerSocket[];
   readonly #counters: Float64Array;
   readonly #keepalive: boolean;
+  readonly #flows: Pick<Flows, 'find'> | undefined;
   readonly #paths: number;
 
   constructor(
@@ -34,6 +36,7 @@ export class CommandHandler {
     sockets: readonly WorkerSocket[],
     counters: Float64Array,
     keepalive: boolean,
+    flows: Pick<Flows, 'find'> | undefined,
   ) {
     this.#arena = arena;
     this.#table = table;
@@ -41,6 +44,7 @@ export class CommandHandler {
     this.#sockets = sockets;
     this.#counters = counters;
     this.#keepalive = keepalive;
+    this.#flows = flows;
     this.#paths = arena.allocate(MAX_SESSIONS * PATH_SIZE, 64);
   }
 
@@ -51,7 +55,7 @@ export class CommandHandler {
         return this.#open(command, now);
       case 'move-path': {
         const socket = this.#sockets[command.path.socket]!;
-        return this.#session(command.slot).moveTo(this.#arena, flowOf(command.path), socket);
+        return this.#session(command.slot).moveTo(this.#arena, this.#flowOf(command.path), socket);
       }
       case 'install-sa':
         return this.#install(command, body);
@@ -78,12 +82,18 @@ export class CommandHandler {
     const { slot, generation, id, path } = command;
     const socket = this.#sockets[path.socket]!;
     const inner = new Net4(prefix(command.inner));
-    const session = new Session(this.#arena, this.#paths, id, slot, inner, flowOf(path), socket);
-    if (this.#keepalive && socket.role !== 'esp') session.scheduleKeepalive(now);
+    const session = new Session(this.#arena, this.#paths, id, slot, inner, this.#flowOf(path), socket);
+    if (this.#keepalive) session.scheduleKeepalive(now);
     const base = slot * SessionCounter.count;
     this.#counters.fill(0, base, base + SessionCounter.count);
     this.#counters[base + SessionCounter.generation] = generation;
     this.#table.add(session);
+  }
+
+  #flowOf(path: SocketPath): Flow {
+    const flow = flowOf(path);
+    if (this.#sockets[path.socket]!.role === 'cisco-tcp') flow.tcp = this.#flows?.find(flow);
+    return flow;
   }
 
   #install(command: InstallSa, body: Bytes): void {

@@ -12,6 +12,11 @@ export const COUNTER_NAMES = [
   'receive_calls',
   'send_calls',
   'path_changes',
+  /** cTCP: SYNs answered, flows that came to be, flows that ended, times that something was lost on the way to us. */
+  'flow_syns',
+  'flows_opened',
+  'flows_closed',
+  'flow_gaps',
   'icmp_too_big_sent',
   /** Sockets whose card can't checksum, for which UDP GSO was turned off. */
   'gso_off',
@@ -44,6 +49,18 @@ export const COUNTER_NAMES = [
   'drop_no_peer_port',
   'drop_too_big',
   'drop_sequence_end',
+  /** cTCP: no header, or a packet that isn't what its trailer says. */
+  'drop_tcp_malformed',
+  /** Outside of the flow's window, or a guess. */
+  'drop_tcp_window',
+  /** Of no flow. */
+  'drop_tcp_stray',
+  /** The end of a packet didn't come, or too late. */
+  'drop_tcp_incomplete',
+  'drop_flows_full',
+  /** On the way out: the flow is over, or the other side's window is full. */
+  'drop_no_flow',
+  'drop_flow_window',
   'drop_crypto',
   'drop_send',
 ] as const;

@@ -12,6 +12,7 @@ export type DataplaneErrorCode =
   | 'no-such-socket'
   | 'too-many-sessions'
   | 'too-many-sas'
+  | 'too-many-flows'
   | 'session-open'
   | 'session-unknown'
   | 'spi-in-use'

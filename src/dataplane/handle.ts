@@ -19,6 +19,7 @@ import {
   type RoomFinder,
   type SocketPath,
 } from './messages.ts';
+import type { OwnFlows } from './own-flows.ts';
 import { Registry } from './registry.ts';
 import type { Ring } from './ring.ts';
 import type { Shared } from './shared.ts';
@@ -34,6 +35,7 @@ const roomSoon: RoomFinder = (ring, length) => ring.reserveWaiting(length, DOWN_
 export class DataplaneHandle implements Dataplane {
   readonly #shared: Shared;
   readonly #sockets: readonly WorkerSocket[];
+  readonly #flows: OwnFlows;
   readonly #events: DataplaneEvents;
   readonly #doorbell: number;
   readonly #ring = new Block(8);
@@ -50,6 +52,7 @@ export class DataplaneHandle implements Dataplane {
     shared: Shared,
     worker: Worker,
     sockets: readonly WorkerSocket[],
+    flows: OwnFlows,
     doorbell: number,
     events: DataplaneEvents,
     release: () => void,
@@ -57,6 +60,7 @@ export class DataplaneHandle implements Dataplane {
   ) {
     this.#shared = shared;
     this.#sockets = sockets;
+    this.#flows = flows;
     this.#events = events;
     this.#doorbell = doorbell;
     this.#release = release;
@@ -79,7 +83,7 @@ export class DataplaneHandle implements Dataplane {
   sendIke(path: IkePath, message: Uint8Array): void {
     if (message.length > MAX_IKE_MESSAGE) throw new RangeError(`an IKE message of ${message.length} bytes`);
     const role = path.carrier === 'udp' ? 'ike' : path.carrier;
-    const down = this.#socketPath(role, path.local.address, path.remote);
+    const down = this.#socketPath(role, path.local, path.remote);
     // A full ring is a lost datagram: IKE sends again.
     this.#put({ type: 'send-ike', path: down, nonEspMarker: path.carrier === 'nat-t' }, [message], roomNow);
   }
@@ -96,11 +100,18 @@ export class DataplaneHandle implements Dataplane {
     this.#command({ type: 'move-path', slot, path: this.#espPath(path) });
   }
 
-  openFlow(local: IpAddress): IkePath {
-    throw new DataplaneError('no-such-socket', `no cisco-tcp socket on ${local.text}: the carrier is off`);
+  openFlow(local: IpAddress, remote: Endpoint): IkePath {
+    const { socket } = this.#socketPath('cisco-tcp', { address: local, port: 0 }, remote);
+    const path = this.#flows.open(this.#sockets[socket]!, local, remote);
+    this.#command({ type: 'open-flow', path: this.#socketPath('cisco-tcp', path.local, remote) });
+    return path;
   }
 
-  closeFlow(): void {}
+  closeFlow(path: IkePath): void {
+    if (!this.#flows.has(path)) return;
+    this.#flows.close(path);
+    this.#command({ type: 'close-flow', path: this.#socketPath('cisco-tcp', path.local, path.remote) });
+  }
 
   sendInner(sessionId: number, packet: Uint8Array): void {
     if (packet.length > MAX_INNER) throw new RangeError(`an inner packet of ${packet.length} bytes`);
@@ -222,10 +233,10 @@ export class DataplaneHandle implements Dataplane {
   }
 
   #espPath(path: EspPath): SocketPath {
-    return this.#socketPath(path.carrier, path.local.address, path.remote);
+    return this.#socketPath(path.carrier, path.local, path.remote);
   }
 
-  #socketPath(role: SocketRole, local: IpAddress, remote: Endpoint): SocketPath {
+  #socketPath(role: SocketRole, { address: local, port }: Endpoint, remote: Endpoint): SocketPath {
     const v4 = local.bytes.length === 4;
     const index = this.#sockets.findIndex(
       (socket) => socket.role === role && (socket.address === local.text || (socket.wildcard && isIpv4(socket) === v4)),
@@ -235,7 +246,8 @@ export class DataplaneHandle implements Dataplane {
         'no-such-socket',
         `no ${role} socket on ${local.text}: the carrier is off, or not there`,
       );
-    return { socket: index, local: local.text, remote: { address: remote.address.text, port: remote.port } };
+    const own = role === 'cisco-tcp' ? { localPort: port } : {};
+    return { socket: index, local: local.text, ...own, remote: { address: remote.address.text, port: remote.port } };
   }
 
   async #readReports(): Promise<void> {
@@ -269,6 +281,15 @@ export class DataplaneHandle implements Dataplane {
         if (this.#registry.find(report.id))
           events.onPathChange(report.id, { carrier: report.carrier, ...endpoints(report) });
         break;
+      case 'flow-opened':
+        this.#handleFlow(report, (path) => events.onFlowOpened?.(path));
+        break;
+      case 'flow-closed':
+        this.#handleFlow(report, (path) => {
+          this.#flows.close(path);
+          events.onFlowClosed?.(path, report.reason);
+        });
+        break;
       case 'rekey-needed':
         if (this.#registry.find(report.id)) events.onRekeyNeeded(report.id, report.spi);
         break;
@@ -277,10 +298,17 @@ export class DataplaneHandle implements Dataplane {
     }
   }
 
+  /** One that we have closed meanwhile is nobody's any more. */
+  #handleFlow(report: { local: EndpointText; remote: EndpointText }, tell: (path: IkePath) => void): void {
+    const path: IkePath = { carrier: 'cisco-tcp', ...endpoints(report) };
+    if (this.#flows.has(path)) tell(path);
+  }
+
   #handleExit(failure: Error | undefined): void {
     const expected = this.#state === 'closing';
     this.#state = 'ended';
     process.off('exit', this.#stopAtExit);
+    this.#flows.closeAll();
     this.#release();
     if (expected && !failure) return;
     const why = failure?.message ?? 'it ended by itself';

@@ -44,13 +44,17 @@ export class Inbound {
     this.#clientToClient = clientToClient;
   }
 
-  /** An ESP packet, SPI to ICV, of `length` bytes at `at`, that came over `flow`. @param now the main thread's clock */
-  handleEsp(at: number, length: number, flow: Flow, socket: WorkerSocket, now: number): void {
+  /**
+   * An ESP packet, SPI to ICV, of `length` bytes at `at`, that came over `flow`; true when it proved authentic.
+   *
+   * @param now the main thread's clock
+   */
+  handleEsp(at: number, length: number, flow: Flow, socket: WorkerSocket, now: number): boolean {
     const counters = this.#counters;
     counters[Counter.esp_in]!++;
     if (length < ESP_HEADER) {
       counters[Counter.drop_malformed]!++;
-      return;
+      return false;
     }
     const { view } = this.#arena;
     const spi = view.getUint32(at);
@@ -58,19 +62,20 @@ export class Inbound {
     if (sa === undefined) {
       counters[Counter.drop_unknown_spi]!++;
       this.#reports.unknownSpi(flow, socket, spi, now);
-      return;
+      return false;
     }
     const newest = sa.window.highest;
     const refusal = openPacket(this.#arena, sa, at, length);
     if (refusal !== 0) {
       counters[refusal]!++;
-      return;
+      return false;
     }
     const session = this.#table.at(sa.slot)!;
     this.#noteAuthentic(session, sa, view.getUint32(at + 4) > newest, flow, socket, now);
     const payload = payloadLength(this.#arena, sa, at, length);
     if (payload < 0) counters[-payload]!++;
     else this.#deliver(session, sa, payloadAt(sa, at), payload);
+    return true;
   }
 
   /** What only an authentic packet may change. */

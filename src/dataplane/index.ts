@@ -6,8 +6,9 @@ import type { Dataplane, DataplaneEvents, DataplaneOptions } from './dataplane.t
 import { DataplaneError } from './errors.ts';
 import { DataplaneHandle } from './handle.ts';
 import { kernelDrops } from './kernel-drops.ts';
+import { OwnFlows } from './own-flows.ts';
 import { Shared } from './shared.ts';
-import { openSockets } from './sockets.ts';
+import { holdFlowPorts, openSockets } from './sockets.ts';
 import { openTun } from './tun.ts';
 import type { WorkerData } from './worker-data.ts';
 
@@ -36,6 +37,7 @@ export async function startDataplane(
     fds.push(doorbell);
     const sockets = openSockets(options);
     fds.push(...sockets.map(({ fd }) => fd));
+    fds.push(...holdFlowPorts(options, sockets).map(({ fd }) => fd));
     const tun = openTun(options.tun);
     fds.push(tun.fd);
     const shared = new Shared();
@@ -44,6 +46,7 @@ export async function startDataplane(
       doorbell,
       tun,
       sockets,
+      flowPorts: options.ciscoTcpPorts ?? [],
       clientToClient: options.clientToClient,
       keepalive: options.keepalive ?? false,
       mark: options.mark,
@@ -52,7 +55,8 @@ export async function startDataplane(
     const worker = new Worker(workerUrl, { workerData: data });
     await started(worker);
     const drops = () => kernelDrops(sockets, options.tun.name);
-    return new DataplaneHandle(shared, worker, sockets, doorbell, events, release, drops);
+    const flows = new OwnFlows(options.ciscoTcpPorts ?? [], options.mark);
+    return new DataplaneHandle(shared, worker, sockets, flows, doorbell, events, release, drops);
   } catch (error) {
     release();
     throw error;

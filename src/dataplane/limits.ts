@@ -40,10 +40,30 @@ export const MIN_PATH_MTU_V4 = 576;
 export const MIN_PATH_MTU_V6 = 1280;
 
 /**
- * Fits a path of 1500 under any carrier and suite: 1500 - 40 (IPv6) - 8 (UDP) - 8 (ESP) - 16 (IV) - 32 (SHA2-512 ICV)
- * leaves 1396; whole blocks of 16 and the trailer's two bytes leave 1390.
+ * Fits a path of 1500 under any suite in UDP and natively: 1500 - 40 (IPv6) - 8 (UDP) - 8 (ESP) - 16 (IV) - 32 (SHA2-512 ICV)
+ * leaves 1396; whole blocks of 16 and the trailer's two bytes leave 1390. In cTCP with GCM, and over IPv4 with any suite but
+ * the last; what doesn't fit is told to TCP by its MSS.
  */
 export const DEFAULT_TUN_MTU = 1390;
+
+/** cTCP flows in all; of them those that proved nothing yet by an authentic packet, and of these those of one address. */
+export const MAX_FLOWS = 16_384;
+export const MAX_NEWCOMERS = 4096;
+export const MAX_NEWCOMERS_PER_ADDRESS = 256;
+/** Flows that we have begun. */
+export const MAX_OWN_FLOWS = 16;
+/** Ports on which they are accepted: as many as Cisco's gateways take. */
+export const MAX_FLOW_PORTS = 10;
+/** Bytes of packets whose end hasn't come, of all flows. */
+export const MAX_HELD_BYTES = 1 << 24;
+/** Segments that belong to no flow and are told so. */
+export const MAX_RESETS_PER_SECOND = 100;
+/** Silence after which a flow is over, milliseconds: DPD breaks it sooner. For a newcomer: as long as a login may take. */
+export const FLOW_IDLE = 600_000;
+export const FLOW_NEWCOMER_IDLE = 150_000;
+/** SYNs until the other side counts as not there, and milliseconds after the first one; then twice that, and so on. */
+export const SYN_ATTEMPTS = 4;
+export const SYN_INTERVAL = 1000;
 
 /** The loop wakes at least this often, milliseconds: for its timers, and so that a process that exits isn't held up. */
 export const TICK = 1000;

@@ -1,5 +1,6 @@
 /** The worker's life: wait for packets and commands, handle them, until it is told to stop. */
 import type { Bytes } from '../core/bytes/bytes.ts';
+import type { IkeCarrier } from '../core/carrier/ike-path.ts';
 import { Errno, SystemCallError } from '../ffi/errno.ts';
 import { POLLIN, poll, read } from '../ffi/libc.ts';
 import { lastErrno } from '../ffi/library.ts';
@@ -10,17 +11,21 @@ import type { CipherFactory } from './cipher.ts';
 import { TunWriter } from './coalesce.ts';
 import { CommandHandler } from './commands.ts';
 import { Counter } from './counters.ts';
+import { Flows } from './flows.ts';
 import { IkeSender } from './ike-sender.ts';
 import { Inbound } from './inbound.ts';
+import { KeyedHash } from './keyed-hash.ts';
 import { TICK } from './limits.ts';
 import { type Command, messageAt } from './messages.ts';
 import { Outbound } from './outbound.ts';
-import { type Flow, flowOf } from './path.ts';
+import { type Flow, flowOf, isRaw } from './path.ts';
 import { PathMtu } from './pmtu.ts';
 import { type DatagramHandler, Receiver } from './receive.ts';
 import { Reports } from './reports.ts';
+import { Session } from './session.ts';
 import { SessionTable } from './session-table.ts';
 import { Shared } from './shared.ts';
+import { TcpSender } from './tcp-sender.ts';
 import { Transmit } from './transmit.ts';
 import type { WorkerData } from './worker-data.ts';
 import type { WorkerSocket } from './worker-socket.ts';
@@ -55,6 +60,10 @@ class Loop implements DatagramHandler {
   readonly #reports: Reports;
   readonly #commands: CommandHandler;
   readonly #ikeSender: IkeSender;
+  readonly #tcpSender: TcpSender;
+  /** Undefined: cTCP is off. */
+  readonly #flows: Flows | undefined;
+  readonly #hash: KeyedHash | undefined;
   readonly #table = new SessionTable();
   readonly #pathMtu: PathMtu;
   readonly #homes: readonly Flow[];
@@ -78,7 +87,9 @@ class Loop implements DatagramHandler {
     this.#clockOffset = Number(process.hrtime.bigint()) / 1e6 - data.clockOrigin - performance.now();
     this.#reports = new Reports(shared.up, arena, counters);
     this.#pathMtu = new PathMtu(arena, data.mark);
-    this.#transmit = new Transmit(arena, counters, (session) => this.#pathMtu.refresh(session));
+    this.#transmit = new Transmit(arena, counters, (to) => {
+      if (to instanceof Session) this.#pathMtu.refresh(to);
+    });
     this.#tun = new TunWriter(arena, sum, counters, data.tun.fd, data.tun.offload);
     this.#outbound = new Outbound(
       arena,
@@ -100,6 +111,20 @@ class Loop implements DatagramHandler {
       sessions,
       data.clientToClient,
     );
+    this.#tcpSender = new TcpSender(arena, sum, this.#transmit, counters);
+    if (data.sockets.some(({ role }) => role === 'cisco-tcp')) {
+      this.#hash = new KeyedHash(arena);
+      this.#flows = new Flows(
+        arena,
+        this.#tcpSender,
+        this.#reports,
+        counters,
+        this,
+        this.#hash,
+        data.flowPorts,
+        data.keepalive,
+      );
+    }
     this.#receiver = new Receiver(arena, counters, this);
     this.#ikeSender = new IkeSender(arena, counters, data.sockets);
     this.#commands = new CommandHandler(
@@ -109,6 +134,7 @@ class Loop implements DatagramHandler {
       data.sockets,
       sessions,
       data.keepalive,
+      this.#flows,
     );
     this.#homes = data.sockets.map(homeOf);
     this.#doorbell = arena.allocate(8);
@@ -121,6 +147,7 @@ class Loop implements DatagramHandler {
     while (this.#running) {
       this.#wait();
       this.#now = performance.now() + this.#clockOffset;
+      this.#tcpSender.now = this.#now;
       this.#handleCommands();
       for (let i = 0; i < this.#homes.length; i++) if (this.#readable(i + 2)) this.#receive(i);
       if (this.#readable(1)) this.#readTun();
@@ -131,14 +158,19 @@ class Loop implements DatagramHandler {
   close(): void {
     this.#commands.freeAll();
     this.#pathMtu.close();
+    this.#hash?.free();
   }
 
-  ike(carrier: 'udp' | 'nat-t', at: number, length: number, flow: Flow, socket: WorkerSocket): void {
+  ike(carrier: IkeCarrier, at: number, length: number, flow: Flow, socket: WorkerSocket): void {
     this.#reports.ike(carrier, flow, socket, at, length);
   }
 
-  esp(at: number, length: number, flow: Flow, socket: WorkerSocket): void {
-    this.#inbound.handleEsp(at, length, flow, socket, this.#now);
+  esp(at: number, length: number, flow: Flow, socket: WorkerSocket): boolean {
+    return this.#inbound.handleEsp(at, length, flow, socket, this.#now);
+  }
+
+  tcp(at: number, length: number, flow: Flow, socket: WorkerSocket): void {
+    this.#flows?.receive(at, length, flow, socket);
   }
 
   keepalive(): void {
@@ -172,6 +204,7 @@ class Loop implements DatagramHandler {
 
   #receive(i: number): void {
     this.#receiver.receive(this.#data.sockets[i]!, this.#homes[i]!);
+    this.#flows?.flush();
     this.#tun.flush();
     this.#transmit.flush();
   }
@@ -201,11 +234,23 @@ class Loop implements DatagramHandler {
     for (let at = down.peek(); at >= 0; at = down.peek()) {
       const { head, body } = messageAt<Command>(down, at);
       if (head.type === 'stop') this.#running = false;
-      else if (head.type === 'send-ike') this.#ikeSender.send(head.path, head.nonEspMarker, body);
+      else if (head.type === 'send-ike') this.#sendIke(head, body);
       else if (head.type === 'send-inner') this.#sendInner(head.slot, body);
+      else if (head.type === 'open-flow') this.#flows!.open(flowOf(head.path), this.#data.sockets[head.path.socket]!);
+      else if (head.type === 'close-flow') this.#flows!.close(flowOf(head.path));
       else this.#commands.handle(head, body, this.#now);
       down.release(at);
     }
+  }
+
+  #sendIke({ path, nonEspMarker }: Extract<Command, { type: 'send-ike' }>, message: Bytes): void {
+    if (this.#data.sockets[path.socket]!.role !== 'cisco-tcp') {
+      this.#ikeSender.send(path, nonEspMarker, message);
+      return;
+    }
+    const sent = this.#flows!.sendIke(flowOf(path), message);
+    this.#transmit.flush();
+    this.#counters[sent ? Counter.ike_out : Counter.drop_ike_send]!++;
   }
 
   /** Where frames from the TUN lie: none is at hand now. */
@@ -216,9 +261,10 @@ class Loop implements DatagramHandler {
     this.#transmit.flush();
   }
 
-  /** Once a second: the MTU of the paths that are in use, and keepalives. */
+  /** Once a second: the MTU of the paths that are in use, keepalives, and what flows need. */
   #tick(): void {
     this.#nextTick = this.#now + TICK;
+    this.#flows?.tick();
     for (const session of this.#table.all()) {
       if (session.active) {
         session.active = false;
@@ -226,7 +272,7 @@ class Loop implements DatagramHandler {
         if (session.keepaliveAt !== undefined) session.scheduleKeepalive(this.#now);
       } else if (session.keepaliveAt !== undefined && this.#now >= session.keepaliveAt) {
         session.scheduleKeepalive(this.#now);
-        this.#ikeSender.sendKeepalive(session);
+        if (!isRaw(session.socket)) this.#ikeSender.sendKeepalive(session);
       }
     }
   }

@@ -8,6 +8,7 @@ import type { Bytes } from '../core/bytes/bytes.ts';
 import type { IkeCarrier } from '../core/carrier/ike-path.ts';
 import type { EspSuite } from '../core/crypto/algorithms.ts';
 import type { EspCarrier } from '../core/esp/sa.ts';
+import type { FlowEnd } from './dataplane.ts';
 import type { Ring } from './ring.ts';
 
 /** Addresses as text, as everywhere in a head. */
@@ -20,6 +21,8 @@ export interface EndpointText {
 export interface SocketPath {
   readonly socket: number;
   readonly local: string;
+  /** With cTCP. */
+  readonly localPort?: number;
   readonly remote: EndpointText;
 }
 
@@ -34,6 +37,8 @@ export type Command =
       readonly inner: string;
       readonly path: SocketPath;
     }
+  | { readonly type: 'open-flow'; readonly path: SocketPath }
+  | { readonly type: 'close-flow'; readonly path: SocketPath }
   | { readonly type: 'move-path'; readonly slot: number; readonly path: SocketPath }
   | {
       /** The body is the cipher's key, the salt and the integrity key, one after the other. */
@@ -65,6 +70,13 @@ export type Report =
       readonly type: 'path-change';
       readonly id: number;
       readonly carrier: EspCarrier;
+      readonly local: EndpointText;
+      readonly remote: EndpointText;
+    }
+  | { readonly type: 'flow-opened'; readonly local: EndpointText; readonly remote: EndpointText }
+  | {
+      readonly type: 'flow-closed';
+      readonly reason: FlowEnd;
       readonly local: EndpointText;
       readonly remote: EndpointText;
     }

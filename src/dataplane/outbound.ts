@@ -1,5 +1,7 @@
 /** The road out: a frame from the TUN, or a packet from another session, to ESP packets in the transmit queue. */
 
+import { CTCP_TRAILER } from '../core/wire/ctcp.ts';
+import { TCP_HEADER_LENGTH } from '../core/wire/tcp.ts';
 import { VNET_GSO_ECN, VNET_GSO_NONE, VNET_GSO_TCPV4, VNET_NEEDS_CSUM, VnetHdr } from '../ffi/structs.ts';
 import type { Arena } from './arena.ts';
 import { adjustChecksum, type Sum, storeChecksum } from './checksum.ts';
@@ -131,7 +133,8 @@ export class Outbound implements PacketSink {
 
   /** Makes these what packets are sealed for; false when there is nowhere to send to yet. */
   #aim(session: Session, sa: OutboundSa): boolean {
-    if (!session.reachable) return this.#drop(Counter.drop_no_peer_port);
+    if (!session.reachable)
+      return this.#drop(session.socket.role === 'cisco-tcp' ? Counter.drop_no_flow : Counter.drop_no_peer_port);
     session.active = true;
     this.#session = session;
     this.#sa = sa;
@@ -182,12 +185,19 @@ export class Outbound implements PacketSink {
       this.#drop(Counter.drop_too_big);
       return;
     }
-    const to = this.#transmit.reserve(session, sealed);
+    const { tcp } = session.flow;
+    const around = tcp === undefined ? 0 : TCP_HEADER_LENGTH + CTCP_TRAILER;
+    if (tcp !== undefined && !tcp.hasRoom(sealed + CTCP_TRAILER)) {
+      this.#drop(Counter.drop_flow_window);
+      return;
+    }
+    const to = this.#transmit.reserve(session, around + sealed) + (tcp === undefined ? 0 : TCP_HEADER_LENGTH);
     if (sealPacket(this.#arena, sa, at, length, to) === 0) {
       this.#drop(sa.sequence >= SEQUENCE_END ? Counter.drop_sequence_end : Counter.drop_crypto);
       return;
     }
-    this.#transmit.commit(sealed);
+    tcp?.wrapEsp(to, sealed);
+    this.#transmit.commit(around + sealed);
     sa.bytes += length;
     if (!sa.rekeyAsked && (sa.bytes >= sa.softBytes || sa.sequence >= SEQUENCE_REKEY))
       sa.rekeyAsked = this.#reports.rekeyNeeded(session, sa.spi);

@@ -15,16 +15,33 @@ import type { WorkerSocket } from './worker-socket.ts';
 export const PATH_CONTROL = 32;
 export const PATH_SIZE = 72;
 
+/** What whoever sends ESP into a cTCP flow must know of it. */
+export interface TcpEnd {
+  readonly isOpen: boolean;
+  /** Bytes of the largest packet, with its trailer. */
+  readonly mss: number;
+  /** Whether a packet of `length` bytes, with its trailer, may go now; else it is to be dropped. */
+  hasRoom(length: number): boolean;
+  /** Puts header and trailer around the ESP packet of `length` bytes at `at`. */
+  wrapEsp(at: number, length: number): void;
+}
+
 /** An endpoint pair as numbers: an IPv4 address is its first word, the others zero. */
 export class Flow {
   socket = -1;
   remotePort = 0;
+  /** With cTCP; elsewhere the socket has it. */
+  localPort = 0;
+  /** The cTCP flow that it is. */
+  tcp: TcpEnd | undefined = undefined;
   readonly remote = new Uint32Array(4);
   readonly local = new Uint32Array(4);
 
   assign(other: Flow): void {
     this.socket = other.socket;
     this.remotePort = other.remotePort;
+    this.localPort = other.localPort;
+    this.tcp = other.tcp;
     this.remote.set(other.remote);
     this.local.set(other.local);
   }
@@ -34,6 +51,7 @@ export class Flow {
     const { remote, local } = other;
     return (
       this.remotePort === other.remotePort &&
+      this.tcp === other.tcp &&
       r[0] === remote[0] &&
       this.socket === other.socket &&
       l[0] === local[0] &&
@@ -51,6 +69,7 @@ export function flowOf(path: SocketPath): Flow {
   const flow = new Flow();
   flow.socket = path.socket;
   flow.remotePort = path.remote.port;
+  flow.localPort = path.localPort ?? 0;
   setAddress(flow.remote, addressOfText(path.remote.address));
   setAddress(flow.local, addressOfText(path.local));
   return flow;
@@ -59,7 +78,7 @@ export function flowOf(path: SocketPath): Flow {
 /** The flow's endpoints for the main thread. */
 export function endpointsOf(flow: Flow, socket: WorkerSocket): { local: EndpointText; remote: EndpointText } {
   return {
-    local: { address: addressText(flow.local, socket.family), port: socket.port },
+    local: { address: addressText(flow.local, socket.family), port: isRaw(socket) ? flow.localPort : socket.port },
     remote: { address: addressText(flow.remote, socket.family), port: flow.remotePort },
   };
 }
@@ -71,7 +90,7 @@ export function writePath(arena: Arena, at: number, flow: Flow, socket: WorkerSo
   const v4 = socket.family === AF_INET;
   view.setUint16(at + Sockaddr.family, socket.family, true);
   // A raw socket has no ports and Linux wants none in an IPv6 one's address.
-  view.setUint16(at + Sockaddr.port, socket.role === 'esp' ? 0 : flow.remotePort);
+  view.setUint16(at + Sockaddr.port, isRaw(socket) ? 0 : flow.remotePort);
   writeWords(view, at + (v4 ? Sockaddr.v4Address : Sockaddr.v6Address), flow.remote, v4 ? 1 : 4);
   if (!socket.wildcard) return 0;
   const control = at + PATH_CONTROL;
@@ -81,6 +100,11 @@ export function writePath(arena: Arena, at: number, flow: Flow, socket: WorkerSo
   view.setInt32(control + Cmsghdr.type, v4 ? IP_PKTINFO : IPV6_PKTINFO, true);
   writeWords(view, data + (v4 ? InPktinfo.local : In6Pktinfo.address), flow.local, v4 ? 1 : 4);
   return v4 ? 32 : 40;
+}
+
+/** Ports are none of a raw socket's business. */
+export function isRaw({ role }: Pick<WorkerSocket, 'role'>): boolean {
+  return role === 'esp' || role === 'cisco-tcp';
 }
 
 export function sockaddrLength(socket: WorkerSocket): number {

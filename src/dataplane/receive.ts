@@ -4,6 +4,7 @@
  *     UDP with GRO:  16 messages of 64 KiB       raw ESP:  64 messages of 16 KiB, in the same memory
  *     | datagram | datagram | datagram | dgram |     a control message says how long each is, another where it came to
  */
+import type { IkeCarrier } from '../core/carrier/ike-path.ts';
 import {
   AF_INET,
   IP_PKTINFO,
@@ -20,7 +21,7 @@ import { Cmsghdr, In6Pktinfo, InPktinfo, Iovec, Mmsghdr, Sockaddr } from '../ffi
 import type { Arena } from './arena.ts';
 import { Counter } from './counters.ts';
 import { headerLengthOf, Ip4 } from './ip4.ts';
-import { Flow, readWords } from './path.ts';
+import { Flow, isRaw, readWords } from './path.ts';
 import type { WorkerSocket } from './worker-socket.ts';
 
 const BUFFER = 16 * 65_536;
@@ -31,8 +32,11 @@ const KEEPALIVE = 0xff;
 
 /** Who takes what was received. The memory is theirs until the batch ends. */
 export interface DatagramHandler {
-  ike(carrier: 'udp' | 'nat-t', at: number, length: number, flow: Flow, socket: WorkerSocket): void;
-  esp(at: number, length: number, flow: Flow, socket: WorkerSocket): void;
+  ike(carrier: IkeCarrier, at: number, length: number, flow: Flow, socket: WorkerSocket): void;
+  /** True when it proved authentic. */
+  esp(at: number, length: number, flow: Flow, socket: WorkerSocket): boolean;
+  /** A TCP segment to one of our ports; `flow` has no ports yet. */
+  tcp(at: number, length: number, flow: Flow, socket: WorkerSocket): void;
   keepalive(): void;
 }
 
@@ -117,8 +121,10 @@ export class Receiver {
     const { view } = this.#arena;
     const v4 = socket.family === AF_INET;
     flow.socket = home.socket;
-    flow.remotePort = socket.role === 'esp' ? 0 : view.getUint16(name + Sockaddr.port);
+    flow.remotePort = isRaw(socket) ? 0 : view.getUint16(name + Sockaddr.port);
     readWords(view, name + (v4 ? Sockaddr.v4Address : Sockaddr.v6Address), flow.remote, v4 ? 1 : 4);
+    flow.tcp = undefined;
+    flow.localPort = 0;
     flow.local.set(home.local);
   }
 
@@ -156,7 +162,8 @@ export class Receiver {
           handler.ike('udp', at + o, Math.min(segment, length - o), flow, socket);
         break;
       case 'esp':
-        this.#rawEsp(at, length, socket);
+      case 'cisco-tcp':
+        this.#raw(at, length, socket);
     }
   }
 
@@ -170,13 +177,14 @@ export class Receiver {
   }
 
   /** A raw IPv4 socket gives the IP header, and with it the address it came to; a raw IPv6 socket doesn't. */
-  #rawEsp(at: number, length: number, socket: WorkerSocket): void {
-    if (socket.family !== AF_INET) {
-      this.#handler.esp(at, length, this.#flow, socket);
-      return;
+  #raw(at: number, length: number, socket: WorkerSocket): void {
+    let header = 0;
+    if (socket.family === AF_INET) {
+      header = headerLengthOf(this.#arena.u8, at);
+      readWords(this.#arena.view, at + Ip4.destination, this.#flow.local, 1);
     }
-    const header = headerLengthOf(this.#arena.u8, at);
-    readWords(this.#arena.view, at + Ip4.destination, this.#flow.local, 1);
-    if (length >= header) this.#handler.esp(at + header, length - header, this.#flow, socket);
+    if (length < header) return;
+    if (socket.role === 'esp') this.#handler.esp(at + header, length - header, this.#flow, socket);
+    else this.#handler.tcp(at + header, length - header, this.#flow, socket);
   }
 }

@@ -1,7 +1,9 @@
 /** What the worker tells the main thread. Each call says whether the ring took it: who must be heard tries again. */
+import type { IkeCarrier } from '../core/carrier/ike-path.ts';
 import type { EspCarrier } from '../core/esp/sa.ts';
 import type { Arena } from './arena.ts';
 import { Counter } from './counters.ts';
+import type { FlowEnd } from './dataplane.ts';
 import { MAX_IKE_MESSAGE, MAX_UNKNOWN_SPI_EVENTS_PER_SECOND, UP_RING_RESERVE } from './limits.ts';
 import { putMessage, type Report, type RoomFinder } from './messages.ts';
 import { endpointsOf, type Flow } from './path.ts';
@@ -25,7 +27,7 @@ export class Reports {
     this.#counters = counters;
   }
 
-  ike(carrier: 'udp' | 'nat-t', flow: Flow, socket: WorkerSocket, at: number, length: number): void {
+  ike(carrier: IkeCarrier, flow: Flow, socket: WorkerSocket, at: number, length: number): void {
     this.#counters[Counter.ike_in]!++;
     const head: Report = { type: 'ike', carrier, ...endpointsOf(flow, socket) };
     const body = this.#arena.u8.subarray(at, at + Math.min(length, MAX_IKE_MESSAGE));
@@ -35,6 +37,14 @@ export class Reports {
   pathChange(session: Session): boolean {
     const carrier = session.socket.role as EspCarrier;
     return this.#put({ type: 'path-change', id: session.id, carrier, ...endpointsOf(session.flow, session.socket) });
+  }
+
+  flowOpened(flow: Flow, socket: WorkerSocket): void {
+    this.#put({ type: 'flow-opened', ...endpointsOf(flow, socket) });
+  }
+
+  flowClosed(flow: Flow, socket: WorkerSocket, reason: FlowEnd): void {
+    this.#put({ type: 'flow-closed', reason, ...endpointsOf(flow, socket) });
   }
 
   rekeyNeeded(session: Session, spi: number): boolean {

@@ -1,15 +1,17 @@
 /** One session in the worker: its path, its SAs, and what it may send. */
+import { CTCP_TRAILER } from '../core/wire/ctcp.ts';
 import { AF_INET6 } from '../ffi/libc.ts';
 import type { Arena } from './arena.ts';
 import { DEFAULT_PATH_MTU, KEEPALIVE_INTERVAL } from './limits.ts';
 import type { Net4 } from './net4.ts';
-import { Flow, PATH_SIZE, sockaddrLength, writePath } from './path.ts';
+import { Flow, isRaw, PATH_SIZE, sockaddrLength, writePath } from './path.ts';
 import { type InboundSa, largestInner, type OutboundSa } from './sa.ts';
 import type { WorkerSocket } from './worker-socket.ts';
 
 const IP4_HEADER = 20;
 const IP6_HEADER = 40;
 const UDP_HEADER = 8;
+const TCP_HEADER = 20;
 
 export class Session {
   readonly id: number;
@@ -29,7 +31,7 @@ export class Session {
   active = false;
   /** The peer moved and the main thread hasn't been told yet, as the ring was full. */
   moveUnreported = false;
-  /** When the next keepalive is due, on the worker's clock; undefined: none are sent. */
+  /** When the next keepalive is due, on the worker's clock, if its carrier knows any; undefined: none are sent. */
   keepaliveAt: number | undefined;
 
   constructor(arena: Arena, pathsAt: number, id: number, slot: number, inner: Net4, flow: Flow, socket: WorkerSocket) {
@@ -53,7 +55,8 @@ export class Session {
 
   /** True when there is somewhere to send to: Cisco UDP learns the port from the peer's first packet. */
   get reachable(): boolean {
-    return this.flow.remotePort !== 0 || this.socket.role === 'esp';
+    const { tcp, remotePort } = this.flow;
+    return this.socket.role === 'cisco-tcp' ? tcp?.isOpen === true : remotePort !== 0 || this.socket.role === 'esp';
   }
 
   /** Whether the peer already uses a newer inbound SA for the same traffic: then nothing on this one is news. */
@@ -106,8 +109,13 @@ export class Session {
   }
 
   #fit(sa: OutboundSa): void {
-    const ip = this.socket.family === AF_INET6 ? IP6_HEADER : IP4_HEADER;
-    const udp = this.socket.role === 'esp' ? 0 : UDP_HEADER;
-    sa.maxInner = largestInner(sa.sealer, this.pathMtu - ip - udp);
+    sa.maxInner = largestInner(sa.sealer, this.#largestSealed());
+  }
+
+  #largestSealed(): number {
+    const { tcp } = this.flow;
+    const room = this.pathMtu - (this.socket.family === AF_INET6 ? IP6_HEADER : IP4_HEADER);
+    if (tcp) return Math.min(room - TCP_HEADER, tcp.mss) - CTCP_TRAILER;
+    return isRaw(this.socket) ? room : room - UDP_HEADER;
   }
 }

@@ -1,13 +1,12 @@
 /** Opening the dataplane's sockets: for each address that it listens on, or for all of both families. */
 import { type IpAddress, parseIp } from '../core/net/address.ts';
-import { Block } from '../ffi/block.ts';
-import { Errno, SystemCallError, succeed } from '../ffi/errno.ts';
+import { IPPROTO_TCP } from '../core/wire/tcp.ts';
+import { Errno, SystemCallError } from '../ffi/errno.ts';
 import {
   AF_INET,
   AF_INET6,
   bind,
   close,
-  getsockname,
   IP_PKTINFO,
   IPPROTO_ESP,
   IPV6_RECVPKTINFO,
@@ -25,16 +24,17 @@ import {
   SOL_IPV6,
   SOL_SOCKET,
   SOL_UDP,
-  setsockopt,
   socket,
   UDP_GRO,
   UDP_SEGMENT,
 } from '../ffi/libc.ts';
 import { lastErrno } from '../ffi/library.ts';
-import { Sockaddr } from '../ffi/structs.ts';
 import type { DataplaneOptions } from './dataplane.ts';
 import { DataplaneError } from './errors.ts';
-import { MAX_SOCKETS } from './limits.ts';
+import { type HeldPort, holdPort, showPorts } from './flow-ports.ts';
+import { MAX_FLOW_PORTS, MAX_SOCKETS } from './limits.ts';
+import { isRaw } from './path.ts';
+import { portOf, setOption, sockaddr, tryOption } from './socket-options.ts';
 import type { SocketRole, WorkerSocket } from './worker-socket.ts';
 
 const BUFFER_BYTES = 8 << 20;
@@ -45,7 +45,15 @@ const PORT_ATTEMPTS = 16;
 
 export type SocketOptions = Pick<
   DataplaneOptions,
-  'listen' | 'ikePort' | 'natTPort' | 'ciscoUdpPort' | 'nativeEsp' | 'anyPort' | 'mark'
+  | 'listen'
+  | 'ikePort'
+  | 'natTPort'
+  | 'ciscoUdpPort'
+  | 'nativeEsp'
+  | 'ciscoTcpPorts'
+  | 'ciscoTcpFlows'
+  | 'anyPort'
+  | 'mark'
 >;
 
 /** All of them, or none: on failure those already open are closed. */
@@ -54,6 +62,7 @@ export function openSockets(options: SocketOptions): WorkerSocket[] {
   if (options.natTPort !== undefined) roles.push(['nat-t', options.natTPort]);
   if (options.ciscoUdpPort !== undefined) roles.push(['cisco-udp', options.ciscoUdpPort]);
   if (options.nativeEsp) roles.push(['esp', 0]);
+  if (options.ciscoTcpFlows || (options.ciscoTcpPorts ?? []).length > 0) roles.push(['cisco-tcp', 0]);
   const addresses = options.listen ?? ANY;
   if (roles.length * addresses.length > MAX_SOCKETS)
     throw new DataplaneError('socket-failed', `listening on ${addresses.length} addresses takes too many sockets`);
@@ -100,24 +109,45 @@ function closeAll(sockets: readonly WorkerSocket[]): void {
   for (const { fd } of sockets) close(fd);
 }
 
+/** Holds the TCP ports where flows are awaited, on the addresses of `sockets`. */
+export function holdFlowPorts(
+  { ciscoTcpPorts = [], mark }: SocketOptions,
+  sockets: readonly WorkerSocket[],
+): HeldPort[] {
+  if (ciscoTcpPorts.length > MAX_FLOW_PORTS)
+    throw new DataplaneError('socket-failed', `cisco-tcp takes ${MAX_FLOW_PORTS} ports, not ${ciscoTcpPorts.length}`);
+  const held: HeldPort[] = [];
+  try {
+    for (const { role, address } of sockets) {
+      if (role !== 'cisco-tcp') continue;
+      for (const port of ciscoTcpPorts) held.push(holdPort(parseIp(address)!, port, mark));
+    }
+    return held;
+  } catch (error) {
+    for (const { fd } of held) close(fd);
+    throw error;
+  }
+}
+
 /** Undefined when the system has no IPv6 and nobody asked for it. */
 function openSocket(
   role: SocketRole,
   address: IpAddress,
   port: number,
-  { listen, mark }: SocketOptions,
+  { listen, mark, ciscoTcpPorts = [] }: SocketOptions,
 ): WorkerSocket | undefined {
   const all = listen === undefined;
   const family = address.bytes.length === 4 ? AF_INET : AF_INET6;
-  const raw = role === 'esp';
+  const raw = isRaw({ role });
   const type = (raw ? SOCK_RAW : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  const fd = socket(family, type, raw ? IPPROTO_ESP : 0);
+  const fd = socket(family, type, role === 'esp' ? IPPROTO_ESP : raw ? IPPROTO_TCP : 0);
   if (fd < 0) {
     const errno = lastErrno();
     if (errno === Errno.EAFNOSUPPORT && all && family === AF_INET6) return undefined;
     throw socketError(errno, role, address, port);
   }
   try {
+    if (role === 'cisco-tcp') showPorts(fd, family, ciscoTcpPorts);
     // A raw IPv6 socket is never given IPv4, and refuses to be asked.
     if (family === AF_INET6 && !raw) setOption(fd, SOL_IPV6, IPV6_V6ONLY, 1);
     const wildcard = address.bytes.every((byte) => byte === 0);
@@ -146,38 +176,13 @@ function openSocket(
   }
 }
 
-function sockaddr(address: IpAddress, port: number): Block {
-  const v4 = address.bytes.length === 4;
-  const block = new Block(v4 ? Sockaddr.v4Size : Sockaddr.v6Size);
-  block.view.setUint16(Sockaddr.family, v4 ? AF_INET : AF_INET6, true);
-  block.view.setUint16(Sockaddr.port, port);
-  block.bytes.set(address.bytes, v4 ? Sockaddr.v4Address : Sockaddr.v6Address);
-  return block;
-}
-
-function portOf(fd: number, name: Block): number {
-  const length = new Block(8);
-  length.view.setUint32(0, name.bytes.length, true);
-  succeed(getsockname(fd, name.address, length.address), 'getsockname');
-  return name.view.getUint16(Sockaddr.port);
-}
-
-function setOption(fd: number, level: number, option: number, value: number): void {
-  if (!tryOption(fd, level, option, value)) throw new SystemCallError(`setsockopt ${level}/${option}`, lastErrno());
-}
-
-function tryOption(fd: number, level: number, option: number, value: number): boolean {
-  const block = new Block(8);
-  block.view.setInt32(0, value, true);
-  return setsockopt(fd, level, option, block.address, 4) === 0;
-}
-
 /** As large as wished where we may, else as the system's limit allows. */
 function setBuffer(fd: number, force: number, ordinary: number): void {
   if (!tryOption(fd, SOL_SOCKET, force, BUFFER_BYTES)) tryOption(fd, SOL_SOCKET, ordinary, BUFFER_BYTES);
 }
 
 function describe(role: SocketRole, address: IpAddress, port: number): string {
+  if (role === 'cisco-tcp') return `TCP segments on ${address.text} (cisco-tcp)`;
   return role === 'esp' ? `IP protocol 50 on ${address.text}` : `UDP port ${port} on ${address.text} (${role})`;
 }
 
@@ -195,10 +200,10 @@ function socketError(errno: number, role: SocketRole, address: IpAddress, port: 
       return new DataplaneError('address-not-here', `${what}: this host doesn't have the address`, cause);
     case Errno.EPERM:
     case Errno.EACCES:
-      return role === 'esp'
+      return isRaw({ role })
         ? new DataplaneError(
             'no-raw-socket',
-            `${what} needs a raw socket: run as root or with CAP_NET_RAW, or turn the carrier off (carriers: { esp: false })`,
+            `${what} needs a raw socket: run as root or with CAP_NET_RAW, or turn the carrier off (carriers: { ${role}: false })`,
             cause,
           )
         : new DataplaneError('not-permitted', `${what}: ports below 1024 need root or CAP_NET_BIND_SERVICE`, cause);

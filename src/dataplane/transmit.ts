@@ -14,7 +14,16 @@ import type { Arena } from './arena.ts';
 import { Counter } from './counters.ts';
 import { MAX_GSO_BYTES, MAX_GSO_SEGMENTS } from './limits.ts';
 import { PATH_CONTROL } from './path.ts';
-import type { Session } from './session.ts';
+import type { WorkerSocket } from './worker-socket.ts';
+
+/** Whom packets go to: a session's peer, or the other end of a cTCP flow. */
+export interface Destination {
+  readonly socket: WorkerSocket;
+  /** Of its path in the arena. */
+  readonly pathAt: number;
+  readonly nameLength: number;
+  readonly controlLength: number;
+}
 
 /** Sends `count` mmsghdrs at `messages`: the number that went, or, negative, errno. */
 export type Send = (fd: number, messages: Pointer, count: number) => number;
@@ -40,20 +49,20 @@ export class Transmit {
   readonly #arena: Arena;
   readonly #counters: Float64Array;
   /** Called for a session whose packet was above its path's MTU. */
-  readonly #onTooBig: (session: Session) => void;
+  readonly #onTooBig: (session: Destination) => void;
   readonly #sendMessages: Send;
   readonly #area: number;
   readonly #messages: number;
   readonly #extras: number;
   readonly #pollfd: number;
-  readonly #sessions: (Session | undefined)[] = new Array<Session | undefined>(MESSAGES).fill(undefined);
+  readonly #sessions: (Destination | undefined)[] = new Array<Destination | undefined>(MESSAGES).fill(undefined);
   readonly #starts = new Uint32Array(MESSAGES);
   readonly #lengths = new Uint32Array(MESSAGES);
   readonly #segments = new Uint32Array(MESSAGES);
   #count = 0;
   #used = 0;
   // The message that is being filled; no session: none.
-  #session: Session | undefined;
+  #session: Destination | undefined;
   #start = 0;
   #length = 0;
   #segment = 0;
@@ -62,7 +71,7 @@ export class Transmit {
   /** Left to the flush at hand. */
   #retries = 0;
 
-  constructor(arena: Arena, counters: Float64Array, onTooBig: (session: Session) => void, send = sendNow) {
+  constructor(arena: Arena, counters: Float64Array, onTooBig: (session: Destination) => void, send = sendNow) {
     this.#sendMessages = send;
     this.#arena = arena;
     this.#counters = counters;
@@ -81,7 +90,7 @@ export class Transmit {
   }
 
   /** Where the next packet of `length` bytes to `session` is to be written. */
-  reserve(session: Session, length: number): number {
+  reserve(session: Destination, length: number): number {
     if (
       this.#session !== undefined &&
       (this.#session !== session ||
@@ -151,7 +160,7 @@ export class Transmit {
   }
 
   /** @param segment size of the datagrams that GSO cuts; 0: one datagram */
-  #describe(i: number, session: Session, from: number, length: number, segment: number): void {
+  #describe(i: number, session: Destination, from: number, length: number, segment: number): void {
     const arena = this.#arena;
     const { u8, u32, view } = arena;
     const message = this.#messages + i * Mmsghdr.size;
@@ -194,7 +203,7 @@ export class Transmit {
   }
 
   /** Sends message `i` again without GSO: what the path's MTU doesn't hold, the kernel fragments. */
-  #sendSingly(i: number, session: Session): void {
+  #sendSingly(i: number, session: Destination): void {
     const length = this.#lengths[i]!;
     const segment = this.#segments[i]!;
     for (let at = 0; at < length; at += segment) {

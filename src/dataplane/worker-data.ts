@@ -6,6 +6,8 @@ export interface WorkerData {
   readonly doorbell: number;
   readonly tun: { readonly fd: number; readonly offload: boolean };
   readonly sockets: readonly WorkerSocket[];
+  /** Where cTCP flows are accepted. */
+  readonly flowPorts: readonly number[];
   readonly clientToClient: boolean;
   /** Sends the one-byte keepalive of RFC 3948 on idle NAT-T and Cisco UDP paths: for whoever sits behind the NAT. */
   readonly keepalive: boolean;

@@ -48,6 +48,7 @@ export const bind = bindFunction<(fd: number, address: Pointer, length: number) 
   'int64_t',
   'int',
 ]);
+export const listen = bindFunction<(fd: number, backlog: number) => number>(program, 'listen', 'int', ['int', 'int']);
 export const connect = bindFunction<(fd: number, address: Pointer, length: number) => number>(
   program,
   'connect',
@@ -93,6 +94,7 @@ export const POLLOUT = 4;
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;
 export const SOCK_NONBLOCK = 0x800;
@@ -109,6 +111,7 @@ export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 /** Needs CAP_NET_ADMIN. */
 export const SO_MARK = 36;
+export const SO_ATTACH_FILTER = 26;
 /** As SO_SNDBUF and SO_RCVBUF, above the system's limit: needs CAP_NET_ADMIN. */
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;

@@ -36,6 +36,10 @@ export const InPktinfo = { interface: 0, local: 4, destination: 8, size: 12 } as
 
 export const In6Pktinfo = { address: 0, interface: 16, size: 20 } as const;
 
+/** struct sock_filter, an instruction of classic BPF, and struct sock_fprog, a program. */
+export const SockFilter = { code: 0, jt: 2, jf: 3, k: 4, size: 8 } as const;
+export const SockFprog = { length: 0, filter: 8, size: 16 } as const;
+
 export const Pollfd = { fd: 0, events: 4, revents: 6, size: 8 } as const;
 
 /** struct virtio_net_hdr in front of every frame of a TUN with IFF_VNET_HDR; its numbers are little-endian here. */

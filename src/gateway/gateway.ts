@@ -102,6 +102,7 @@ class Gateway {
         natTPort: config.policy.natT ? config.ports.natT : undefined,
         ciscoUdpPort: config.policy.ciscoUdpPort,
         nativeEsp: config.policy.nativeEsp,
+        ciscoTcpPorts: config.policy.ciscoTcpPorts,
         tun: { name: config.tun, address: ownAddress(config), routes: innerNetworks(config), mtu: config.mtu },
         clientToClient: config.clientToClient,
       },

@@ -29,7 +29,7 @@ export function takeChange(before: GatewayConfig, after: GatewayConfig): Change 
     const known = old.peers.find(({ id }) => id === peer.id);
     return known && { ...peer, inner: known.inner };
   });
-  const { ciscoUdpPort, natT, nativeEsp } = old;
+  const { ciscoUdpPort, ciscoTcpPorts, natT, nativeEsp } = old;
   const config: GatewayConfig = {
     ...after,
     state: before.state,
@@ -48,6 +48,7 @@ export function takeChange(before: GatewayConfig, after: GatewayConfig): Change 
       groups: groups.filter((group) => group !== undefined),
       peers: peers.filter((peer) => peer !== undefined),
       ciscoUdpPort,
+      ciscoTcpPorts,
       natT,
       nativeEsp,
     },
@@ -60,7 +61,12 @@ const FIXED: Readonly<Record<string, (config: GatewayConfig) => unknown>> = {
   state: ({ state }) => state,
   listen: ({ listen }) => listen?.map(({ text }) => text),
   ports: ({ ports }) => ports,
-  carriers: ({ policy: { ciscoUdpPort, natT, nativeEsp } }) => ({ ciscoUdpPort, natT, nativeEsp }),
+  carriers: ({ policy: { ciscoUdpPort, ciscoTcpPorts, natT, nativeEsp } }) => ({
+    ciscoUdpPort,
+    ciscoTcpPorts,
+    natT,
+    nativeEsp,
+  }),
   tun: ({ tun }) => tun,
   mtu: ({ mtu }) => mtu,
   pool: ({ given }) => formatPrefix(given.pool),

@@ -148,6 +148,13 @@ log: { level: debug, format: json }
     assert.equal(accepted('carriers: { cisco-udp: false }').policy.ciscoUdpPort, undefined);
   });
 
+  it('takes ports for cisco-tcp, each once', () => {
+    assert.deepEqual(accepted('').policy.ciscoTcpPorts, []);
+    assert.deepEqual(accepted('carriers: { cisco-tcp: [10000, 443] }').policy.ciscoTcpPorts, [10000, 443]);
+    const alone = 'carriers: { nat-t: false, esp: false, cisco-udp: false, cisco-tcp: [10000] }';
+    assert.deepEqual(accepted(alone).policy.ciscoTcpPorts, [10000]);
+  });
+
   it('may use anchors', () => {
     const config = accepted('groups:\n  a: &a { psk: longenoughsecret }\n  b: *a\n');
     assert.deepEqual(

@@ -75,7 +75,15 @@ class Road {
     this.transmit = new Transmit(arena, counters, () => {});
     this.outbound = new Outbound(arena, sum, table, this.transmit, this.tun, reports, counters, sessions);
     this.inbound = new Inbound(arena, table, this.tun, this.outbound, reports, counters, sessions, clientToClient);
-    this.commands = new CommandHandler(arena, table, new OpensslCiphers(arena), this.sockets, sessions, false);
+    this.commands = new CommandHandler(
+      arena,
+      table,
+      new OpensslCiphers(arena),
+      this.sockets,
+      sessions,
+      false,
+      undefined,
+    );
     this.at = arena.allocate(70_000) + 128;
   }
 

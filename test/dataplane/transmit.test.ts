@@ -41,7 +41,7 @@ class Bench {
   readonly transmit = new Transmit(
     this.arena,
     this.counters,
-    (session) => this.tooBig.push(session.id),
+    (to) => this.tooBig.push((to as Session).id),
     (fd, messages, count) => {
       const failure = this.failures.shift() ?? 0;
       if (failure !== 0) return -failure;

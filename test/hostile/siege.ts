@@ -255,6 +255,7 @@ function optionsFor(crypto: CryptoProvider, legacy: boolean): GatewayOptions {
       groups: [group, { ...group, name: undefined }],
       peers: [],
       ciscoUdpPort: undefined,
+      ciscoTcpPorts: [],
       natT: true,
       nativeEsp: true,
       legacy,

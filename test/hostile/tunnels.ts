@@ -60,7 +60,15 @@ export class Tunnels {
     const transmit = new Transmit(arena, counters, () => {});
     const outbound = new Outbound(arena, sum, this.#table, transmit, this.#tun, reports, counters, sessions);
     this.#inbound = new Inbound(arena, this.#table, this.#tun, outbound, reports, counters, sessions, false);
-    this.#commands = new CommandHandler(arena, this.#table, new OpensslCiphers(arena), [this.#socket], sessions, false);
+    this.#commands = new CommandHandler(
+      arena,
+      this.#table,
+      new OpensslCiphers(arena),
+      [this.#socket],
+      sessions,
+      false,
+      undefined,
+    );
     this.#at = arena.allocate(70_000) + 128;
     for (const client of [1, 2] as const) this.#open(client);
   }

@@ -67,6 +67,7 @@ export class World {
         groups: [group, { ...group, name: undefined }],
         peers: [],
         ciscoUdpPort: CISCO_UDP_PORT,
+        ciscoTcpPorts: [],
         natT: true,
         nativeEsp: true,
         legacy: false,

@@ -44,6 +44,8 @@ export interface GatewayPolicy {
   readonly peers: readonly PeerPolicy[];
   /** UDP port of Cisco IPsec over UDP; undefined: off. */
   readonly ciscoUdpPort: number | undefined;
+  /** Where flows of Cisco IPsec over TCP are accepted; empty: nowhere. */
+  readonly ciscoTcpPorts: readonly number[];
   readonly natT: boolean;
   readonly nativeEsp: boolean;
   /** Lets modp1024, modp1536, 3DES and MD5 in. */

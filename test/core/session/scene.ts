@@ -79,6 +79,7 @@ export class Scene {
         groups: [group, { ...group, name: undefined }],
         peers: options.peers ?? [],
         ciscoUdpPort: undefined,
+        ciscoTcpPorts: [],
         natT: true,
         nativeEsp: true,
         legacy: false,

@@ -7,7 +7,7 @@ import { fromHex, fromUtf8, utf8 } from '../../../src/core/bytes/text.ts';
 import type { EspSuite } from '../../../src/core/crypto/algorithms.ts';
 import type { EspCarrier, EspPath } from '../../../src/core/esp/sa.ts';
 import { type Endpoint, formatEndpoint, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
-import type { Dataplane, LocalPorts } from '../../../src/dataplane/dataplane.ts';
+import type { Dataplane, IkePath, LocalPorts } from '../../../src/dataplane/dataplane.ts';
 import { DEFAULT_TUN_MTU, startDataplane } from '../../../src/dataplane/index.ts';
 import { keysOf, spiOf } from './keys.ts';
 
@@ -49,6 +49,11 @@ export type EndCommand =
   | { readonly type: 'counters' }
   | { readonly type: 'move'; readonly session: SessionSettings }
   | { readonly type: 'close-session'; readonly id: number }
+  | { readonly type: 'open-flow'; readonly local: string; readonly remote: string; readonly port?: number }
+  /** The newest one. */
+  | { readonly type: 'close-flow' }
+  /** In the newest flow, or where the last message came from; of `size` bytes, if given. */
+  | { readonly type: 'ike-in-flow'; readonly size?: number }
   /** `packet` in hex. */
   | { readonly type: 'inner'; readonly id: number; readonly packet: string }
   | { readonly type: 'ike'; readonly carrier: 'udp' | 'nat-t'; readonly local: string; readonly remote: string };
@@ -65,9 +70,12 @@ export type EndEvent =
   | { readonly event: 'ike'; readonly carrier: string; readonly local: string; readonly remote: string; text: string }
   | { readonly event: 'path-change'; readonly id: number; readonly carrier: string; readonly remote: string }
   | { readonly event: 'rekey-needed' | 'first-packet' | 'unknown-spi'; readonly spi: number }
+  | { readonly event: 'flow-opened'; readonly local: string; readonly remote: string }
+  | { readonly event: 'flow-closed'; readonly local: string; readonly reason: string }
   | { readonly event: 'failure'; readonly message: string };
 
 const CISCO_UDP = 10_000;
+const CISCO_TCP = 10_000;
 const NAT_T = 4500;
 const ROUTE = '10.8.0.0/16';
 
@@ -80,12 +88,12 @@ function endpoint(address: string, port: number): Endpoint {
 }
 
 function pathOf(own: EspCarrier, { carrier = own, local, remote, remotePort }: SessionSettings): EspPath {
-  const port = carrier === 'esp' ? 0 : carrier === 'cisco-udp' ? CISCO_UDP : NAT_T;
+  const port = { esp: 0, 'cisco-udp': CISCO_UDP, 'cisco-tcp': CISCO_TCP, 'nat-t': NAT_T }[carrier];
   return { carrier, local: endpoint(local, port), remote: endpoint(remote, remotePort ?? port) };
 }
 
 async function open(settings: EndSettings): Promise<Dataplane> {
-  const { carrier, others = [], anyPort, mark, tun } = settings;
+  const { side, carrier, others = [], anyPort, mark, tun } = settings;
   const isOn = (one: EspCarrier) => one === carrier || others.includes(one);
   const worker = settings.worker ?? new URL('../../../src/dataplane/worker.ts', import.meta.url).href;
   const dataplane = await startDataplane(
@@ -95,6 +103,7 @@ async function open(settings: EndSettings): Promise<Dataplane> {
       natTPort: NAT_T,
       ciscoUdpPort: isOn('cisco-udp') ? CISCO_UDP : undefined,
       nativeEsp: isOn('esp'),
+      ...(isOn('cisco-tcp') && (side === 0 ? { ciscoTcpPorts: [CISCO_TCP, CISCO_TCP + 1] } : { ciscoTcpFlows: true })),
       ...(anyPort === undefined ? {} : { anyPort }),
       ...(mark === undefined ? {} : { mark }),
       tun: {
@@ -107,32 +116,58 @@ async function open(settings: EndSettings): Promise<Dataplane> {
       keepalive: settings.keepalive ?? false,
     },
     {
-      onIke: ({ carrier: by, local, remote }, message) =>
-        say({
-          event: 'ike',
-          carrier: by,
-          local: formatEndpoint(local),
-          remote: formatEndpoint(remote),
-          text: fromUtf8(message),
-        }),
+      onIke: (path, message) => {
+        const { carrier: by, local, remote } = path;
+        lastIke = path;
+        const [here, there] = [formatEndpoint(local), formatEndpoint(remote)];
+        say({ event: 'ike', carrier: by, local: here, remote: there, text: fromUtf8(message) });
+      },
       onPathChange: (id, { carrier: by, remote }) =>
         say({ event: 'path-change', id, carrier: by, remote: formatEndpoint(remote) }),
       onRekeyNeeded: (_id, spi) => say({ event: 'rekey-needed', spi }),
       onFirstPacket: (_id, spi) => say({ event: 'first-packet', spi }),
       onUnknownSpi: (_path, spi) => say({ event: 'unknown-spi', spi }),
+      onFlowOpened: (path) => {
+        say({ event: 'flow-opened', local: formatEndpoint(path.local), remote: formatEndpoint(path.remote) });
+        opened.get(formatEndpoint(path.local))?.(path);
+      },
+      onFlowClosed: (path, reason) => say({ event: 'flow-closed', local: formatEndpoint(path.local), reason }),
       onFailure: ({ message }) => say({ event: 'failure', message }),
     },
     new URL(worker),
   );
-  for (const session of settings.sessions) openSession(dataplane, settings, session);
+  for (const session of settings.sessions) await openSession(dataplane, settings, session);
   return dataplane;
 }
 
-function openSession(dataplane: Dataplane, settings: EndSettings, session: SessionSettings): void {
+/** Flows that are waited for, by their local endpoint. */
+const opened = new Map<string, (path: IkePath) => void>();
+/** The newest flow. */
+let flow: IkePath | undefined;
+/** Where the last IKE message came from. */
+let lastIke: IkePath | undefined;
+
+/** Opens a flow and waits for it; without an answer: until the test ends it. */
+function openFlow(dataplane: Dataplane, local: string, remote: string, port = CISCO_TCP): Promise<IkePath> {
+  const path = dataplane.openFlow(parseIp(local)!, endpoint(remote, port));
+  flow = path;
+  return new Promise((resolve) => opened.set(formatEndpoint(path.local), resolve));
+}
+
+/** A client's path by cTCP is a flow that it opens; a gateway learns it. */
+async function sessionPath(dataplane: Dataplane, settings: EndSettings, session: SessionSettings): Promise<EspPath> {
+  const carrier = session.carrier ?? settings.carrier;
+  if (carrier !== 'cisco-tcp') return pathOf(carrier, session);
+  if (settings.side === 0) return pathOf(carrier, { ...session, remotePort: 0 });
+  const { local, remote } = await openFlow(dataplane, session.local, session.remote, session.remotePort);
+  return { carrier, local, remote };
+}
+
+async function openSession(dataplane: Dataplane, settings: EndSettings, session: SessionSettings): Promise<void> {
   const { side, suite } = settings;
   const { id } = session;
   const all = parsePrefix('0.0.0.0/0')!;
-  dataplane.openSession(id, parsePrefix(session.inner)!, pathOf(settings.carrier, session));
+  dataplane.openSession(id, parsePrefix(session.inner)!, await sessionPath(dataplane, settings, session));
   const common = { sessionId: id, suite, localSelector: all, remoteSelector: all };
   const soft = settings.softBytes === undefined ? {} : { softBytes: settings.softBytes };
   dataplane.installSa({ ...common, ...soft, direction: 'out', spi: spiOf(id, side), keys: keysOf(suite, id, side) });
@@ -147,7 +182,9 @@ function obey(dataplane: Dataplane, settings: EndSettings, command: EndCommand):
       break;
     }
     case 'move':
-      dataplane.movePath(command.session.id, pathOf(settings.carrier, command.session));
+      void sessionPath(dataplane, settings, command.session).then((path) =>
+        dataplane.movePath(command.session.id, path),
+      );
       break;
     case 'exit':
       process.exit();
@@ -157,6 +194,18 @@ function obey(dataplane: Dataplane, settings: EndSettings, command: EndCommand):
       break;
     case 'close-session':
       dataplane.closeSession(command.id);
+      break;
+    case 'open-flow':
+      void openFlow(dataplane, command.local, command.remote, command.port);
+      break;
+    case 'close-flow':
+      if (flow) dataplane.closeFlow(flow);
+      break;
+    case 'ike-in-flow':
+      dataplane.sendIke(
+        flow ?? lastIke!,
+        command.size ? new Uint8Array(command.size).fill(0x69) : utf8('by cisco-tcp'),
+      );
       break;
     case 'ike': {
       const { carrier, local, remote } = command;

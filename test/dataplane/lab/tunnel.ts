@@ -27,19 +27,23 @@ export class End {
   /** Fails with the dataplane's words when it can't open. */
   static async start(netns: Netns, settings: EndSettings): Promise<End> {
     const end = await End.attempt(netns, settings);
-    const [first] = end.events;
-    if (first?.event !== 'ready') throw new Error(`the dataplane says ${JSON.stringify(first)}\n${end.#errors}`);
+    if (end.heard('ready').length === 0)
+      throw new Error(`the dataplane says ${JSON.stringify(end.events)}\n${end.#errors}`);
     return end;
   }
 
-  /** The first event says whether it opened. */
+  /** Whether it opened is the last event. */
   static async attempt(netns: Netns, settings: EndSettings): Promise<End> {
     const end = new End(netns, settings);
     let over = false;
     void end.ended.then(() => {
       over = true;
     });
-    await until(() => end.events.length > 0 || over, 20_000, 'the first word of the dataplane');
+    await until(
+      () => end.heard('ready').length + end.heard('refused').length > 0 || over,
+      20_000,
+      'the first word of the dataplane',
+    );
     return end;
   }
 

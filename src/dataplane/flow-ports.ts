@@ -1,0 +1,107 @@
+/**
+ * TCP ports that belong to cTCP. A raw socket sees their segments by a filter of its own; a listening socket that drops all
+ * that comes holds each port, so that the kernel answers neither with its own SYN-ACK nor with an RST.
+ */
+import type { IpAddress } from '../core/net/address.ts';
+import { Block } from '../ffi/block.ts';
+import { Errno, SystemCallError, succeed } from '../ffi/errno.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  bind,
+  close,
+  IPV6_V6ONLY,
+  listen,
+  SO_ATTACH_FILTER,
+  SO_MARK,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_IPV6,
+  SOL_SOCKET,
+  setsockopt,
+  socket,
+} from '../ffi/libc.ts';
+import { lastErrno } from '../ffi/library.ts';
+import { SockFilter, SockFprog } from '../ffi/structs.ts';
+import { DataplaneError } from './errors.ts';
+import { portOf, setOption, sockaddr } from './socket-options.ts';
+
+/** Classic BPF, linux/bpf_common.h and linux/filter.h: code, jump if true, jump if false, operand. */
+type Instruction = readonly [code: number, jt: number, jf: number, k: number];
+const LOAD_IP_HEADER_LENGTH = 0xb1;
+const LOAD_HALF_INDIRECT = 0x48;
+const LOAD_HALF = 0x28;
+const JUMP_IF_EQUAL = 0x15;
+const RETURN = 0x06;
+const ALL = 0xffff_ffff;
+const DESTINATION_PORT = 2;
+
+/** The raw socket `fd` sees segments to these ports alone; to none: nothing. */
+export function showPorts(fd: number, family: number, ports: readonly number[]): void {
+  attachFilter(fd, portFilter(family, ports));
+}
+
+/** A raw IPv4 socket's filter begins at the IP header, a raw IPv6 socket's at the TCP header. */
+export function portFilter(family: number, ports: readonly number[]): Instruction[] {
+  const load: Instruction[] =
+    family === AF_INET
+      ? [
+          [LOAD_IP_HEADER_LENGTH, 0, 0, 0],
+          [LOAD_HALF_INDIRECT, 0, 0, DESTINATION_PORT],
+        ]
+      : [[LOAD_HALF, 0, 0, DESTINATION_PORT]];
+  // each jumps over the remaining comparisons and the refusal
+  const tests = ports.map((port, i): Instruction => [JUMP_IF_EQUAL, ports.length - i, 0, port]);
+  return [...load, ...tests, [RETURN, 0, 0, 0], [RETURN, 0, 0, ALL]];
+}
+
+export interface HeldPort {
+  readonly fd: number;
+  readonly port: number;
+}
+
+/** Holds a TCP port on `address`. @param wanted 0: any that is free */
+export function holdPort(address: IpAddress, wanted: number, mark: number | undefined): HeldPort {
+  const family = address.bytes.length === 4 ? AF_INET : AF_INET6;
+  const fd = succeed(socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), 'socket');
+  try {
+    if (family === AF_INET6) setOption(fd, SOL_IPV6, IPV6_V6ONLY, 1);
+    if (mark !== undefined) setOption(fd, SOL_SOCKET, SO_MARK, mark);
+    attachFilter(fd, [[RETURN, 0, 0, 0]]);
+    const name = sockaddr(address, wanted);
+    if (bind(fd, name.address, name.bytes.length) < 0) throw new SystemCallError('bind', lastErrno());
+    succeed(listen(fd, 1), 'listen');
+    return { fd, port: portOf(fd, name) };
+  } catch (error) {
+    close(fd);
+    if (!(error instanceof SystemCallError)) throw error;
+    throw holdError(error, address, wanted);
+  }
+}
+
+function attachFilter(fd: number, program: readonly Instruction[]): void {
+  const instructions = new Block(program.length * SockFilter.size);
+  for (const [i, [code, jt, jf, k]] of program.entries()) {
+    const at = i * SockFilter.size;
+    instructions.view.setUint16(at + SockFilter.code, code, true);
+    instructions.view.setUint8(at + SockFilter.jt, jt);
+    instructions.view.setUint8(at + SockFilter.jf, jf);
+    instructions.view.setUint32(at + SockFilter.k, k, true);
+  }
+  const head = new Block(SockFprog.size);
+  head.view.setUint16(SockFprog.length, program.length, true);
+  head.setPointer(SockFprog.filter, instructions.address);
+  succeed(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, head.address, SockFprog.size), 'SO_ATTACH_FILTER');
+}
+
+function holdError(error: SystemCallError, address: IpAddress, port: number): DataplaneError {
+  const what = `TCP port ${port} on ${address.text} (cisco-tcp)`;
+  if (error.errno === Errno.EADDRINUSE)
+    return new DataplaneError('port-in-use', `${what} is taken: take another, or end what 'ss -lntp' names`, error);
+  if (error.errno === Errno.EACCES)
+    return new DataplaneError('not-permitted', `${what}: ports below 1024 need root or CAP_NET_BIND_SERVICE`, error);
+  if (error.errno === Errno.EADDRNOTAVAIL)
+    return new DataplaneError('address-not-here', `${what}: this host doesn't have the address`, error);
+  return new DataplaneError('socket-failed', `${what}: ${error.message}`, error);
+}
