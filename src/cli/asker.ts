@@ -1,5 +1,6 @@
 /** Where the answers of `connect` come from: lines that were given, then the terminal, then nowhere. */
 import type { Asker, Question, QuestionKind } from '../client/asker.ts';
+import type { Profile } from '../config/profile/profile.ts';
 import { escapeControls } from '../host/escape.ts';
 import type { LineInput } from './line-input.ts';
 import type { Typing } from './typing.ts';
@@ -23,11 +24,25 @@ export function askerFrom({ lines, type, mayAsk }: AnswerSources): Asker {
     async ask(question) {
       const given = question.kind === 'user' ? undefined : await lines?.next();
       if (given !== undefined) return given;
-      if (!mayAsk) throw new AnswerError(`${missing(question)}, and the profile says that nothing may be asked`);
-      if (!type) throw new AnswerError(`${missing(question)}; ${REMEDIES[question.kind]}`);
+      if (!mayAsk || !type) throw nobodyAnswers(question, mayAsk);
       return type(questionText(question), { shown: question.kind === 'user' });
     },
   };
+}
+
+/** Throws {@link AnswerError} when a login would fail for want of an answer, before anybody is dialled. */
+export function expectAnswers(
+  { xauth, user, password }: Pick<Profile, 'xauth' | 'user' | 'password'>,
+  { lines, type, mayAsk }: AnswerSources,
+): void {
+  if (!xauth || (type && mayAsk)) return;
+  if (user === undefined) throw nobodyAnswers({ kind: 'user', prompt: '' }, mayAsk);
+  if (password === undefined && !lines) throw nobodyAnswers({ kind: 'password', prompt: '' }, mayAsk);
+}
+
+function nobodyAnswers(question: Question, mayAsk: boolean): AnswerError {
+  const remedy = mayAsk ? `; ${REMEDIES[question.kind]}` : ', and the profile says that nothing may be asked';
+  return new AnswerError(`${missing(question)}${remedy}`);
 }
 
 const LABELS: Readonly<Record<QuestionKind, string>> = {

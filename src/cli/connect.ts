@@ -2,7 +2,7 @@
 import { type Connect, connectAttended } from '../client/attended.ts';
 import type { Ending } from '../client/report.ts';
 import { clientFolder } from '../host/network/folder.ts';
-import { askerFrom } from './asker.ts';
+import { askerFrom, expectAnswers } from './asker.ts';
 import { type ClientView, JsonView, LiveView, PlainView } from './client-view.ts';
 import { openDescriptor } from './descriptor.ts';
 import { LineInput } from './line-input.ts';
@@ -42,11 +42,13 @@ export async function runWith(args: string[], connect: Connect): Promise<number>
   const type = process.stdin.isTTY && !values['password-stdin'] ? typeIn(view, ended) : undefined;
   // What is given on purpose is worth more than what is saved.
   const given = lines ? { ...profile, password: undefined } : profile;
+  const sources = { lines, type, mayAsk: profile.mayAsk };
+  expectAnswers(given, sources);
   try {
     const result = await connectAttended(
       {
         profile: given,
-        asker: askerFrom({ lines, type, mayAsk: profile.mayAsk }),
+        asker: askerFrom(sources),
         report: (event) => view.report(event),
         stateFolder: clientFolder(),
         signal: ended.signal,

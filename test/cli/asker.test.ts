@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { describe, it } from 'node:test';
-import { type AnswerSources, askerFrom, questionText, quoted } from '../../src/cli/asker.ts';
+import { type AnswerSources, askerFrom, expectAnswers, questionText, quoted } from '../../src/cli/asker.ts';
 import { LineInput } from '../../src/cli/line-input.ts';
 import type { QuestionKind } from '../../src/client/asker.ts';
 
@@ -58,6 +58,24 @@ describe('answers', () => {
     const { ask } = sources({ mayAsk: false, type: () => assert.fail('asked') });
     await assert.rejects(ask('password'), /the password is missing, and the profile says that nothing may be asked/);
     assert.equal(await sources({ mayAsk: false, text: 'given' }).ask('password'), 'given');
+  });
+});
+
+describe('before anybody is dialled', () => {
+  const nobody: AnswerSources = { lines: undefined, type: undefined, mayAsk: true };
+  const nameless = { xauth: true, user: undefined, password: undefined };
+  const sally = { ...nameless, user: 'sally' };
+
+  it('a name and a password must be there, or somebody to ask', () => {
+    const typist: AnswerSources = { ...nobody, type: async () => '' };
+    const given: AnswerSources = { ...nobody, lines: new LineInput(Readable.from([])) };
+    assert.throws(() => expectAnswers(nameless, given), /the user name is missing/);
+    assert.throws(() => expectAnswers(sally, nobody), /the password is missing/);
+    assert.throws(() => expectAnswers(sally, { ...typist, mayAsk: false }), /nothing may be asked/);
+    expectAnswers(nameless, typist);
+    expectAnswers(sally, given);
+    expectAnswers({ ...sally, password: 'x' }, nobody);
+    expectAnswers({ ...nameless, xauth: false }, nobody);
   });
 });
 

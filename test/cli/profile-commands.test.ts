@@ -78,6 +78,21 @@ describe('sallyport connect', () => {
     }
   });
 
+  it('says before it dials that there is nobody to ask', async (test) => {
+    const folder = temporaryFolder(test);
+    const text = '[main]\nHost=192.0.2.1\nGroupName=g\nGroupPwd=s\n';
+    for (const [more, words] of [
+      ['', "the user name is missing; give it with --user, or as 'user' in the profile"],
+      ['Username=sally\n', 'the password is missing; give it with --password-fd or --password-stdin'],
+    ] as const) {
+      writeFileSync(join(folder, 'work.pcf'), `${text}${more}`, { mode: 0o600 });
+      const { status, stdout, stderr } = await run(['connect', join(folder, 'work.pcf')]);
+      assert.equal(status, 1);
+      assert.equal(stdout, '');
+      assert.equal(stderr, `sallyport: ${words}\n`);
+    }
+  });
+
   it('says that there is no such profile, or all that is wrong with it', async (test) => {
     const none = await run(['connect', 'no-such-profile']);
     assert.equal(none.status, 1);
