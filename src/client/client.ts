@@ -15,6 +15,7 @@ import { openDataplane } from '../dataplane/index.ts';
 import type { CarrierMemory } from '../host/network/carrier-memory.ts';
 import { networkName } from '../host/network/network-name.ts';
 import type { Asker } from './asker.ts';
+import { GatewayNames } from './gateway-names.ts';
 import { locate } from './locate.ts';
 import type { ClientReport } from './report.ts';
 import { blockedCarrier, tunnelReport } from './reports.ts';
@@ -47,6 +48,7 @@ export class Client {
   readonly #dataplane: Dataplane;
   readonly #ended = Promise.withResolvers<ClientFailure | undefined>();
   readonly #flows = new Map<number, IkePath>();
+  readonly #names = new GatewayNames();
   readonly #past = { packetsIn: 0, bytesIn: 0, packetsOut: 0, bytesOut: 0 };
   /** The host's network follows one event after the other. */
   #network: Promise<void> = Promise.resolve();
@@ -177,7 +179,7 @@ export class Client {
     const dataplane = this.#dataplane;
     switch (event.type) {
       case 'locate':
-        void locate(event.gateway, CLIENT_MARK, this.#parts.memory).then((location) =>
+        void locate(event.gateway, CLIENT_MARK, this.#parts.memory, this.#names).then((location) =>
           this.act((state) => state.located(event.requestId, location, now())),
         );
         break;
@@ -264,6 +266,7 @@ export class Client {
       case 'up':
         this.#tried.clear();
         this.#tunnel = event.tunnel;
+        this.#names.served(event.tunnel.gateway, event.tunnel.remote.address);
         void this.#remember(event.tunnel);
         this.#follow(async () => {
           await this.#parts.raise(event.tunnel);
@@ -283,6 +286,7 @@ export class Client {
         report(event);
         break;
       case 'reconnecting':
+        this.#names.lost();
         this.#follow(this.#parts.lower);
         report({ type: 'reconnecting', reason: event.reason, inSeconds: Math.round((event.at - now()) / 1000) });
         break;

@@ -47,7 +47,7 @@ export async function connect({ profile, asker, report, stateFolder, signal }: C
       raise: async (tunnel) => raise(network, profile, tunnel, { tun, mtu }, report),
       lower: async () => (profile.onLoss === 'open' ? network.restore() : undefined),
     });
-    const result = await run(client, tun, report, signal);
+    const result = await run(client, network, tun, report, signal);
     report({ type: 'down', ...result });
     return result;
   } finally {
@@ -57,11 +57,15 @@ export async function connect({ profile, asker, report, stateFolder, signal }: C
 
 async function run(
   client: Client,
+  network: ClientNetwork,
   tun: string,
   report: (event: ClientReport) => void,
   signal: AbortSignal,
 ): Promise<ConnectResult> {
-  const watch = watchNetwork(() => client.networkChanged(), tun);
+  const watch = watchNetwork(() => {
+    client.networkChanged();
+    network.refresh().catch((error: Error) => report({ type: 'notice', text: error.message }));
+  }, tun);
   const traffic = setInterval(() => report({ type: 'traffic', ...client.traffic }), TRAFFIC_EVERY);
   const stop = () => client.disconnect();
   signal.addEventListener('abort', stop);

@@ -22,6 +22,8 @@ export interface ClientNetwork {
    * Throws {@link HostError}, and then everything is as it was before the call.
    */
   apply(plan: NetworkPlan): Promise<Applied>;
+  /** Applies the last plan once more, since the network around has changed: another program may have undone parts of it. */
+  refresh(): Promise<void>;
   /** Puts everything back. Nothing to do is fine. Throws {@link HostError} `NETWORK_RESTORE` if something stays. */
   restore(): Promise<void>;
 }
@@ -66,6 +68,7 @@ export async function openClientNetwork(profile: string, folder: string): Promis
   return {
     cleaned,
     apply: (plan) => network.next(() => network.apply(plan)),
+    refresh: () => network.next(() => network.refresh()),
     restore: () => network.next(() => network.restore()),
   };
 }
@@ -73,6 +76,7 @@ export async function openClientNetwork(profile: string, folder: string): Promis
 class Hold {
   readonly #path: string;
   #journal: Journal;
+  #plan: NetworkPlan | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(path: string, journal: Journal) {
@@ -105,11 +109,17 @@ class Hold {
     }
     await undoChanges(without(before.changes, wanted.changes), this.#path);
     const stuck = await this.#revertDns(before.dns.filter((old) => !wanted.dns.some((dns) => sameDns(dns, old))));
+    this.#plan = plan;
     this.#write({ ...wanted, dns: [...stuck.map(({ change }) => change), ...wanted.dns] });
     return { dns: wanted.dns[0]?.how, notes: [...notes, ...stuck.map(({ reason }) => reason)] };
   }
 
+  async refresh(): Promise<void> {
+    if (this.#plan) await this.apply(this.#plan);
+  }
+
   async restore(): Promise<void> {
+    this.#plan = undefined;
     await undoAll(this.#journal, this.#path);
     this.#journal = { ...this.#journal, changes: [], sysctls: [], guards: [], dns: [] };
     removeJournal(this.#path);

@@ -55,9 +55,10 @@ describe('a plan', { skip }, () => {
       const [rule] = ip('rule').filter((line) => line.includes('fwmark'));
       ip('rule', 'delete', 'priority', rule.split(':')[0]);
       ip('route', 'delete', '10.1.0.0/16', 'table', rule.split(' lookup ')[1].split(' ')[0]);
-      await network.apply(plan({ dns: dns() }));
+      await network.refresh();
       show(JSON.stringify([ip('rule'), ip('-6', 'rule'), ip('route', 'show', 'table', 'all')]) === JSON.stringify(made));
       await network.restore();
+      await network.refresh();
     `);
     assert.deepEqual(lines, ['true']);
     assert.equal(await host.snapshot(), before);
