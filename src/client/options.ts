@@ -1,9 +1,10 @@
 /** A profile as the sessions want it: who we are, what we offer, whom we trust. */
-import { CARRIERS, type Profile } from '../config/profile/profile.ts';
+import type { Profile } from '../config/profile/profile.ts';
 import { EMPTY } from '../core/bytes/bytes.ts';
 import { addressIdentity, identityFromText, identityText, keyIdentity } from '../core/ikev1/identity.ts';
 import { parseIp } from '../core/net/address.ts';
 import { SECOND } from '../core/net/time.ts';
+import { CARRIERS } from '../core/openings/openings.ts';
 import type { Persona } from '../core/personas/persona.ts';
 import { isPersonaName, PERSONA_NAMES, PERSONAS } from '../core/personas/personas.ts';
 import type { ClientOptions } from '../core/session/client/events.ts';

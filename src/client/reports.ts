@@ -1,5 +1,4 @@
 /** The client's events as what is told to people and programs. */
-import type { Carrier } from '../config/profile/profile.ts';
 import { formatEndpoint, formatPrefix } from '../core/net/address.ts';
 import type { CarrierFailure } from '../core/openings/missing.ts';
 import { formatFailures } from '../core/openings/missing.ts';
@@ -27,7 +26,7 @@ export function blockedCarrier({ carrier, openings, offered }: CarrierFailure): 
   const missing = openings.filter(({ sight }) => sight === 'silent' || sight === 'refused');
   const refused = missing.some(({ sight }) => sight === 'refused');
   return {
-    carrier: carrier as Carrier,
+    carrier,
     reason: !offered ? 'not-offered' : refused ? 'refused' : missing.length > 0 ? 'no-answer' : 'not-tried',
     openings: missing.map(({ opening }) => formatOpening(opening)),
   };

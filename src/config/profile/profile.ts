@@ -9,8 +9,6 @@ import type { CertificateFiles, DeadPeerDetection } from '../config.ts';
 export const PROFILE_FORMATS = ['pcf', 'vpnc', 'yaml'] as const;
 export type ProfileFormat = (typeof PROFILE_FORMATS)[number];
 
-export { CARRIERS, type Carrier };
-
 export type CarrierChoice = 'auto' | Carrier;
 export const CARRIER_CHOICES: readonly CarrierChoice[] = ['auto', ...CARRIERS];
 

@@ -1,7 +1,7 @@
 /** Which carrier got through to a gateway, by the network we sat in: it is tried first when we are there again. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { CARRIERS, type Carrier } from '../../config/profile/profile.ts';
+import { CARRIERS, type Carrier } from '../../core/openings/openings.ts';
 import { makePrivateFolder } from '../private-folder.ts';
 
 export const MAX_REMEMBERED = 256;
