@@ -116,3 +116,61 @@ export function standInConfiguration(addresses: readonly string[], users: Readon
     },
   };
 }
+
+/** How a gateway wants its clients to prove themselves. */
+export type GatewayKind = 'aggressive' | 'main' | 'secret' | 'hybrid' | 'certificates' | 'plain certificates';
+
+export interface ResponderOptions {
+  /** What the gateway's certificate says. */
+  readonly name: string;
+  readonly ike?: string | readonly string[];
+  readonly esp?: string | readonly string[];
+  /** More keys of the connection, and of the child. */
+  readonly connection?: Section;
+  readonly child?: Section;
+  /** More keys of the daemon. */
+  readonly daemon?: Section;
+  /** Files of certificates among the daemon's. */
+  readonly certificate?: string;
+}
+
+/** strongSwan as the gateway of a client of ours. */
+export function responderConfiguration(
+  kind: GatewayKind,
+  addresses: readonly string[],
+  options: ResponderOptions,
+): Section {
+  const { name, ike = 'default', esp = 'default', connection = {}, child = {}, certificate = 'gate.pem' } = options;
+  const login = kind !== 'secret' && kind !== 'plain certificates';
+  const secret = kind === 'aggressive' || kind === 'main' || kind === 'secret';
+  const remotes: Readonly<Record<GatewayKind, Section>> = {
+    aggressive: { auth: 'psk', id: `keyid:${lab.group}` },
+    main: { auth: 'psk' },
+    secret: { auth: 'psk' },
+    hybrid: { auth: 'xauth' },
+    certificates: { auth: 'pubkey', cacerts: 'authority.pem' },
+    'plain certificates': { auth: 'pubkey', cacerts: 'authority.pem' },
+  };
+  return {
+    connections: {
+      users: {
+        version: '1',
+        aggressive: kind === 'aggressive' ? 'yes' : 'no',
+        local_addrs: addresses,
+        unique: 'never',
+        pools: login ? 'pool' : undefined,
+        proposals: ike,
+        ...connection,
+        local: secret ? { auth: 'psk' } : { auth: 'pubkey', certs: certificate, id: name },
+        remote: remotes[kind],
+        ...(login && kind !== 'hybrid' && { 'remote-xauth': { auth: 'xauth' } }),
+        children: { lan: { local_ts: '0.0.0.0/0', esp_proposals: esp, ...child } },
+      },
+    },
+    pools: { pool: { addrs: lab.pool, dns: lab.dns } },
+    secrets: {
+      'ike-any': { secret: `"${lab.groupSecret}"` },
+      [`xauth-${lab.user}`]: { id: lab.user, secret: `"${lab.password}"` },
+    },
+  };
+}

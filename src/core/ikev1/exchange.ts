@@ -41,6 +41,8 @@ export interface Exchange {
   lastReceived: Bytes | undefined;
   lastSent: Bytes | undefined;
   repeats: number;
+  /** Where `lastSent` goes; undefined: where the peer is. */
+  to: IkePath | undefined;
   /** Sendings of `lastSent` so far while an answer to it is awaited. */
   attempt: number;
   /** When it was begun, or finished. */
@@ -65,6 +67,10 @@ export class Exchanges {
     return this.#byId.get(messageId);
   }
 
+  awaiting(state: Exchange['state']['awaits']): Exchange[] {
+    return [...this.#byId.values()].filter((exchange) => exchange.state.awaits === state);
+  }
+
   /** Undefined when there are too many. */
   open(messageId: number, exchangeType: number, now: Instant): Exchange | undefined {
     this.forgetFinished(now);
@@ -78,6 +84,7 @@ export class Exchanges {
       lastReceived: undefined,
       lastSent: undefined,
       repeats: 0,
+      to: undefined,
       attempt: 0,
       since: now,
     };
@@ -112,11 +119,12 @@ export class Exchanges {
     return true;
   }
 
-  /** Sends a message that is repeated until it is answered. */
-  sendAwaiting(exchange: Exchange, message: Bytes, now: Instant): void {
+  /** Sends a message that is repeated until it is answered; `to`: an answer goes back the way that its question came. */
+  sendAwaiting(exchange: Exchange, message: Bytes, now: Instant, to?: IkePath): void {
     exchange.lastSent = message;
+    exchange.to = to;
     exchange.attempt = 1;
-    this.#context.transmit(this.#context.path, message);
+    this.#context.transmit(to ?? this.#context.path, message);
     this.#context.timers.set(`exchange:${exchange.messageId}`, nextAttempt(1, now)!);
   }
 
@@ -124,7 +132,7 @@ export class Exchanges {
   sendAgain(exchange: Exchange, now: Instant): boolean {
     const next = nextAttempt(++exchange.attempt, now);
     if (next === undefined || !exchange.lastSent) return false;
-    this.#context.transmit(this.#context.path, exchange.lastSent);
+    this.#context.transmit(exchange.to ?? this.#context.path, exchange.lastSent);
     this.#context.timers.set(`exchange:${exchange.messageId}`, next);
     return true;
   }

@@ -15,7 +15,7 @@ import {
 import { Flag, type IsakmpMessage, PayloadType, parseWholeChain } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import type { DeadPeerDetection } from './dpd.ts';
-import { type Exchanges, establishedOf, hash1Of, openExchange } from './exchange.ts';
+import { type Exchange, type Exchanges, establishedOf, hash1Of, openExchange } from './exchange.ts';
 import { notifyExplained } from './notify-names.ts';
 import { readLifetimes } from './phase1-proposal.ts';
 import { quickModeRefusedByPeer } from './quick-mode.ts';
@@ -23,6 +23,18 @@ import type { DropReason } from './types.ts';
 
 /** RFC 2408 section 3.14.1: the errors among the notifications. */
 const LAST_ERROR = 8191;
+
+/** What a quick mode's first message is refused by. */
+const REFUSALS: ReadonlySet<number> = new Set([
+  NotifyType.INVALID_PROTOCOL_ID,
+  NotifyType.INVALID_SPI,
+  NotifyType.INVALID_TRANSFORM_ID,
+  NotifyType.ATTRIBUTES_NOT_SUPPORTED,
+  NotifyType.NO_PROPOSAL_CHOSEN,
+  NotifyType.BAD_PROPOSAL_SYNTAX,
+  NotifyType.INVALID_KEY_INFORMATION,
+  NotifyType.INVALID_ID_INFORMATION,
+]);
 
 /** A gateway that wants a new phase 1 more often than this wants nothing but logins. */
 const MIN_PHASE1_LIFETIME = MINUTE;
@@ -90,15 +102,23 @@ function handleNotification(
   }
 }
 
-/** An error names the quick mode that it refuses in its data, or not at all. */
+/** An error names the quick mode that it refuses by message ID in its data, or not at all: then it is the only one there is. */
 function handleError(context: SaContext, exchanges: Exchanges, { type, data }: Notification): void {
   const name = notifyExplained(type);
-  const exchange = data.length >= 4 ? exchanges.find(readU32(data)) : undefined;
+  const named = data.length >= 4 ? exchanges.find(readU32(data)) : undefined;
+  const exchange = named ?? (REFUSALS.has(type) ? onlyQuickMode(context, exchanges) : undefined);
   if (exchange?.state.awaits === 'quick 2' || exchange?.state.awaits === 'quick 3') {
     quickModeRefusedByPeer(context, exchanges, exchange, name);
   } else {
     context.fail('informational', `the peer says ${name}`);
   }
+}
+
+/** A client has mostly one under way. A gateway doesn't guess: whose notifications anybody repeats would cost others more. */
+function onlyQuickMode(context: SaContext, exchanges: Exchanges): Exchange | undefined {
+  if (context.environment.policy.side !== 'client') return undefined;
+  const [only, ...others] = exchanges.awaiting('quick 2');
+  return others.length === 0 ? only : undefined;
 }
 
 /** RESPONDER-LIFETIME, RFC 2407 section 4.6.3.1. It only ever shortens: an old one that somebody repeats does no harm. */

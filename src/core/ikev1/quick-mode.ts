@@ -132,7 +132,7 @@ export function handleQuick1(
   exchange.state = { awaits: 'quick 3', pair, nonces };
   const { keys } = establishedOf(context);
   const hashOf = (rest: Bytes) => hash2(context.crypto, keys, exchange.messageId, nonces.initiatorNonce, rest);
-  exchanges.sendAwaiting(exchange, sealExchange(context, exchange, reply, hashOf), now);
+  exchanges.sendAwaiting(exchange, sealExchange(context, exchange, reply, hashOf), now, path);
   return undefined;
 }
 

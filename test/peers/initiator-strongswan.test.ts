@@ -1,0 +1,329 @@
+/** Our initiator against strongSwan as the gateway: each way to prove oneself, both modes, rekeys by either, NAT and none. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, it } from 'node:test';
+import { type Issued, Workshop } from '../host/pki/openssl.ts';
+import { group, groupSecret, password, poolPattern, user } from '../lab/gateway.ts';
+import { Initiator, type InitiatorOptions } from '../lab/initiator.ts';
+import { lacking } from '../lab/requirements.ts';
+import { scratch } from '../lab/scratch.ts';
+import { StrongSwan } from '../lab/strongswan.ts';
+import { type GatewayKind, type ResponderOptions, responderConfiguration } from '../lab/swanctl.ts';
+import { clientAddress, gatewayAddress, gatewayPublicAddress, lanAddress, Topology } from '../lab/topology.ts';
+
+const skip = lacking('charon-systemd', 'swanctl', 'openssl');
+const name = 'gate.lab.example';
+const login = { user, password };
+
+const DIRECT = { local: clientAddress, remote: gatewayAddress };
+const BEHIND_NAT = { local: '10.9.0.11', remote: gatewayPublicAddress };
+
+describe('our initiator and strongSwan as the gateway', { skip, timeout: 400_000 }, () => {
+  const workshop = new Workshop(scratch('initiator'));
+  const stage: { net?: Topology; gateway?: StrongSwan | undefined; client?: Initiator | undefined } = {};
+  let authority: Issued;
+  let other: Issued;
+  let gate: Issued;
+  let alice: Issued;
+  /** As hers, but too long for one packet. */
+  let long: Issued;
+
+  before(async () => {
+    stage.net = await Topology.create('ini');
+    authority = workshop.authority('authority', { key: 'rsa2048' });
+    other = workshop.authority('other', { key: 'rsa2048' });
+    const named = (host: string) => ({ subject: `/CN=${host}`, extensions: [`subjectAltName=DNS:${host}`] });
+    gate = workshop.issue('gate', { key: 'rsa2048', by: authority, ...named(name) });
+    alice = workshop.issue('alice', { key: 'rsa2048', by: authority, ...named('alice.lab.example') });
+    const { subject, extensions } = named('alice.lab.example');
+    const comment = `nsComment=${'x'.repeat(800)}`;
+    long = workshop.issue('long', { key: 'rsa2048', by: authority, subject, extensions: [...extensions, comment] });
+  });
+
+  afterEach(async () => {
+    await stage.client?.stop();
+    await stage.gateway?.stop();
+    stage.client = undefined;
+    stage.gateway = undefined;
+  });
+
+  after(() => stage.net?.remove());
+
+  async function raise(kind: GatewayKind, settings: Partial<ResponderOptions> = {}): Promise<StrongSwan> {
+    const addresses = [gatewayAddress, gatewayPublicAddress];
+    const files = {
+      'x509ca/authority.pem': authority.certificate,
+      'x509/gate.pem': gate.certificate,
+      'private/gate.pem': gate.key,
+    };
+    const configuration = responderConfiguration(kind, addresses, { name, ...settings });
+    stage.gateway = await StrongSwan.start(stage.net!.gw, configuration, settings.daemon ?? {}, files);
+    return stage.gateway;
+  }
+
+  const AGGRESSIVE: InitiatorOptions = { ...DIRECT, exchange: 'aggressive', identity: group, psk: groupSecret, login };
+  const MAIN: InitiatorOptions = { ...DIRECT, exchange: 'main', psk: groupSecret, login };
+
+  const SECRET: InitiatorOptions = { ...DIRECT, exchange: 'main', psk: groupSecret, inner: `${clientAddress}/32` };
+  const HYBRID: InitiatorOptions = { ...DIRECT, exchange: 'main', authentication: 'hybrid', identity: group, login };
+  const CERTIFICATE: InitiatorOptions = {
+    ...DIRECT,
+    exchange: 'main',
+    authentication: 'signatures',
+    inner: `${clientAddress}/32`,
+  };
+
+  function trusting(by: Issued = authority): Pick<InitiatorOptions, 'authorities' | 'gatewayName'> {
+    return { authorities: [by.certificate], gatewayName: name };
+  }
+
+  function own(): Pick<InitiatorOptions, 'certificate'> {
+    return { certificate: { file: alice.certificate, key: alice.key } };
+  }
+
+  async function connect(options: InitiatorOptions, from: 'cl' | 'c1' = 'cl'): Promise<Initiator> {
+    stage.client = await Initiator.dial(stage.net![from], options);
+    await stage.client.tells('esp-established');
+    return stage.client;
+  }
+
+  async function dial(options: InitiatorOptions): Promise<Initiator> {
+    stage.client = await Initiator.dial(stage.net!.cl, options);
+    return stage.client;
+  }
+
+  describe('the ways in', () => {
+    it('aggressive mode, a group and a login', async () => {
+      const gateway = await raise('aggressive');
+      const client = await connect({ ...AGGRESSIVE, encapsulation: 'force' });
+      assert.match(String((await client.tells('configured')).address), poolPattern);
+      assert.match(await gateway.associations(), /ESTABLISHED, IKEv1[\s\S]*INSTALLED, TUNNEL-in-UDP/);
+      await client.pings(lanAddress);
+      assert.deepEqual(client.drops, []);
+    });
+
+    it('main mode, a secret and a login', async () => {
+      await raise('main');
+      const client = await connect({ ...MAIN, encapsulation: 'force' });
+      await client.pings(lanAddress);
+      assert.deepEqual(client.drops, []);
+    });
+
+    it('main mode, a secret alone', async () => {
+      await raise('secret');
+      const client = await connect({ ...SECRET, encapsulation: 'force' });
+      await client.pings(lanAddress);
+      assert.equal(client.all('xauth-requested').length, 0);
+    });
+
+    for (const exchange of ['main', 'aggressive'] as const) {
+      it(`${exchange} mode, the gateway's certificate and a login (hybrid)`, async () => {
+        await raise('hybrid', { connection: { aggressive: exchange === 'aggressive' ? 'yes' : 'no' } });
+        const client = await connect({ ...HYBRID, exchange, ...trusting(), encapsulation: 'force' });
+        await client.pings(lanAddress);
+        assert.deepEqual(client.drops, []);
+      });
+    }
+
+    it('certificates on both sides and a login', async () => {
+      await raise('certificates');
+      const client = await connect({ ...CERTIFICATE, ...trusting(), ...own(), login, encapsulation: 'force' });
+      await client.pings(lanAddress);
+    });
+
+    it('certificates on both sides alone', async () => {
+      await raise('plain certificates');
+      const client = await connect({ ...CERTIFICATE, ...trusting(), ...own(), encapsulation: 'force' });
+      await client.pings(lanAddress);
+    });
+
+    it('from behind a NAT, which it finds', async () => {
+      const gateway = await raise('aggressive');
+      const client = await connect({ ...AGGRESSIVE, ...BEHIND_NAT }, 'c1');
+      // strongSwan's ESP in user space claims one of its own
+      assert.deepEqual((await client.tells('established')).nat, { remote: true, local: true });
+      await client.pings(lanAddress);
+      assert.match(await gateway.associations(), /remote .*\[\d+\].*\n[\s\S]*TUNNEL-in-UDP/);
+    });
+
+    it('on port 4500 from the first message on', async () => {
+      const gateway = await raise('main');
+      const client = await connect({ ...MAIN, from: 'nat-t', encapsulation: 'force' });
+      await client.pings(lanAddress);
+      assert.doesNotMatch(gateway.log, /192\.0\.2\.2\[500\]/);
+    });
+
+    it('where there is no NAT before it, it finds none there', async () => {
+      await raise('aggressive');
+      const client = await connect(AGGRESSIVE);
+      const { nat, traits } = await client.tells('established');
+      assert.deepEqual(nat, { remote: true, local: false });
+      assert.equal((traits as { natTraversal: string }).natTraversal, 'rfc3947');
+    });
+
+    it('without NAT traversal it stays on port 500', async () => {
+      const gateway = await raise('aggressive');
+      const client = await dial({ ...AGGRESSIVE, natTraversal: false });
+      assert.deepEqual((await client.tells('established')).nat, { remote: false, local: false });
+      await client.tells('configured');
+      assert.match(await gateway.associations(), /remote .* @ 192\.0\.2\.2\[500\]/);
+    });
+
+    it('in fragments, each way', async () => {
+      const gateway = await raise('certificates', {
+        connection: { fragmentation: 'force' },
+        daemon: { fragment_size: '600' },
+      });
+      const certificate = { file: long.certificate, key: long.key };
+      const client = await connect({ ...CERTIFICATE, ...trusting(), certificate, login, encapsulation: 'force' });
+      assert.match(gateway.log, /received fragment #2, reassembled fragmented IKE message/);
+      assert.match(gateway.log, /splitting IKE message \(\d+ bytes\) into \d+ fragments/);
+      assert.deepEqual(client.drops, []);
+    });
+
+    it('with PFS, which both sides do', async () => {
+      await raise('aggressive', { esp: 'aes128gcm16-modp2048' });
+      const client = await connect({ ...AGGRESSIVE, pfs: 14, encapsulation: 'force' });
+      await client.pings(lanAddress);
+    });
+  });
+
+  describe('what is refused', () => {
+    it('a wrong password', async () => {
+      const gateway = await raise('aggressive');
+      const client = await dial({ ...AGGRESSIVE, login: { user, password: 'wrong' } });
+      assert.equal((await client.tells('xauth-result')).succeeded, false);
+      assert.match(gateway.log, /XAuth authentication of 'alice' failed/);
+    });
+
+    it('a wrong group secret, which the client sees at message 2', async () => {
+      await raise('aggressive');
+      const client = await dial({ ...AGGRESSIVE, psk: 'wrong' });
+      assert.match(String((await client.tells('failed')).reason), /group secrets differ/);
+      assert.equal(client.all('established').length, 0);
+    });
+
+    it('a wrong secret in main mode, which the gateway answers under other keys', async () => {
+      await raise('main');
+      const client = await dial({ ...MAIN, psk: 'wrong' });
+      assert.match(String((await client.tells('failed')).reason), /the secrets differ/);
+      assert.equal(client.all('ended').length, 0);
+    });
+
+    it('a group that is unknown', async () => {
+      await raise('aggressive');
+      const client = await dial({ ...AGGRESSIVE, identity: 'nobody' });
+      assert.match(String((await client.tells('failed')).reason), /AUTHENTICATION_FAILED \(the group/);
+    });
+
+    it('algorithms that the gateway does not take', async () => {
+      await raise('aggressive', { ike: 'aes256-sha512-modp4096' });
+      const client = await dial(AGGRESSIVE);
+      assert.match(String((await client.tells('failed')).reason), /NO_PROPOSAL_CHOSEN \(it takes none/);
+    });
+
+    it('algorithms that it does not take for ESP', async () => {
+      await raise('aggressive', { esp: 'aes192-sha384' });
+      const client = await dial({ ...AGGRESSIVE, encapsulation: 'force' });
+      assert.match(String((await client.tells('esp-abandoned')).reason), /NO_PROPOSAL_CHOSEN/);
+    });
+
+    it('the mode that the gateway does not serve', async () => {
+      await raise('main');
+      const client = await dial(AGGRESSIVE);
+      assert.match(String((await client.tells('failed')).reason), /AUTHENTICATION_FAILED|INVALID_EXCHANGE_TYPE/);
+    });
+
+    it('a gateway whose certificate is of an authority that is not trusted', async () => {
+      await raise('hybrid');
+      const client = await dial({ ...HYBRID, ...trusting(other) });
+      assert.match(String((await client.tells('failed')).reason), /isn't among the authorities/);
+      assert.equal(client.all('established').length, 0);
+    });
+
+    it('a gateway that is another than the one that was dialled', async () => {
+      await raise('hybrid');
+      const client = await dial({ ...HYBRID, ...trusting(), gatewayName: 'other.lab.example' });
+      assert.match(String((await client.tells('failed')).reason), /calls itself gate\.lab\.example/);
+      assert.equal(client.all('established').length, 0);
+    });
+  });
+
+  describe('what follows', () => {
+    it('phase 2 renewed by us', async () => {
+      await raise('aggressive');
+      const client = await connect({ ...AGGRESSIVE, encapsulation: 'force' });
+      client.do({ do: 'rekey phase 2' });
+      await client.tells('esp-established', 2);
+      await client.pings(lanAddress);
+    });
+
+    it('phase 2 renewed by the gateway', async () => {
+      const gateway = await raise('aggressive');
+      const client = await connect({ ...AGGRESSIVE, encapsulation: 'force' });
+      assert.equal((await gateway.control('--rekey', '--child', 'lan')).status, 0);
+      const { pair } = await client.tells('esp-established', 2);
+      assert.equal((pair as { initiatedBy: string }).initiatedBy, 'peer');
+      await client.pings(lanAddress);
+    });
+
+    it('phase 1 renewed by us, with a new login', async () => {
+      const gateway = await raise('aggressive');
+      const client = await connect({ ...AGGRESSIVE, encapsulation: 'force' });
+      client.do({ do: 'rekey phase 1' });
+      await client.tells('configured', 2);
+      assert.match(gateway.log, /IKE_SA users\[2\] established/);
+      await client.pings(lanAddress);
+    });
+
+    it('phase 1 renewed by the gateway, where there is no login', async () => {
+      const gateway = await raise('secret', { ike: 'aes128-sha256-modp2048' });
+      const client = await connect({ ...SECRET, encapsulation: 'force' });
+      assert.equal((await gateway.control('--rekey', '--ike', 'users')).status, 0);
+      await client.tells('established', 2);
+      await gateway.logs(/IKE_SA users\[2\] established/);
+      assert.deepEqual(client.drops, []);
+    });
+
+    it('questions whether we are there, and ours', async () => {
+      const gateway = await raise('aggressive', { connection: { dpd_delay: '1s', dpd_timeout: '5s' } });
+      const client = await connect({ ...AGGRESSIVE, encapsulation: 'force', dpd: { idle: 1000, timeout: 8000 } });
+      await gateway.logs(/sending DPD request/);
+      await gateway.logs(/parsed INFORMATIONAL_V1 request \d+ \[ HASH N\(DPD_ACK\) \]/);
+      await gateway.logs(/parsed INFORMATIONAL_V1 request \d+ \[ HASH N\(DPD\) \]/);
+      client.do({ do: 'dpd' });
+      await client.tells('path-answered');
+      assert.equal(client.all('ended').length, 0);
+      await gateway.crash();
+      assert.equal((await client.tells('ended', 1, 60_000)).reason, 'peer is dead');
+    });
+
+    it('another path, which is asked and then followed', async () => {
+      const gateway = await raise('aggressive');
+      const client = await connect({ ...AGGRESSIVE, encapsulation: 'force' });
+      client.do({ do: 'probe' });
+      const { path } = await client.tells('path-answered');
+      assert.equal((path as { local: { port: number } }).local.port, 4501);
+      client.do({ do: 'follow' });
+      client.do({ do: 'rekey phase 2' });
+      await client.tells('esp-established', 2);
+      assert.match(await gateway.associations(), /192\.0\.2\.2\[4501\]/);
+    });
+
+    it('the word of a client that begins anew', async () => {
+      const gateway = await raise('aggressive');
+      await connect({ ...AGGRESSIVE, initialContact: true, encapsulation: 'force' });
+      assert.match(gateway.log, /parsed AGGRESSIVE request 0 \[ HASH .*N\(INITIAL_CONTACT\)/);
+    });
+
+    it('the goodbye of either', async () => {
+      const gateway = await raise('aggressive');
+      const client = await connect({ ...AGGRESSIVE, encapsulation: 'force' });
+      client.do({ do: 'close' });
+      await gateway.logs(/received DELETE for IKE_SA users\[1\]/);
+      await client.stop();
+      const second = await connect({ ...AGGRESSIVE, encapsulation: 'force' });
+      await gateway.control('--terminate', '--ike', 'users', '--timeout', '5');
+      assert.equal((await second.tells('ended')).reason, 'deleted by the peer');
+    });
+  });
+});
