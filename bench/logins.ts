@@ -14,7 +14,7 @@ import { cpuSeconds } from './measure.ts';
 import { median } from './row.ts';
 
 /** Logins that warm the responder up, those of a round, and the rounds. */
-const WARM_UP = 800;
+const WARM_UP = 3000;
 const ROUND = 200;
 const ROUNDS = 5;
 /** Seconds that logins are kept up for, and how many are under way then. */

@@ -98,7 +98,8 @@ export interface Message<Head> {
 
 /** Puts a record into the ring; false, counted there, when it is full. */
 export function putMessage(ring: Ring, head: Command | Report, body: readonly Bytes[], room: RoomFinder): boolean {
-  const text = Buffer.from(JSON.stringify(head));
+  // addresses, numbers and our own words: ASCII
+  const text = JSON.stringify(head);
   let length = 2 + text.length;
   for (const part of body) length += part.length;
   let at = room(ring, length);
@@ -108,7 +109,7 @@ export function putMessage(ring: Ring, head: Command | Report, body: readonly By
   }
   ring.bytes[at] = text.length >> 8;
   ring.bytes[at + 1] = text.length;
-  ring.bytes.set(text, at + 2);
+  ring.text.write(text, at + 2, 'latin1');
   at += 2 + text.length;
   for (const part of body) {
     ring.bytes.set(part, at);
@@ -126,6 +127,8 @@ export function messageAt<Head extends Command | Report>(ring: Ring, at: number)
   const { bytes } = ring;
   const headLength = (bytes[at]! << 8) | bytes[at + 1]!;
   const bodyAt = at + 2 + headLength;
-  const head = Buffer.from(bytes.slice(at + 2, bodyAt)).toString();
-  return { head: JSON.parse(head) as Head, body: bytes.subarray(bodyAt, at + ring.lengthAt(at)) };
+  return {
+    head: JSON.parse(ring.text.toString('latin1', at + 2, bodyAt)) as Head,
+    body: bytes.subarray(bodyAt, at + ring.lengthAt(at)),
+  };
 }

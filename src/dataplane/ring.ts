@@ -23,6 +23,8 @@ export function ringBytes(capacity: number): number {
 export class Ring {
   /** The records' memory; offsets that reserve and peek return point into it. */
   readonly bytes: Uint8Array;
+  /** The same memory, for text of one byte a character: no copy between string and ring. */
+  readonly text: Buffer;
   readonly #words: Uint32Array;
   readonly #state: Int32Array;
   readonly #capacity: number;
@@ -34,6 +36,7 @@ export class Ring {
     if ((capacity & (capacity - 1)) !== 0) throw new RangeError(`a ring's capacity is a power of two, not ${capacity}`);
     this.#state = new Int32Array(memory, offset, HEADER_BYTES / 4);
     this.bytes = new Uint8Array(memory, offset + HEADER_BYTES, capacity);
+    this.text = Buffer.from(memory, offset + HEADER_BYTES, capacity);
     this.#words = new Uint32Array(memory, offset + HEADER_BYTES, capacity / 4);
     this.#capacity = capacity;
   }
