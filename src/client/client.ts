@@ -14,6 +14,7 @@ import type { Dataplane, DataplaneEvents, SessionCounters } from '../dataplane/d
 import { openDataplane } from '../dataplane/index.ts';
 import type { CarrierMemory } from '../host/network/carrier-memory.ts';
 import { networkName } from '../host/network/network-name.ts';
+import type { Gateway } from '../host/network/plan.ts';
 import type { Asker } from './asker.ts';
 import { GatewayNames } from './gateway-names.ts';
 import { locate } from './locate.ts';
@@ -29,6 +30,8 @@ export interface ClientParts {
   readonly tun: string;
   readonly mtu: number;
   readonly memory: CarrierMemory;
+  /** Whom an earlier client of this profile reached, while what it left keeps name servers from being asked. */
+  readonly served: Gateway | undefined;
   readonly asker: Asker;
   readonly report: (event: ClientReport) => void;
   /** Brings the host's network to what the tunnel is for. */
@@ -96,6 +99,7 @@ export class Client {
     const { ike, natT, ciscoUdp } = dataplane.ports;
     this.#parts = parts;
     this.#dataplane = dataplane;
+    if (parts.served) this.#names.served(parts.served.name, parts.served.address);
     this.#state = new ClientState({
       ...parts.options,
       ports: { local: { ike, natT: natT ?? 0, ciscoUdp: ciscoUdp ?? 0 }, remote: parts.ports },

@@ -41,6 +41,7 @@ export async function connect({ profile, asker, report, stateFolder, signal }: C
       ports: profile.ports,
       tun,
       mtu,
+      served: network.gateway,
       memory: new CarrierMemory(join(stateFolder, 'carriers.json')),
       asker,
       report,
@@ -105,6 +106,7 @@ async function raise(
     localLan,
     dns,
     onLoss,
+    gateway: { name: tunnel.gateway, address: tunnel.remote.address },
     mark: CLIENT_MARK,
   });
   for (const text of applied.notes) report({ type: 'notice', text });

@@ -1,5 +1,6 @@
 /** A client's hold on the host's network: a plan is applied whole or not at all, and everything is put back. */
 import { existsSync } from 'node:fs';
+import { parseIp } from '../../core/net/address.ts';
 import { HostError, systemReason } from '../errors.ts';
 import { makePrivateFolder } from '../private-folder.ts';
 import { type Change, changeKey, changesOf, type Family } from './changes.ts';
@@ -7,16 +8,18 @@ import { type DnsChange, dnsChange, dnsNotes, revertDns, sameDns, setDns } from 
 import { guardOf, removeGuard, setGuard } from './guard.ts';
 import { makeChanges, presentChanges, undoChanges } from './ip.ts';
 import { type Journal, journalPath, readJournal, removeJournal, writeJournal } from './journal.ts';
-import type { NetworkPlan } from './plan.ts';
+import type { Gateway, NetworkPlan } from './plan.ts';
 import { thisProcess } from './process.ts';
 import { fileIsOurs, RESOLV_CONF, restoreStranded } from './resolv-conf.ts';
 import { looseReversePath, restoreSysctl, setSysctl } from './reverse-path.ts';
 import { findSlot } from './slot.ts';
-import { alreadyConnected, undoAll, undoLeft } from './undo.ts';
+import { adopt, alreadyConnected, describe, NOTHING, NOTHING_BUT_DNS, undoAll, undoLeft } from './undo.ts';
 
 export interface ClientNetwork {
   /** What was put back at opening, since a killed client had left it; empty: nothing. */
   readonly cleaned: readonly string[];
+  /** Whom a killed client had reached, if what it left still blocks. */
+  readonly gateway: Gateway | undefined;
   /**
    * Brings the host to `plan`, from whatever plan was applied before; what somebody else has removed meanwhile comes back.
    * Throws {@link HostError}, and then everything is as it was before the call.
@@ -36,8 +39,9 @@ export interface Applied {
 }
 
 /**
- * Puts back first what a killed client of the same profile left. Throws {@link HostError} `ALREADY_CONNECTED` while
- * another process has the profile.
+ * What a killed client of the same profile left is put back first; but what keeps its networks from being reached in clear stays,
+ * until the plan is applied anew or restore() ends it. Throws {@link HostError} `ALREADY_CONNECTED` while another process has
+ * the profile.
  *
  * @param profile its name
  * @param folder where the journal is, 0700: see folder.ts
@@ -50,27 +54,40 @@ export async function openClientNetwork(profile: string, folder: string): Promis
   }
   const path = journalPath(folder, profile);
   const left = readJournal(path);
-  const cleaned = left ? await undoLeft(left, path) : [];
+  const blocked = left?.blocks ? await adopt(left, path) : undefined;
+  const cleaned = left ? (blocked ? describe({ ...left, ...NOTHING_BUT_DNS }) : await undoLeft(left, path)) : [];
   if (!left && fileIsOurs() === profile && restoreStranded(profile)) cleaned.push(RESOLV_CONF);
+  const hold = new Hold(path, blocked ?? (await begin(profile, path)));
+  return {
+    cleaned,
+    gateway: blocked && gatewayOf(blocked),
+    apply: (plan) => hold.next(() => hold.apply(plan)),
+    refresh: () => hold.next(() => hold.refresh()),
+    restore: () => hold.next(() => hold.restore()),
+  };
+}
+
+async function begin(profile: string, path: string): Promise<Journal> {
   const slot = await findSlot(profile, families());
   const first: Journal = {
     version: 1,
     profile,
     process: thisProcess(),
     slot,
+    blocks: false,
+    gateway: undefined,
     changes: [],
     sysctls: [],
     guards: [],
     dns: [],
   };
   if (!writeJournal(path, first, true)) throw alreadyConnected(readJournal(path) ?? first);
-  const network = new Hold(path, first);
-  return {
-    cleaned,
-    apply: (plan) => network.next(() => network.apply(plan)),
-    refresh: () => network.next(() => network.refresh()),
-    restore: () => network.next(() => network.restore()),
-  };
+  return first;
+}
+
+function gatewayOf({ gateway }: Journal): Gateway | undefined {
+  const address = gateway && parseIp(gateway.address);
+  return address && { name: gateway.name, address };
 }
 
 class Hold {
@@ -121,7 +138,7 @@ class Hold {
   async restore(): Promise<void> {
     this.#plan = undefined;
     await undoAll(this.#journal, this.#path);
-    this.#journal = { ...this.#journal, changes: [], sysctls: [], guards: [], dns: [] };
+    this.#journal = { ...this.#journal, ...NOTHING, blocks: false };
     removeJournal(this.#path);
   }
 
@@ -131,6 +148,8 @@ class Hold {
     const dns = dnsChange(profile, plan);
     return {
       ...this.#journal,
+      blocks: plan.onLoss === 'block',
+      gateway: plan.gateway && { name: plan.gateway.name, address: plan.gateway.address.text },
       changes: changesOf(plan, slot, hasIpv6()),
       sysctls: loose ? [loose] : sysctls,
       guards: [guardOf(plan, slot)],

@@ -29,6 +29,9 @@ export interface Journal {
   /** Whose changes these are; nobody else may undo them while it lives. */
   readonly process: ProcessName;
   readonly slot: Slot;
+  /** What is there keeps packets from leaving in clear, so the next start goes on with it. */
+  readonly blocks: boolean;
+  readonly gateway: { readonly name: string; readonly address: string } | undefined;
   /** In the order in which they are made. Any of them may not have been made yet. */
   readonly changes: readonly Change[];
   readonly sysctls: readonly SysctlChange[];

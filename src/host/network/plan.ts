@@ -17,8 +17,16 @@ export interface NetworkPlan {
   readonly dns: DnsPlan | undefined;
   /** 'block': what belongs into the tunnel stays unreachable when the tunnel is lost, also when the client was killed. */
   readonly onLoss: 'block' | 'open';
+  /** Whom the tunnel leads to: dialled at this address after a kill, since what blocks then may block name servers too. */
+  readonly gateway?: Gateway;
   /** The SO_MARK of our own sockets, which keeps them out of the tunnel. Not 0. */
   readonly mark: number;
+}
+
+export interface Gateway {
+  /** As the profile has it. */
+  readonly name: string;
+  readonly address: IpAddress;
 }
 
 /** Checked already: see core/session/offered-network.ts for what a gateway says. */

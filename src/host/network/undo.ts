@@ -4,8 +4,8 @@ import type { Change } from './changes.ts';
 import { revertDns } from './dns.ts';
 import { removeGuard } from './guard.ts';
 import { presentChanges, undoChanges } from './ip.ts';
-import { type Journal, removeJournal } from './journal.ts';
-import { isAlive, isFromThisBoot, waitForOrphans } from './process.ts';
+import { type Journal, readJournal, removeJournal, writeJournal } from './journal.ts';
+import { isAlive, isFromThisBoot, thisProcess, waitForOrphans } from './process.ts';
 import { RESOLV_CONF } from './resolv-conf.ts';
 import { restoreSysctl } from './reverse-path.ts';
 
@@ -14,10 +14,29 @@ export async function undoLeft(journal: Journal, path: string): Promise<string[]
   if (isAlive(journal.process)) throw alreadyConnected(journal);
   await waitForOrphans(path);
   // A restart of the machine has undone all but the file.
-  const left = isFromThisBoot(journal.process) ? journal : { ...journal, changes: [], sysctls: [], guards: [] };
+  const left = isFromThisBoot(journal.process) ? journal : { ...journal, ...NOTHING_BUT_DNS };
   await undoAll(left, path);
   removeJournal(path);
   return describe(left);
+}
+
+export const NOTHING_BUT_DNS = { changes: [], sysctls: [], guards: [] } as const;
+export const NOTHING = { ...NOTHING_BUT_DNS, dns: [] } as const;
+
+/**
+ * Takes over from a dead client what blocks, and puts its name servers back. Undefined: the machine has been restarted, and
+ * nothing blocks. Throws {@link HostError} `ALREADY_CONNECTED` while it lives.
+ */
+export async function adopt(journal: Journal, path: string): Promise<Journal | undefined> {
+  if (isAlive(journal.process)) throw alreadyConnected(journal);
+  if (!isFromThisBoot(journal.process)) return undefined;
+  await waitForOrphans(path);
+  await undoAll({ ...journal, ...NOTHING_BUT_DNS }, path);
+  const ours: Journal = { ...journal, process: thisProcess(), dns: [] };
+  writeJournal(path, ours);
+  const written = readJournal(path);
+  if (written?.process.pid !== process.pid) throw alreadyConnected(written ?? journal);
+  return ours;
 }
 
 /** Throws {@link HostError} `NETWORK_RESTORE` when something stays. */
@@ -43,7 +62,8 @@ export async function undoAll(journal: Journal, path: string): Promise<void> {
   }
 }
 
-function describe({ changes, sysctls, dns }: Journal): string[] {
+/** What was put back, for a person. */
+export function describe({ changes, sysctls, dns }: Journal): string[] {
   const count = (kind: Change['kind'], one: string, many: string) => {
     const number = changes.filter((change) => change.kind === kind).length;
     return number === 0 ? [] : [`${number} ${number === 1 ? one : many}`];

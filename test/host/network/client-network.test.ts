@@ -154,7 +154,9 @@ describe('a plan', { skip }, () => {
 describe('what a killed client left', { skip }, () => {
   const held = `
     const network = await openClientNetwork('work', folder);
-    await network.apply(plan({ routes: 'all', dns: dns() }));
+    await network.apply(plan({
+      routes: 'all', dns: dns(), gateway: { name: 'vpn.example.com', address: parseIp('198.51.100.7') },
+    }));
     console.log('applied');
     setInterval(() => {}, 1000);
   `;
@@ -180,18 +182,51 @@ describe('what a killed client left', { skip }, () => {
     assert.equal((await host.sallyport('cleanup')).stdout, 'nothing to clean up\n');
   });
 
-  it('goes with the next start', async (test) => {
+  it('blocks through the next start until a plan is applied, and is put back at its end', async (test) => {
     const host = await LabHost.create(test);
     const before = await host.snapshot();
     const client = host.start(held);
     await client.prints(/applied/);
     await client.stop('SIGKILL');
-    const lines = await host.lines(`
+    await host.removeTun();
+    await host.makeTun();
+    const lines = await host.lines(`${LOOK}
       const network = await openClientNetwork('work', folder);
-      console.log(JSON.stringify(network.cleaned));
+      show([network.cleaned, network.gateway?.name, network.gateway?.address.text]);
+      show([way('10.1.2.3'), way('2001:db8::1'), readFileSync('/etc/resolv.conf', 'utf8') === ${JSON.stringify(RESOLV_CONF)}]);
+      await network.apply(plan());
+      show([way('10.1.2.3'), way('203.0.113.1'), ip('-6', 'rule').length]);
+      await network.restore();
     `);
-    assert.deepEqual(lines, ['["4 rules","2 routes","/etc/resolv.conf"]']);
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line)),
+      [
+        [['/etc/resolv.conf'], 'vpn.example.com', '198.51.100.7'],
+        ['No route to host', 'Network is unreachable', true],
+        ['sp0', 'Network is unreachable', 2],
+      ],
+    );
     assert.equal(await host.snapshot(), before);
+  });
+
+  it('goes with the next start when it should not block, and with one that gives up in any case', async (test) => {
+    const host = await LabHost.create(test);
+    const before = await host.snapshot();
+    for (const [script, cleaned] of [
+      [held.replace('dns: dns()', "dns: dns(), onLoss: 'open'"), '["4 rules","1 route","/etc/resolv.conf"]'],
+      [held, '["/etc/resolv.conf"]'],
+    ] as const) {
+      const client = host.start(script);
+      await client.prints(/applied/);
+      await client.stop('SIGKILL');
+      const lines = await host.lines(`
+        const network = await openClientNetwork('work', folder);
+        console.log(JSON.stringify(network.cleaned));
+        await network.restore();
+      `);
+      assert.deepEqual(lines, [cleaned]);
+      assert.equal(await host.snapshot(), before);
+    }
   });
 });
 
