@@ -18,6 +18,8 @@ export const COUNTER_NAMES = [
   'flows_closed',
   'flow_gaps',
   'icmp_too_big_sent',
+  /** Inner packets that were told of congestion on the way. */
+  'congestion_marks',
   /** Sockets whose card can't checksum, for which UDP GSO was turned off. */
   'gso_off',
   /** IKE datagrams that found the ring to the main thread full. */
@@ -38,6 +40,8 @@ export const COUNTER_NAMES = [
   'drop_inner_header',
   'drop_inner_source',
   'drop_inner_destination',
+  /** Marked as congestion on the way, for a flow that knows losses only. */
+  'drop_congestion',
   'drop_client_to_client',
   'drop_ttl',
   'drop_tun_write',

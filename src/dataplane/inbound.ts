@@ -3,6 +3,7 @@ import { type EspCarrier, mayMove } from '../core/esp/sa.ts';
 import type { Arena } from './arena.ts';
 import type { TunWriter } from './coalesce.ts';
 import { Counter, SessionCounter } from './counters.ts';
+import { markCongestion } from './ecn.ts';
 import { Ip4, wholeIp4 } from './ip4.ts';
 import { clampMss, isSyn } from './mss.ts';
 import { openPacket, payloadAt, payloadLength } from './open.ts';
@@ -23,6 +24,8 @@ export class Inbound {
   readonly #counters: Float64Array;
   readonly #sessions: Float64Array;
   readonly #clientToClient: boolean;
+  /** The packet at hand was marked on its way. */
+  #congested = false;
 
   constructor(
     arena: Arena,
@@ -71,6 +74,7 @@ export class Inbound {
       return false;
     }
     const session = this.#table.at(sa.slot)!;
+    this.#congested = flow.congested;
     this.#noteAuthentic(session, sa, view.getUint32(at + 4) > newest, flow, socket, now);
     const payload = payloadLength(this.#arena, sa, at, length);
     if (payload < 0) counters[-payload]!++;
@@ -115,6 +119,10 @@ export class Inbound {
       return this.#drop(Counter.drop_inner_source);
     const destination = view.getUint32(at + Ip4.destination);
     if (!sa.localSelector.contains(destination)) return this.#drop(Counter.drop_inner_destination);
+    if (this.#congested) {
+      if (!markCongestion(u8, at)) return this.#drop(Counter.drop_congestion);
+      this.#counters[Counter.congestion_marks]!++;
+    }
     this.#count(session, length);
     const newestOut = session.outbound[0];
     if (newestOut !== undefined && isSyn(u8, at, length)) clampMss(this.#arena, at, length, newestOut.maxInner, true);

@@ -30,6 +30,8 @@ export interface TcpEnd {
 export class Flow {
   socket = -1;
   remotePort = 0;
+  /** Of the packets at hand: a router on the way marked them. Not part of who is there. */
+  congested = false;
   /** With cTCP; elsewhere the socket has it. */
   localPort = 0;
   /** The cTCP flow that it is. */

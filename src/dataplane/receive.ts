@@ -8,7 +8,9 @@ import type { IkeCarrier } from '../core/carrier/ike-path.ts';
 import {
   AF_INET,
   IP_PKTINFO,
+  IP_TOS,
   IPV6_PKTINFO,
+  IPV6_TCLASS,
   MSG_DONTWAIT,
   MSG_TRUNC,
   recvmmsg,
@@ -20,6 +22,7 @@ import {
 import { Cmsghdr, In6Pktinfo, InPktinfo, Iovec, Mmsghdr, Sockaddr } from '../ffi/structs.ts';
 import type { Arena } from './arena.ts';
 import { Counter } from './counters.ts';
+import { isCongested } from './ecn.ts';
 import { headerLengthOf, Ip4 } from './ip4.ts';
 import { Flow, isRaw, readWords } from './path.ts';
 import type { WorkerSocket } from './worker-socket.ts';
@@ -128,10 +131,11 @@ export class Receiver {
     flow.local.set(home.local);
   }
 
-  /** Where the message came to, and the size of the datagrams that it was joined from. */
+  /** Where the message came to, whether it was marked, and the size of the datagrams that it was joined from. */
   #readControl(control: number, length: number): void {
     const { view, u32 } = this.#arena;
     const end = control + length;
+    this.#flow.congested = false;
     for (let at = control; at + Cmsghdr.data <= end; ) {
       const size = u32[(at + Cmsghdr.length) >> 2]!;
       if (size < Cmsghdr.data) return;
@@ -142,6 +146,8 @@ export class Receiver {
       else if (level === SOL_IP && type === IP_PKTINFO) readWords(view, data + InPktinfo.local, this.#flow.local, 1);
       else if (level === SOL_IPV6 && type === IPV6_PKTINFO)
         readWords(view, data + In6Pktinfo.address, this.#flow.local, 4);
+      else if ((level === SOL_IP && type === IP_TOS) || (level === SOL_IPV6 && type === IPV6_TCLASS))
+        this.#flow.congested = isCongested(view.getUint8(data));
       at += (size + 7) & ~7;
     }
   }

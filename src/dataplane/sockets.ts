@@ -8,8 +8,10 @@ import {
   bind,
   close,
   IP_PKTINFO,
+  IP_RECVTOS,
   IPPROTO_ESP,
   IPV6_RECVPKTINFO,
+  IPV6_RECVTCLASS,
   IPV6_V6ONLY,
   SO_MARK,
   SO_RCVBUF,
@@ -153,6 +155,8 @@ function openSocket(
     const wildcard = address.bytes.every((byte) => byte === 0);
     if (wildcard && family === AF_INET6) setOption(fd, SOL_IPV6, IPV6_RECVPKTINFO, 1);
     if (wildcard && family === AF_INET && !raw) setOption(fd, SOL_IP, IP_PKTINFO, 1);
+    if (family === AF_INET6) tryOption(fd, SOL_IPV6, IPV6_RECVTCLASS, 1);
+    else tryOption(fd, SOL_IP, IP_RECVTOS, 1);
     setBuffer(fd, SO_RCVBUFFORCE, SO_RCVBUF);
     setBuffer(fd, SO_SNDBUFFORCE, SO_SNDBUF);
     if (mark !== undefined) setOption(fd, SOL_SOCKET, SO_MARK, mark);

@@ -115,11 +115,15 @@ export const SO_ATTACH_FILTER = 26;
 /** As SO_SNDBUF and SO_RCVBUF, above the system's limit: needs CAP_NET_ADMIN. */
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
+export const IP_TOS = 1;
 export const IP_PKTINFO = 8;
+export const IP_RECVTOS = 13;
 export const IP_MTU = 14;
 export const IPV6_MTU = 24;
 export const IPV6_V6ONLY = 26;
 export const IPV6_RECVPKTINFO = 49;
 export const IPV6_PKTINFO = 50;
+export const IPV6_RECVTCLASS = 66;
+export const IPV6_TCLASS = 67;
 export const UDP_SEGMENT = 103;
 export const UDP_GRO = 104;

@@ -29,7 +29,7 @@ import type { WorkerSocket } from '../../src/dataplane/worker-socket.ts';
 import { nodeCrypto } from '../../src/host/crypto/node-crypto.ts';
 import { Seeded } from '../seeded.ts';
 import { keysOf, spiOf } from './lab/keys.ts';
-import { DF, ip4, SYN, tcp4, u16 } from './packets.ts';
+import { checksum, DF, ip4, SYN, setU16, tcp4, u16 } from './packets.ts';
 
 const suite: EspSuite = { cipher: 'aes-gcm', keyBits: 128 };
 const US = '10.8.0.1';
@@ -207,6 +207,24 @@ test('a packet of the client arrives as it was, and is counted with its time', (
   assert.equal(road.session(1, 'bytesIn'), fromClient().length);
   assert.equal(road.session(1, 'lastInbound'), 1234);
   assert.deepEqual(road.reports(), [{ type: 'first-packet', id: 1, spi: spiOf(1, 1) }]);
+});
+
+test('congestion on the way is told to a flow that knows it, and costs another the packet (RFC 6040)', () => {
+  road.openClient();
+  const packet = (ecn: number): Uint8Array => {
+    const bytes = fromClient();
+    bytes[1] = 0xb8 | ecn;
+    bytes.fill(0, 10, 12);
+    setU16(bytes, 10, checksum(bytes.subarray(0, 20)));
+    return bytes;
+  };
+  const marked = Object.assign(road.flow(1), { congested: true });
+  for (const ecn of [0, 1, 2, 3]) road.receive(packet(ecn), { flow: marked });
+  for (const ecn of [0, 1, 2, 3]) road.receive(packet(ecn));
+  const ce = packet(3);
+  assert.deepEqual(road.delivered(), [ce, ce, ce, packet(0), packet(1), packet(2), packet(3)]);
+  assert.deepEqual(road.counted(), { congestion_marks: 3, drop_congestion: 1 });
+  assert.equal(road.session(1, 'packetsIn'), 7);
 });
 
 test('padding behind the inner packet is cut off', () => {

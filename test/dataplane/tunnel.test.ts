@@ -338,6 +338,30 @@ group('dataplanes in namespaces', { skip: reason ?? false }, () => {
     });
   }
 
+  for (const [carrier, v6] of [
+    ['nat-t', false],
+    ['nat-t', true],
+    ['esp', false],
+    ['esp', true],
+  ] as const) {
+    test(`${carrier} over IPv${v6 ? 6 : 4}: a router's mark of congestion comes through`, async () => {
+      const hook = 'type filter hook forward priority 0;';
+      const rule = `oifname "eth1" ${v6 ? 'ip6' : 'ip'} ecn set ce`;
+      await router.nft(`table inet marking {\n chain marks {\n ${hook}\n ${rule}\n }\n}\n`);
+      await tunnel(ends({ carrier }, v6), async (endA) => {
+        const pings = (...more: readonly string[]) =>
+          b.run(['ping', '-n', '-c', '5', '-i', '0.1', '-W', '1', ...more, '10.8.0.1']);
+        const { congestion_marks: before, drop_congestion: lost } = (await endA.counters()).counters;
+        assert.match((await pings('-Q', '2')).stdout, / 5 received/);
+        assert.match((await pings()).stdout, / 0 received/);
+        const { counters } = await endA.counters();
+        assert.equal(counters.congestion_marks! - before!, 5);
+        assert.equal(counters.drop_congestion! - lost!, 5);
+      });
+      await router.must(['nft', 'delete', 'table', 'inet', 'marking']);
+    });
+  }
+
   test('an inner path that allows no fragments is told to TCP by its MSS', async () => {
     await tunnel(ends({ suite: { cipher: 'aes-cbc', keyBits: 128, integrity: 'sha512' } }, true), async (endA) => {
       await a.ip('link', 'set', 'tun0', 'mtu', '1500');
