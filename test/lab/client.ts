@@ -19,11 +19,14 @@ export interface ClientOptions {
   readonly args?: readonly string[];
 }
 
+/** A line of `--json`: a report, and when. */
+type Told = ClientReport & { readonly at: string };
+
 type Report<T extends ClientReport['type']> = Extract<ClientReport, { type: T }>;
 
 export class Client {
   readonly netns: Netns;
-  /** Milliseconds between the start and the first tunnel, or the end without one. */
+  /** Milliseconds between the start of the program and the first tunnel, or the end without one. */
   decidedAfter: number | undefined;
   readonly #directory: string;
   readonly #program: Program;
@@ -79,10 +82,17 @@ export class Client {
     return last as Report<'up'> | Report<'down'>;
   }
 
+  /** Milliseconds between the first attempt and the first tunnel, or the end: without the start of the program. */
+  get dialledFor(): number {
+    const at = (types: readonly ClientReport['type'][]) =>
+      this.reports.find(({ type }) => types.includes(type))?.at ?? 0;
+    return new Date(at(['up', 'down'])).getTime() - new Date(at(['trying'])).getTime();
+  }
+
   /** All that it has reported so far. */
-  get reports(): readonly ClientReport[] {
+  get reports(): readonly Told[] {
     const lines = this.#program.stdout.split('\n').slice(0, -1);
-    return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as ClientReport);
+    return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Told);
   }
 
   get log(): string {
