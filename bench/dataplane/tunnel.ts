@@ -5,6 +5,7 @@ import type { EspCarrier } from '../../src/core/esp/sa.ts';
 import type { EndSettings } from '../../test/dataplane/lab/end.ts';
 import { End } from '../../test/dataplane/lab/tunnel.ts';
 import { Netns } from '../../test/lab/netns.ts';
+import { ping } from '../../test/lab/traffic.ts';
 import { measure } from '../measure.ts';
 import type { Row } from '../row.ts';
 
@@ -27,6 +28,7 @@ export async function measureTunnels(options: RunOptions = {}): Promise<Row[]> {
     await measureTunnel(a, b, { suite: GCM, carrier: 'nat-t', nothing: true, options }),
     await measureTunnel(a, b, { suite: GCM, carrier: 'nat-t', options }),
     await measureTunnel(a, b, { suite: GCM, carrier: 'esp', options }),
+    await measureTunnel(a, b, { suite: GCM, carrier: 'cisco-tcp', options }),
     await measureTunnel(a, b, { suite: SHA1, carrier: 'nat-t', options }),
   ]);
 }
@@ -49,9 +51,11 @@ async function measureTunnel(a: Netns, b: Netns, tunnel: TunnelOptions): Promise
     sessions: [{ id: 1, local: OUTER[side], remote: OUTER[1 - side]!, inner: `${INNER[1 - side]}/32` }],
     ...(nothing ? { worker: new URL('null-worker.ts', import.meta.url).href } : {}),
   });
-  const ends = await Promise.all([End.start(a, settings(0)), End.start(b, settings(1))]);
+  const ends = [await End.start(a, settings(0)), await End.start(b, settings(1))];
   try {
     await sleep(300);
+    // by cTCP a gateway learns where its client is from the first packet
+    await ping(b, { target: INNER[0] });
     const name = `Sallyport, ${nothing ? 'no cryptography' : suiteName(suite)}, ${carrier}`;
     return await measure({
       name,

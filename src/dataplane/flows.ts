@@ -53,12 +53,17 @@ const MAGIC = Uint8Array.from(CTCP_MAGIC);
 /** Five times as fast as in plain JavaScript. */
 const search: MagicSearch = (bytes, from) => Buffer.prototype.indexOf.call(bytes, MAGIC, from);
 
+export interface FlowHandler extends Pick<DatagramHandler, 'ike' | 'esp'> {
+  /** Done with all packets so far: their memory is used again. */
+  settle(): void;
+}
+
 export class Flows implements CtcpPackets {
   readonly #arena: Arena;
   readonly #sender: TcpSender;
   readonly #reports: Reports;
   readonly #counters: Float64Array;
-  readonly #handler: Pick<DatagramHandler, 'ike' | 'esp'>;
+  readonly #handler: FlowHandler;
   readonly #hash: KeyedHash;
   /** Where flows are accepted. */
   readonly #ports: ReadonlySet<number>;
@@ -82,7 +87,7 @@ export class Flows implements CtcpPackets {
     sender: TcpSender,
     reports: Reports,
     counters: Float64Array,
-    handler: Pick<DatagramHandler, 'ike' | 'esp'>,
+    handler: FlowHandler,
     hash: KeyedHash,
     ports: readonly number[],
     keepalive: boolean,
@@ -162,7 +167,11 @@ export class Flows implements CtcpPackets {
     const flow = this.#current;
     const { u8 } = this.#arena;
     if (length > SCRATCH) return this.#drop(Counter.drop_tcp_malformed);
-    if (bytes !== u8) u8.set(bytes.subarray(at, at + length), this.#scratch);
+    if (bytes !== u8) {
+      // the packet before may still lie there, on its way to the TUN
+      this.#handler.settle();
+      u8.set(bytes.subarray(at, at + length), this.#scratch);
+    }
     const from = bytes === u8 ? at : this.#scratch;
     if (protocol === CtcpProtocol.ESP) {
       const isAuthentic = this.#handler.esp(from, length, flow.ends, flow.socket);

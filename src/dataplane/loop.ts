@@ -11,7 +11,7 @@ import type { CipherFactory } from './cipher.ts';
 import { TunWriter } from './coalesce.ts';
 import { CommandHandler } from './commands.ts';
 import { Counter } from './counters.ts';
-import { Flows } from './flows.ts';
+import { type FlowHandler, Flows } from './flows.ts';
 import { IkeSender } from './ike-sender.ts';
 import { Inbound } from './inbound.ts';
 import { KeyedHash } from './keyed-hash.ts';
@@ -47,7 +47,7 @@ export function runLoop(data: WorkerData, createCiphers: (arena: Arena) => Ciphe
   loop.close();
 }
 
-class Loop implements DatagramHandler {
+class Loop implements DatagramHandler, FlowHandler {
   readonly #data: WorkerData;
   readonly #shared: Shared;
   readonly #arena = new Arena();
@@ -171,6 +171,10 @@ class Loop implements DatagramHandler {
 
   tcp(at: number, length: number, flow: Flow, socket: WorkerSocket): void {
     this.#flows?.receive(at, length, flow, socket);
+  }
+
+  settle(): void {
+    this.#tun.flush();
   }
 
   keepalive(): void {

@@ -14,7 +14,7 @@ import { type SynOptions, TcpFlag, type TcpSegment } from '../wire/tcp.ts';
 
 /** The window field of every segment. */
 export const CTCP_WINDOW = 65_535;
-/** Our own addition: with a peer that scales windows by the same, 8 MiB may be under way; with others, 64 KiB. */
+/** Our own addition: towards who scales windows too, more than 64 KiB may be under way. */
 export const CTCP_WINDOW_SHIFT = 7;
 /** An acknowledgement goes out at the latest after this many bytes. */
 const ACKNOWLEDGE_AFTER = 16_384;
@@ -60,9 +60,11 @@ export class CtcpFlow {
   #oldest: number;
   #next: number;
   #highest: number;
-  #windowShift: number;
+  /** Of the other side's window, and of ours. */
+  #shift: number;
+  #ownShift: number;
   /** Of the other side, bytes. */
-  #window = CTCP_WINDOW;
+  #window: number;
   #duplicates = 0;
   #progressAt: Instant = 0;
   #challengedAt = Number.NEGATIVE_INFINITY;
@@ -74,8 +76,9 @@ export class CtcpFlow {
     this.#highest = initial;
     this.#expected = expected;
     this.mss = options.mss;
-    this.#windowShift = scales(options) ? CTCP_WINDOW_SHIFT : 0;
-    this.#window = CTCP_WINDOW << this.#windowShift;
+    this.#shift = options.windowShift ?? 0;
+    this.#ownShift = options.windowShift === undefined ? 0 : CTCP_WINDOW_SHIFT;
+    this.#window = CTCP_WINDOW << this.#shift;
   }
 
   /** The client's: its SYN has the number `initial`. */
@@ -154,7 +157,8 @@ export class CtcpFlow {
     if ((flags & TcpFlag.SYN) === 0 || options === undefined) return 'stray';
     this.awaits = 'segments';
     this.mss = options.mss;
-    this.#windowShift = scales(options) ? CTCP_WINDOW_SHIFT : 0;
+    this.#shift = options.windowShift ?? 0;
+    this.#ownShift = options.windowShift === undefined ? 0 : CTCP_WINDOW_SHIFT;
     // the window in a SYN is never scaled, RFC 7323 section 2.2
     this.#window = segment.window;
     this.#expected = (segment.sequence + 1) >>> 0;
@@ -167,7 +171,7 @@ export class CtcpFlow {
   #handleSegment(segment: TcpSegment, now: Instant): SegmentVerdict {
     const { flags, payloadLength } = segment;
     const ahead = distance(this.#expected, segment.sequence);
-    const reach = CTCP_WINDOW << this.#windowShift;
+    const reach = CTCP_WINDOW << this.#ownShift;
     // RFC 5961 sections 3 to 5: who only guesses the numbers ends nothing and is heard by nobody
     if (ahead > reach || ahead < -reach) return this.#doubt(now);
     if ((flags & TcpFlag.RST) !== 0) {
@@ -191,9 +195,9 @@ export class CtcpFlow {
   /** False when it acknowledges what was never sent, or far too little. */
   #handleAcknowledgment({ acknowledgment, window, payloadLength }: TcpSegment, now: Instant): boolean {
     const gained = distance(this.#oldest, acknowledgment);
-    if (distance(this.#highest, acknowledgment) > 0 || gained < -(CTCP_WINDOW << this.#windowShift)) return false;
+    if (distance(this.#highest, acknowledgment) > 0 || gained < -(CTCP_WINDOW << this.#shift)) return false;
     if (gained < 0) return true;
-    const size = window << this.#windowShift;
+    const size = window << this.#shift;
     if (gained > 0) {
       this.#oldest = acknowledgment;
       if (distance(this.#next, acknowledgment) > 0) this.#next = acknowledgment;
@@ -226,10 +230,6 @@ export class CtcpFlow {
     this.#duplicates = 0;
     this.#progressAt = now;
   }
-}
-
-function scales({ windowShift }: SynOptions): boolean {
-  return windowShift === CTCP_WINDOW_SHIFT;
 }
 
 /** How far `to` lies behind `from` in the circle of 2^32 numbers; negative: before it. */

@@ -2,7 +2,7 @@
  * The packets in a flow's payloads. As a rule a segment is a packet; but receive offload joins segments, and a relay that ends
  * TCP on both sides joins and splits as it likes. A packet ends with its trailer, wherever that is.
  */
-import type { Bytes } from '../bytes/bytes.ts';
+import { type Bytes, concat } from '../bytes/bytes.ts';
 import { CTCP_TRAILER, findTrailer, type MagicSearch, plainSearch, readTrailer } from '../wire/ctcp.ts';
 import type { SegmentVerdict } from './ctcp-flow.ts';
 
@@ -17,9 +17,7 @@ export interface CtcpPackets {
 export class CtcpStream {
   readonly #packets: CtcpPackets;
   readonly #search: MagicSearch;
-  /** Grown on demand and given back when the packet is whole. */
-  #partial: Uint8Array<ArrayBuffer> | undefined;
-  #held = 0;
+  #partial: Bytes | undefined;
 
   constructor(packets: CtcpPackets, search = plainSearch) {
     this.#packets = packets;
@@ -28,7 +26,7 @@ export class CtcpStream {
 
   /** Bytes held back. */
   get held(): number {
-    return this.#held;
+    return this.#partial?.length ?? 0;
   }
 
   /** The payload of `length` bytes at `at`, in the order that the flow says; false: some of it had to be forgotten. */
@@ -36,13 +34,12 @@ export class CtcpStream {
     if (verdict !== 'next' && verdict !== 'old') this.forget();
     // what came late can't complete what is held, and must not become a part of it
     if (verdict === 'old') return this.#cut(bytes, at, at + length) === at + length;
-    if (this.#held > 0) return this.#complete(bytes, at, at + length);
+    if (this.#partial) return this.#complete(bytes, at, at + length);
     return this.#keep(bytes, this.#cut(bytes, at, at + length), at + length);
   }
 
   forget(): void {
     this.#partial = undefined;
-    this.#held = 0;
   }
 
   /** Hands over the whole packets from `at` on; where the rest begins. */
@@ -61,21 +58,31 @@ export class CtcpStream {
     return from;
   }
 
-  /** Puts the payload behind what is held: the trailer may begin in the one and end in the other. */
+  /** Ends the packet that is held, if its end is there; what follows is whole again. */
   #complete(bytes: Bytes, at: number, end: number): boolean {
-    const held = this.#held;
-    const joined = new Uint8Array(held + end - at);
-    joined.set(this.#partial!.subarray(0, held));
-    joined.set(bytes.subarray(at, end), held);
+    const behind = this.#endOfHeld(bytes, at, end);
+    const joined = concat(this.#partial!, bytes.subarray(at, behind < 0 ? end : behind));
     this.forget();
-    return this.#keep(joined, this.#cut(joined, 0, joined.length), joined.length);
+    if (behind < 0) return this.#keep(joined, 0, joined.length);
+    const length = joined.length - CTCP_TRAILER;
+    if (length > 0) this.#packets.packet(joined, 0, length, readTrailer(joined, length));
+    return this.#keep(bytes, this.#cut(bytes, behind, end), end);
+  }
+
+  /** Where the trailer of the packet that is held ends; it may begin in what is held. -1: it isn't there. */
+  #endOfHeld(bytes: Bytes, at: number, end: number): number {
+    const tail = this.#partial!.subarray(-(CTCP_TRAILER - 1));
+    const seam = concat(tail, bytes.subarray(at, Math.min(end, at + CTCP_TRAILER - 1)));
+    const across = findTrailer(seam, 0, seam.length, this.#search);
+    if (across >= 0) return at + across + CTCP_TRAILER - tail.length;
+    const within = findTrailer(bytes.subarray(0, end), at, end, this.#search);
+    return within < 0 ? -1 : within + CTCP_TRAILER;
   }
 
   #keep(bytes: Bytes, from: number, end: number): boolean {
     if (from === end) return true;
     if (end - from > MAX_PARTIAL) return false;
     this.#partial = bytes.slice(from, end);
-    this.#held = end - from;
     return true;
   }
 }
