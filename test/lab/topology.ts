@@ -70,6 +70,7 @@ export class Topology {
       netns.killAll();
       await netns.run(['ip', 'address', 'flush', 'to', tunnelNetworks, 'scope', 'global']);
       await netns.run(['ip', 'route', 'flush', 'table', '220']);
+      for (const family of ['-4', '-6']) await netns.run(['ip', family, 'rule', 'flush', 'protocol', '83']);
     }
   }
 

@@ -5,7 +5,8 @@
  *
  *     0      lookup local                                loopback, our addresses, broadcasts (the system's own rule)
  *     P      udp 68 -> 67 lookup main                    a DHCP lease is renewed; IPv6: to fe80::/10
- *     P+1..  to 10.0.0.0/8 ... lookup main               localLan: by any route of the host's but its default
+ *     P+1    iif TUN lookup main                         what came in for the host's containers goes to them, not back
+ *     P+2..  to 10.0.0.0/8 ... lookup main               localLan: by any route of the host's but its default
  *     P+15   not fwmark MARK lookup TABLE                everything that isn't ours
  *     32766  lookup main
  *
@@ -48,7 +49,7 @@ export interface RuleChange {
   readonly family: Family;
   /** One rule has it in each family: a rule of ours is known by its priority and {@link PROTOCOL}. */
   readonly priority: number;
-  readonly match: { readonly to: string } | { readonly notMark: number } | 'dhcp';
+  readonly match: { readonly to: string } | { readonly from: string } | { readonly notMark: number } | 'dhcp';
   /** `onlySpecific`: routes of length 0 don't count. */
   readonly action: { readonly table: number; readonly onlySpecific?: true } | 'unreachable';
 }
@@ -135,11 +136,13 @@ type Rule = Pick<RuleChange, 'match' | 'action'>;
 function outsideRules(plan: NetworkPlan, family: Family): Rule[] {
   const main = { table: MAIN_TABLE };
   const onTheLink: Rule = { match: family === 4 ? 'dhcp' : { to: LINK_LOCAL_IPV6 }, action: main };
-  if (!plan.localLan) return [onTheLink];
+  // The tunnel carries no IPv6.
+  const link: Rule[] = family === 4 ? [onTheLink, { match: { from: plan.tun }, action: main }] : [onTheLink];
+  if (!plan.localLan) return link;
   const networks = family === 4 ? PRIVATE_IPV4 : PRIVATE_IPV6;
   const toLan = networks.map((to): Rule => ({ match: { to }, action: { ...main, onlySpecific: true } }));
   const multicast: Rule[] = family === 4 ? [{ match: { to: MULTICAST_IPV4 }, action: main }] : [];
-  return [onTheLink, ...toLan, ...multicast];
+  return [...link, ...toLan, ...multicast];
 }
 
 function tunnelRule(plan: NetworkPlan, slot: Slot, family: Family): Rule | undefined {

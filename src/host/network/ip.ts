@@ -47,6 +47,7 @@ export interface Rule {
   readonly dst?: string;
   readonly dstlen?: number;
   readonly fwmark?: string;
+  readonly iif?: string;
   readonly protocol?: string;
 }
 
@@ -94,15 +95,16 @@ function nameOfRoute({ prefix, through, metric }: RouteChange): string {
   return `${dst} ${through?.tun ?? ''} ${metric}`;
 }
 
-function ruleName({ priority, dst, dstlen, fwmark, table }: Rule): string {
-  return `${priority} ${dst ?? ''}/${dstlen ?? ''} ${fwmark ?? ''} ${table ?? ''}`;
+function ruleName({ priority, dst, dstlen, fwmark, iif, table }: Rule): string {
+  return `${priority} ${dst ?? ''}/${dstlen ?? ''} ${fwmark ?? ''} ${iif ?? ''} ${table ?? ''}`;
 }
 
 /** As `ip` prints it. */
 function nameOfRule({ priority, match, action }: RuleChange): string {
   const to = typeof match === 'object' && 'to' in match ? match.to : '/';
   const mark = typeof match === 'object' && 'notMark' in match ? `0x${match.notMark.toString(16)}` : '';
-  return `${priority} ${to} ${mark} ${action === 'unreachable' ? '' : action.table}`;
+  const from = typeof match === 'object' && 'from' in match ? match.from : '';
+  return `${priority} ${to} ${mark} ${from} ${action === 'unreachable' ? '' : action.table}`;
 }
 
 interface Batch {
@@ -165,6 +167,7 @@ const UDP = 17;
 
 function selector(match: RuleChange['match']): (string | number)[] {
   if (match === 'dhcp') return ['ipproto', UDP, 'sport', 68, 'dport', 67];
+  if ('from' in match) return ['iif', match.from];
   return 'to' in match ? ['to', match.to] : ['not', 'fwmark', match.notMark];
 }
 

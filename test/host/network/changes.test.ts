@@ -76,9 +76,10 @@ describe('a plan as changes', () => {
     const without = rules(changesOf(plan(), slot, true), 4);
     assert.deepEqual(without, [
       ['dhcp', { table: 254 }],
+      [{ from: 'sp0' }, { table: 254 }],
       [{ notMark: 0x53 }, { table: slot.table }],
     ]);
-    const lan = rules(changesOf(plan({ localLan: true }), slot, true), 4).slice(1, -1);
+    const lan = rules(changesOf(plan({ localLan: true }), slot, true), 4).slice(2, -1);
     assert.deepEqual(
       lan.map(([match]) => match),
       ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16', '224.0.0.0/4'].map((to) => ({ to })),

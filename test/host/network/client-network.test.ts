@@ -176,7 +176,7 @@ describe('what a killed client left', { skip }, () => {
     const done = await host.sallyport('cleanup', 'work');
     assert.deepEqual(
       [done.status, done.stdout, done.stderr],
-      [0, 'work: put back: 4 rules, 2 routes, /etc/resolv.conf\n', ''],
+      [0, 'work: put back: 5 rules, 2 routes, /etc/resolv.conf\n', ''],
     );
     assert.equal(await host.snapshot(), withoutTun(before));
     assert.equal((await host.sallyport('cleanup')).stdout, 'nothing to clean up\n');
@@ -213,7 +213,7 @@ describe('what a killed client left', { skip }, () => {
     const host = await LabHost.create(test);
     const before = await host.snapshot();
     for (const [script, cleaned] of [
-      [held.replace('dns: dns()', "dns: dns(), onLoss: 'open'"), '["4 rules","1 route","/etc/resolv.conf"]'],
+      [held.replace('dns: dns()', "dns: dns(), onLoss: 'open'"), '["5 rules","1 route","/etc/resolv.conf"]'],
       [held, '["/etc/resolv.conf"]'],
     ] as const) {
       const client = host.start(script);

@@ -5,6 +5,7 @@ import { Capture, fields } from '../../lab/capture.ts';
 import { Netns } from '../../lab/netns.ts';
 import { lacking } from '../../lab/requirements.ts';
 import type { Program } from '../../lab/run.ts';
+import { link } from '../../lab/topology.ts';
 import { LabHost } from './lab-host.ts';
 
 const skip = lacking('unshare', 'tcpdump', 'tshark') ?? false;
@@ -126,6 +127,31 @@ describe('packets in clear', { skip }, () => {
     });
     assert.deepEqual(during, []);
     for (const program of [flood, flood6, client]) await program.stop('SIGKILL');
+  });
+});
+
+describe('a container of the host', { skip }, () => {
+  it('goes through a full tunnel too, and its answers come back', async (test) => {
+    const { host, router } = await connected(test);
+    const container = await Netns.create(`container${routers}`);
+    test.after(() => container.remove());
+    // A cable instead of the TUN, with an inner network that answers at its other end.
+    await host.removeTun();
+    await host.netns.ip('link', 'add', 'sp0', 'type', 'veth', 'peer', 'name', 'sp0', 'netns', router.name);
+    await router.ip('address', 'add', '203.0.113.9/32', 'dev', 'lo');
+    await router.ip('link', 'set', 'sp0', 'up');
+    await router.ip('route', 'add', '10.77.0.9', 'dev', 'sp0', 'src', '203.0.113.9');
+    await link(host.netns, 'c0', ['172.18.0.1/24'], container, 'eth0', ['172.18.0.2/24']);
+    await container.ip('route', 'add', 'default', 'via', '172.18.0.1');
+    await host.netns.sysctl('net.ipv4.ip_forward=1');
+    await host.netns.nft(
+      'table ip nat { chain out { type nat hook postrouting priority 100; ip saddr 172.18.0.0/24 oifname != "c0" masquerade; }; }',
+    );
+    await apply(host, "{ routes: 'all' }");
+    const outside = await seen({ host, router }, async () => {
+      await container.must(['ping', '-n', '-c', '1', '-W', '5', '203.0.113.9']);
+    });
+    assert.deepEqual(outside, []);
   });
 });
 
