@@ -51,6 +51,8 @@ export class Client {
   readonly #dataplane: Dataplane;
   readonly #ended = Promise.withResolvers<ClientFailure | undefined>();
   readonly #flows = new Map<number, IkePath>();
+  /** Those that end with what is sent now. */
+  readonly #closing: IkePath[] = [];
   readonly #names = new GatewayNames();
   readonly #past = { packetsIn: 0, bytesIn: 0, packetsOut: 0, bytesOut: 0 };
   /** The host's network follows one event after the other. */
@@ -154,6 +156,8 @@ export class Client {
       for (let out = this.#state.pollTransmit(); out; out = this.#state.pollTransmit()) {
         this.#dataplane.sendIke(out.path, out.message);
       }
+      // What leaves over a flow, such as a delete, goes before its end.
+      for (const path of this.#closing.splice(0)) this.#dataplane.closeFlow(path);
       this.#arm();
     } catch (error) {
       this.fail(error as Error);
@@ -193,7 +197,7 @@ export class Client {
       case 'close-flow': {
         const path = this.#flows.get(event.flowId);
         this.#flows.delete(event.flowId);
-        if (path) dataplane.closeFlow(path);
+        if (path) this.#closing.push(path);
         break;
       }
       case 'ask':

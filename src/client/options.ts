@@ -1,7 +1,7 @@
 /** A profile as the sessions want it: who we are, what we offer, whom we trust. */
 import type { Profile } from '../config/profile/profile.ts';
 import { EMPTY } from '../core/bytes/bytes.ts';
-import { addressIdentity, identityFromText, identityText, keyIdentity } from '../core/ikev1/identity.ts';
+import { addressIdentity, identityFromText, keyIdentity } from '../core/ikev1/identity.ts';
 import { parseIp } from '../core/net/address.ts';
 import { SECOND } from '../core/net/time.ts';
 import { CARRIERS } from '../core/openings/openings.ts';
@@ -13,8 +13,8 @@ import { EncapsulationMode, type Identification, IdType } from '../core/wire/ike
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
 import { HostError } from '../host/errors.ts';
 import { type CertificateSource, type OpenedCertificate, openCertificate } from '../host/pki/own-certificate.ts';
-import { certificateVerifier } from '../host/pki/verifier.ts';
 import { readSecretFile } from '../host/secret-file.ts';
+import { gatewayVerifier } from './gateway-verifier.ts';
 
 /** Silence after which we ask, where a profile leaves it open. */
 const IDLE = 10 * SECOND;
@@ -37,7 +37,8 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
       ...phase1,
       credential: {
         psk: profile.psk ?? EMPTY,
-        accepts: (identity) => acceptsGateway(profile, identity),
+        // A certificate must hold the identity, and the verifier has looked whose it is.
+        accepts: () => true,
         subject: undefined,
         known: true,
       },
@@ -45,8 +46,7 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
     },
     xauth,
     certificate,
-    verifier:
-      authorities.length > 0 ? certificateVerifier({ authorities, crls: [], now: () => new Date() }) : undefined,
+    verifier: authorities.length > 0 ? gatewayVerifier(authorities, profile.gatewayIdentities) : undefined,
     legacy,
     phase2: (mode) => phase2(mode)!,
     carriers: carrier === 'auto' ? CARRIERS : [carrier],
@@ -58,12 +58,6 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
     domain: profile.domain,
     idle: profile.dpd ? profile.dpd.idleSeconds * SECOND : IDLE,
   };
-}
-
-/** A secret proves any gateway that has it; a certificate must be for one that the profile names, if it names any. */
-function acceptsGateway({ authentication, gatewayIdentities }: Profile, identity: Identification): boolean {
-  if (authentication === 'psk' || gatewayIdentities.length === 0) return true;
-  return gatewayIdentities.includes(identityText(identity));
 }
 
 function ownIdentity(
