@@ -36,6 +36,8 @@ export interface DecodeOptions {
   readonly filter?: string;
   /** Preferences, each as `name:value`. */
   readonly preferences?: readonly string[];
+  /** Dissectors for what tshark doesn't know by itself, each as `selector,protocol`. */
+  readonly decodeAs?: readonly string[];
 }
 
 /** The packets as tshark's tree of text. */
@@ -55,6 +57,7 @@ export async function fields(file: string, names: readonly string[], options: De
 function tshark(file: string, output: readonly string[], options: DecodeOptions): Promise<string> {
   const argv = ['tshark', '-n', '-r', file, ...output];
   for (const preference of options.preferences ?? []) argv.push('-o', preference);
+  for (const rule of options.decodeAs ?? []) argv.push('-d', rule);
   if (options.filter !== undefined) argv.push('-Y', options.filter);
   // A folder of its own in any case: the preferences of whoever runs the tests must not count.
   return must(argv, { env: { WIRESHARK_CONFIG_DIR: options.tables ?? scratch('wireshark') } });
