@@ -25,7 +25,20 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
   const { authorities, pfs, carrier, exchange, xauth, legacy } = profile;
   const persona = personaOf(profile);
   const authentication = KINDS[profile.authentication];
-  const phase1 = phase1Intent(persona, { exchange, authentication, xauth, group: profile.dhGroup, legacy });
+  const phase1 = phase1Intent(persona, {
+    exchange,
+    authentication,
+    xauth,
+    group: profile.dhGroup,
+    legacy,
+    certificate: certificate?.kind,
+  });
+  if (!phase1 && authentication === 'signatures' && xauth && certificate?.kind !== 'rsa') {
+    throw new HostError(
+      'CERTIFICATE',
+      "our certificate has an ECDSA key, which IKEv1 has no method for where users log in: take one with an RSA key, or 'xauth: false'",
+    );
+  }
   const group = typeof pfs === 'number' ? pfs : undefined;
   const phase2 = (mode: number) => phase2Intent(persona, { mode, group, legacy });
   if (!phase1 || !phase2(EncapsulationMode.TUNNEL)) throw nothingToOffer(persona);

@@ -46,6 +46,7 @@ const wishes = {
   xauth: o.login !== undefined,
   group: o.group,
   legacy,
+  certificate: certificate?.kind,
 } as const;
 const credential = {
   psk: utf8(o.psk ?? ''),

@@ -48,12 +48,16 @@ describe('our initiator and strongSwan as the gateway', { skip, timeout: 400_000
 
   after(() => stage.net?.remove());
 
-  async function raise(kind: GatewayKind, settings: Partial<ResponderOptions> = {}): Promise<StrongSwan> {
+  async function raise(
+    kind: GatewayKind,
+    settings: Partial<ResponderOptions> & { readonly own?: Issued } = {},
+  ): Promise<StrongSwan> {
     const addresses = [gatewayAddress, gatewayPublicAddress];
+    const { own = gate } = settings;
     const files = {
       'x509ca/authority.pem': authority.certificate,
-      'x509/gate.pem': gate.certificate,
-      'private/gate.pem': gate.key,
+      'x509/gate.pem': own.certificate,
+      'private/gate.pem': own.key,
     };
     const configuration = responderConfiguration(kind, addresses, { name, ...settings });
     stage.gateway = await StrongSwan.start(stage.net!.gw, configuration, settings.daemon ?? {}, files);
@@ -74,6 +78,12 @@ describe('our initiator and strongSwan as the gateway', { skip, timeout: 400_000
 
   function trusting(by: Issued = authority): Pick<InitiatorOptions, 'authorities' | 'gatewayName'> {
     return { authorities: [by.certificate], gatewayName: name };
+  }
+
+  function ecdsa(who: string, key: 'P-256' | 'P-384' | 'P-521'): Issued {
+    const host = who === 'gate' ? name : `${who}.lab.example`;
+    const extensions = [`subjectAltName=DNS:${host}`];
+    return workshop.issue(`${who}-${key}`, { key, by: authority, subject: `/CN=${host}`, extensions });
   }
 
   function own(): Pick<InitiatorOptions, 'certificate'> {
@@ -135,6 +145,25 @@ describe('our initiator and strongSwan as the gateway', { skip, timeout: 400_000
       const client = await connect({ ...CERTIFICATE, ...trusting(), ...own(), encapsulation: 'force' });
       await client.pings(lanAddress);
     });
+
+    for (const [key, ike] of [
+      ['P-256', 'aes128-sha256-ecp256'],
+      ['P-384', 'aes256-sha1-modp2048'],
+      ['P-521', 'aes256-sha384-ecp384'],
+    ] as const) {
+      it(`ECDSA certificates on both sides, ${key}, and phase 1 renewed by the gateway`, async () => {
+        const gateway = await raise('plain certificates', { own: ecdsa('gate', key), ike });
+        const { certificate, key: secret } = ecdsa('alice', key);
+        const mine = { certificate: { file: certificate, key: secret } };
+        const client = await connect({ ...CERTIFICATE, ...trusting(), ...mine, encapsulation: 'force' });
+        assert.match(gateway.log, /authentication of '.*alice.*' with ECDSA.* successful/);
+        await client.pings(lanAddress);
+        assert.equal((await gateway.control('--rekey', '--ike', 'users')).status, 0);
+        await client.tells('established', 2);
+        await gateway.logs(/IKE_SA users\[2\] established/);
+        assert.deepEqual(client.drops, []);
+      });
+    }
 
     it('from behind a NAT, which it finds', async () => {
       const gateway = await raise('aggressive');

@@ -6,10 +6,13 @@
  *     signatures                   CERT, SIG_I        CERT, SIG_R      prf(Ni_b | Nr_b, g^xy)
  *     hybrid (the user follows)    HASH_I             CERT, SIG_R      prf(Ni_b | Nr_b, g^xy)
  *
- * A signature is over HASH_I or HASH_R.
+ * A signature is over HASH_I or HASH_R. With ECDSA (RFC 4754 section 7) the prf of these two is the HMAC of the hash that belongs
+ * to the curve, whatever hash was agreed on.
  */
 import { type Bytes, bytesEqual, concat, constantTimeEqual } from '../bytes/bytes.ts';
-import type { VerifiedCertificate } from '../crypto/certificates.ts';
+import { MalformedError } from '../bytes/reader.ts';
+import type { HashName } from '../crypto/algorithms.ts';
+import type { SignatureKind, VerifiedCertificate } from '../crypto/certificates.ts';
 import { hashI, hashR } from '../protection/ikev1-hashes.ts';
 import {
   type Phase1Exchange,
@@ -33,8 +36,25 @@ const KINDS: Readonly<Record<number, AuthenticationKind>> = {
   [Authentication.PSK]: 'psk',
   [Authentication.XAUTH_INIT_PSK]: 'psk',
   [Authentication.RSA_SIG]: 'signatures',
+  [Authentication.ECDSA_256]: 'signatures',
+  [Authentication.ECDSA_384]: 'signatures',
+  [Authentication.ECDSA_521]: 'signatures',
   [Authentication.XAUTH_INIT_RSA]: 'signatures',
   [Authentication.HYBRID_INIT_RSA]: 'hybrid',
+};
+
+/** Methods by which a certificate of that kind signs, the one with XAUTH first; ECDSA has none with it. */
+export const SIGNATURE_METHODS: Readonly<Record<SignatureKind, readonly number[]>> = {
+  rsa: [Authentication.XAUTH_INIT_RSA, Authentication.RSA_SIG],
+  ecdsa256: [Authentication.ECDSA_256],
+  ecdsa384: [Authentication.ECDSA_384],
+  ecdsa521: [Authentication.ECDSA_521],
+};
+
+const ECDSA: Readonly<Record<number, { readonly kind: SignatureKind; readonly hash: HashName }>> = {
+  [Authentication.ECDSA_256]: { kind: 'ecdsa256', hash: 'sha256' },
+  [Authentication.ECDSA_384]: { kind: 'ecdsa384', hash: 'sha384' },
+  [Authentication.ECDSA_521]: { kind: 'ecdsa521', hash: 'sha512' },
 };
 
 /** A method outside our tables never gets as far as this. */
@@ -68,10 +88,11 @@ export function prove(
   exchange: Phase1Exchange,
   id: Bytes,
 ): Payload[] {
-  const hash = hashOf(context, context.role, keys, exchange, id);
+  const hash = hashOf(context, context.role, choice, keys, exchange, id);
   if (!signs(context.role, choice)) return [{ type: PayloadType.HASH, body: hash }];
   const { certificate } = context.environment.policy;
-  if (!certificate) throw new RangeError('a method with signatures was chosen without a certificate');
+  // a reload may have changed it since the method was chosen: this negotiation is over
+  if (certificate?.kind !== signatureOf(choice)) throw new MalformedError('our certificate is another by now');
   const chain = certificate.chain.map((der) => ({
     type: PayloadType.CERT,
     body: concat(Uint8Array.of(X509_SIGNATURE), der),
@@ -89,7 +110,7 @@ export function isProven(
   payloads: PayloadSet,
 ): boolean | { readonly refused: string } {
   const prover = context.role === 'initiator' ? 'responder' : 'initiator';
-  const hash = hashOf(context, prover, keys, exchange, id);
+  const hash = hashOf(context, prover, choice, keys, exchange, id);
   if (!signs(prover, choice)) return constantTimeEqual(hash, payloads.one(PayloadType.HASH));
   const { verifier, side } = context.environment.policy;
   if (!verifier) return { refused: "no authority is set that could vouch for it; see 'authorities'" };
@@ -100,6 +121,10 @@ export function isProven(
     side === 'gateway' ? 'client' : 'gateway',
   );
   if ('refused' in certificate) return certificate;
+  const agreed = signatureOf(choice);
+  if (certificate.kind !== agreed) {
+    return { refused: `its certificate has a key for ${certificate.kind}, but ${agreed} was agreed on` };
+  }
   if (!certificate.verifies(hash, payloads.one(PayloadType.SIG))) return { refused: 'its signature is wrong' };
   return names(certificate, id) || { refused: `its certificate isn't for ${identityText(parseId(id))}` };
 }
@@ -117,8 +142,20 @@ function signs(role: Role, choice: Pick<Phase1Choice, 'suite'>): boolean {
   return kind === 'signatures' || (kind === 'hybrid' && role === 'responder');
 }
 
-function hashOf(context: SaContext, prover: Role, keys: Phase1Keys, exchange: Phase1Exchange, id: Bytes): Bytes {
-  return (prover === 'initiator' ? hashI : hashR)(context.crypto, keys, exchange, id);
+function signatureOf({ suite }: Pick<Phase1Choice, 'suite'>): SignatureKind {
+  return ECDSA[suite.authentication]?.kind ?? 'rsa';
+}
+
+function hashOf(
+  context: SaContext,
+  prover: Role,
+  choice: Phase1Choice,
+  keys: Phase1Keys,
+  exchange: Phase1Exchange,
+  id: Bytes,
+): Bytes {
+  const hash = ECDSA[choice.suite.authentication]?.hash ?? keys.hash;
+  return (prover === 'initiator' ? hashI : hashR)(context.crypto, { ...keys, hash }, exchange, id);
 }
 
 /** An identity that the certificate doesn't hold would make the certificate worthless. */

@@ -56,6 +56,9 @@ const HASH_NUMBERS = Object.fromEntries(Object.entries(HASHES).map(([number, nam
 export const AUTHENTICATION_NAMES: Readonly<Record<number, string>> = {
   [Authentication.PSK]: 'psk',
   [Authentication.RSA_SIG]: 'rsa',
+  [Authentication.ECDSA_256]: 'ecdsa-256',
+  [Authentication.ECDSA_384]: 'ecdsa-384',
+  [Authentication.ECDSA_521]: 'ecdsa-521',
   [Authentication.HYBRID_INIT_RSA]: 'hybrid-rsa',
   [Authentication.XAUTH_INIT_PSK]: 'xauth-psk',
   [Authentication.XAUTH_INIT_RSA]: 'xauth-rsa',

@@ -1,5 +1,7 @@
 /** What a client offers and how it speaks, from the persona that it takes and what its profile allows. */
 import type { DhGroup } from '../crypto/algorithms.ts';
+import type { SignatureKind } from '../crypto/certificates.ts';
+import { SIGNATURE_METHODS } from '../ikev1/authentication.ts';
 import type { InitiatorIntent } from '../ikev1/phase1.ts';
 import { suitesOfPhase1 } from '../ikev1/phase1-proposal.ts';
 import { suitesOfPhase2 } from '../ikev1/phase2-proposal.ts';
@@ -16,6 +18,8 @@ export interface Phase1Wishes {
   /** Undefined: as the persona offers; in aggressive mode its first. */
   readonly group: DhGroup | undefined;
   readonly legacy: boolean;
+  /** Of our certificate, with `signatures`; absent: RSA. */
+  readonly certificate?: SignatureKind | undefined;
 }
 
 export interface Phase2Wishes {
@@ -26,16 +30,21 @@ export interface Phase2Wishes {
   readonly legacy: boolean;
 }
 
-/** Undefined: the persona has nothing that may be offered, since all of it is legacy. */
+/**
+ * Undefined: there is nothing that may be offered, since all of the persona's is legacy, or since XAUTH has no number for our
+ * certificate's ECDSA.
+ */
 export function phase1Intent(
   persona: Persona,
   wishes: Phase1Wishes,
 ): Pick<InitiatorIntent, 'suites' | 'lifetime' | 'proposals' | 'habits'> | undefined {
   const { exchange, authentication, xauth, legacy } = wishes;
-  const [withoutXauth, withXauth] = METHODS[authentication];
+  const [withoutXauth, withXauth] = methodsOf(authentication, wishes.certificate);
+  const method = xauth ? withXauth : withoutXauth;
+  if (method === undefined) return undefined;
   const group = wishes.group ?? (exchange === 'aggressive' ? phase1Groups(persona, legacy)[0] : undefined);
   const proposals = phase1Proposals(persona, {
-    authentication: xauth ? withXauth : withoutXauth,
+    authentication: method,
     withoutXauth,
     group,
     legacy,
@@ -57,8 +66,18 @@ export function phase2Intent(
 }
 
 /** Without XAUTH, and with. Hybrid authentication is never without. */
-const METHODS: Readonly<Record<AuthenticationKind, readonly [number, number]>> = {
-  psk: [Authentication.PSK, Authentication.XAUTH_INIT_PSK],
-  signatures: [Authentication.RSA_SIG, Authentication.XAUTH_INIT_RSA],
-  hybrid: [Authentication.HYBRID_INIT_RSA, Authentication.HYBRID_INIT_RSA],
-};
+function methodsOf(
+  kind: AuthenticationKind,
+  certificate: SignatureKind = 'rsa',
+): readonly [number, number | undefined] {
+  switch (kind) {
+    case 'psk':
+      return [Authentication.PSK, Authentication.XAUTH_INIT_PSK];
+    case 'hybrid':
+      return [Authentication.HYBRID_INIT_RSA, Authentication.HYBRID_INIT_RSA];
+    case 'signatures': {
+      const methods = SIGNATURE_METHODS[certificate];
+      return [methods.at(-1)!, methods.length > 1 ? methods[0] : undefined];
+    }
+  }
+}

@@ -1,4 +1,5 @@
 /** The gateway's settings as the IKEv1 engine wants them. */
+import { SIGNATURE_METHODS } from '../ikev1/authentication.ts';
 import type { Ikev1Policy } from '../ikev1/types.ts';
 import { Authentication } from '../wire/ikev1.ts';
 import type { GatewaySettings } from './policy.ts';
@@ -17,12 +18,12 @@ export function policyFromSettings(settings: GatewaySettings): FromSettings {
 /** The methods that some group or peer may use. */
 function servedMethods({ policy, certificate, verifier }: GatewaySettings): number[] {
   const { groups, peers } = policy;
-  const hybrid = certificate && groups.some((group) => group.hybrid);
+  const hybrid = certificate?.kind === 'rsa' && groups.some((group) => group.hybrid);
   const signatures = certificate && verifier;
   const byCertificate = groups.some((group) => group.certificates) || peers.some((peer) => peer.psk === undefined);
   return [
     ...(hybrid ? [Authentication.HYBRID_INIT_RSA] : []),
-    ...(signatures && byCertificate ? [Authentication.XAUTH_INIT_RSA, Authentication.RSA_SIG] : []),
+    ...(signatures && byCertificate ? SIGNATURE_METHODS[certificate.kind] : []),
     Authentication.XAUTH_INIT_PSK,
     Authentication.PSK,
   ];

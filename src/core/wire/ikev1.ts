@@ -79,11 +79,17 @@ export const Phase1Attribute = {
 } as const;
 export const Phase1Encryption = { DES_CBC: 1, TRIPLE_DES_CBC: 5, AES_CBC: 7 } as const;
 export const Phase1Hash = { MD5: 1, SHA1: 2, SHA2_256: 4, SHA2_384: 5, SHA2_512: 6 } as const;
-/** 65001 and up: draft-beaulieu-ike-xauth; 64221 and up: draft-ietf-ipsec-isakmp-hybrid-auth. */
+/**
+ * 9 to 11: RFC 4754; 65001 and up: draft-beaulieu-ike-xauth; 64221 and up: draft-ietf-ipsec-isakmp-hybrid-auth. Neither of these
+ * two has a number for ECDSA.
+ */
 export const Authentication = {
   PSK: 1,
   DSS_SIG: 2,
   RSA_SIG: 3,
+  ECDSA_256: 9,
+  ECDSA_384: 10,
+  ECDSA_521: 11,
   HYBRID_INIT_RSA: 64221,
   HYBRID_RESP_RSA: 64222,
   XAUTH_INIT_PSK: 65001,

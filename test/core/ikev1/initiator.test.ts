@@ -1,12 +1,14 @@
 /** What only a client needs of the engine: forced encapsulation, other paths, and being sure that the gateway is there. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { bytesEqual } from '../../../src/core/bytes/bytes.ts';
 import type { IkePath } from '../../../src/core/carrier/ike-path.ts';
+import type { CertificateVerifier, OwnCertificate, SignatureKind } from '../../../src/core/crypto/certificates.ts';
 import type { Established } from '../../../src/core/ikev1/context.ts';
 import { MINUTE, SECOND } from '../../../src/core/net/time.ts';
 import { encryptBody, phase2Iv } from '../../../src/core/protection/ikev1-cipher.ts';
 import { hash1 } from '../../../src/core/protection/ikev1-hashes.ts';
-import { encodeNotification, NotifyType, Protocol } from '../../../src/core/wire/ikev1.ts';
+import { Authentication, encodeNotification, NotifyType, Protocol } from '../../../src/core/wire/ikev1.ts';
 import {
   ExchangeType,
   encodeMessage,
@@ -25,6 +27,7 @@ import {
   Pair,
   quickMode,
   quickModeIntent,
+  SUITE,
 } from './pair.ts';
 
 const MODES = ['main', 'aggressive'] as const;
@@ -359,4 +362,77 @@ test('a quick mode is answered the way that it came, before the peer has proven 
   assert.equal(pair.client.sa!.path.carrier, 'udp');
   pair.advance(3 * SECOND);
   assert.deepEqual(pair.client.sent.at(-1)!.path, elsewhere);
+});
+
+describe('signatures', () => {
+  const METHODS = [
+    ['rsa', Authentication.RSA_SIG, 20],
+    ['ecdsa256', Authentication.ECDSA_256, 32],
+    ['ecdsa384', Authentication.ECDSA_384, 48],
+    ['ecdsa521', Authentication.ECDSA_521, 64],
+  ] as const;
+
+  /** No cryptography: a signature is what it is over, so that its length shows. */
+  function signers(agreed: SignatureKind, peers: SignatureKind = agreed) {
+    const signed: number[] = [];
+    const subject = new Uint8Array(4);
+    const certificate = (kind: SignatureKind): OwnCertificate => ({
+      kind,
+      chain: [subject],
+      subject,
+      sign: (hash) => {
+        signed.push(hash.length);
+        return hash;
+      },
+    });
+    const verifier = (kind: SignatureKind): CertificateVerifier => ({
+      authorities: [],
+      verify: () => ({
+        subject,
+        names: ['labgroup', '203.0.113.1'],
+        kind,
+        verifies: (hash, signature) => bytesEqual(hash, signature),
+      }),
+    });
+    return {
+      signed,
+      client: { certificate: certificate(agreed), verifier: verifier(peers) },
+      gateway: { certificate: certificate(agreed), verifier: verifier(agreed) },
+    };
+  }
+
+  for (const mode of MODES) {
+    test(`are over a hash that belongs to the key, in ${mode} mode`, () => {
+      for (const [kind, authentication, length] of METHODS) {
+        const { signed, client, gateway } = signers(kind);
+        const suites = [{ ...SUITE, hash: 'sha1', authentication }] as const;
+        const pair = establishedPair({
+          mode,
+          suites,
+          client,
+          gateway: { ...gateway, authentications: [authentication] },
+        });
+        assert.deepEqual(signed, [length, length], kind);
+        assert.ok(keysMatch(quickMode(pair, 'client')));
+      }
+    });
+
+    test(`by another key than the one agreed on are refused in words, in ${mode} mode`, () => {
+      const { client, gateway } = signers('ecdsa256', 'rsa');
+      const suites = [{ ...SUITE, authentication: Authentication.ECDSA_256 }];
+      const authentications = [Authentication.ECDSA_256];
+      const pair = new Pair({ mode, suites, client, gateway: { ...gateway, authentications } }).run();
+      assert.match(pair.client.last('failed').reason, /key for rsa, but ecdsa256 was agreed on/);
+      assert.ok(!pair.client.has('established'));
+    });
+
+    test(`that our certificate can no more make end the negotiation, in ${mode} mode`, () => {
+      const { client, gateway } = signers('rsa');
+      const suites = [{ ...SUITE, authentication: Authentication.RSA_SIG }];
+      const reloaded = { ...gateway, certificate: signers('ecdsa256').gateway.certificate };
+      const authentications = [Authentication.RSA_SIG];
+      const pair = new Pair({ mode, suites, client, gateway: { ...reloaded, authentications } }).run();
+      assert.deepEqual(pair.gateway.drops, ['ike_malformed']);
+    });
+  }
 });
