@@ -142,7 +142,9 @@ export class Flows implements CtcpPackets {
     ends.localPort = segment.destinationPort;
     ends.tcp = undefined;
     const flow = this.#table.find(ends) ?? this.#answerStranger(at, ends, socket);
-    if (flow !== undefined) this.#handleSegment(flow, at);
+    if (flow === undefined) return;
+    flow.ends.congested = ends.congested;
+    this.#handleSegment(flow, at);
   }
 
   /** At the end of a batch: tells who sent something what came. */

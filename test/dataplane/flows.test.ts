@@ -96,6 +96,18 @@ group('cTCP in namespaces', { skip: reason ?? false }, () => {
     assert.equal(counters.drop_tcp_incomplete, 0);
   });
 
+  test("a router's mark of congestion on a segment comes through", async () => {
+    const [far] = await tunnel();
+    const hook = 'type filter hook forward priority 10;';
+    await nat.nft(`table inet marking {\n chain marks {\n ${hook}\n oifname "out" ip ecn set ce\n }\n}\n`);
+    const pings = await client.run(['ping', '-n', '-c', '5', '-i', '0.2', '-W', '2', '-Q', '2', '10.8.0.1']);
+    await nat.must(['nft', 'delete', 'table', 'inet', 'marking']);
+    assert.match(pings.stdout, / [45] received/);
+    const { counters } = await far.counters();
+    assert.ok(counters.congestion_marks! >= 4, `${counters.congestion_marks} marks`);
+    assert.equal(counters.drop_congestion, 0);
+  });
+
   test('a second port serves as well, and the kernel keeps out of both', async () => {
     const [far, near] = [await listening(), await dialing()];
     for (const port of [10_000, 10_001]) {
