@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MAX_OFFERED_ROUTES } from '../../../src/core/session/offered-network.ts';
+import { SLOTS, slotAt } from '../../../src/host/network/slot.ts';
 import { lacking } from '../../lab/requirements.ts';
 import { LabHost, RESOLV_CONF } from './lab-host.ts';
 
@@ -136,6 +137,43 @@ describe('a plan', { skip }, () => {
     `);
     assert.match(refused.join(), /: nft refused: Error: Could not process rule: Operation not supported$/);
     assert.equal(await host.snapshot(), before);
+  });
+
+  it('takes nobody else’s table or priorities, and leaves what others put beside its own', async (test) => {
+    const host = await LabHost.create(test);
+    const used = await host.lines(`${LOOK}
+      const network = await openClientNetwork('work', folder);
+      await network.apply(plan());
+      show(ip('rule').find((line) => line.includes('fwmark')));
+      await network.restore();
+    `);
+    const [, priority, table] = /"(\d+):.* lookup (\d+) /.exec(used.join()) ?? [];
+    await host.netns.ip('rule', 'add', 'priority', priority!, 'to', '198.51.100.0/24', 'table', 'main');
+    await host.netns.ip('route', 'add', 'unreachable', '198.51.100.0/24', 'table', String(Number(table) + 1));
+    const before = await host.snapshot();
+    const lines = await host.lines(`${LOOK}
+      const network = await openClientNetwork('work', folder);
+      await network.apply(plan());
+      show(/ lookup (\\d+) /.exec(ip('rule').find((line) => line.includes('fwmark')))[1]);
+      ip('route', 'add', 'unreachable', '10.9.0.0/16', 'table', '${Number(table) + 2}');
+      await network.restore();
+      show(ip('route', 'show', 'table', '${Number(table) + 2}'));
+      ip('route', 'flush', 'table', '${Number(table) + 2}');
+    `);
+    assert.deepEqual(
+      lines.map((line) => JSON.parse(line)),
+      [String(Number(table) + 2), ['unreachable 10.9.0.0/16']],
+    );
+    assert.equal(await host.snapshot(), before);
+  });
+
+  it('says so when all tables are taken', async (test) => {
+    const host = await LabHost.create(test);
+    for (let i = 0; i < SLOTS; i++) await host.netns.ip('rule', 'add', 'table', String(slotAt(i).table));
+    const lines = await host.lines(
+      `await openClientNetwork('work', folder).catch((error) => console.log(error.code, error.message));`,
+    );
+    assert.match(lines.join(), /^NETWORK_FULL the routing tables 45000 to 45063 are all in use; 'sallyport cleanup'/);
   });
 
   it('is not begun twice', async (test) => {
