@@ -124,7 +124,7 @@ describe("the client's commands", { skip, timeout: 300_000 }, () => {
   it('say that a password is wrong', async () => {
     const wrong = start(['connect', 'lab.pcf', '--password-stdin'], { input: 'wrong\nwrong\nwrong\nwrong\n' });
     assert.equal(await wrong.ended, 3, wrong.output);
-    assert.match(wrong.stdout, /login/);
+    assert.match(wrong.stdout, /\nthe gateway refused the login: name, password or passcode is wrong\n$/);
   });
 
   it('connect from a terminal: the name shown, the password not, a live line, and Ctrl-C', {

@@ -69,7 +69,10 @@ test('a wrong password is asked for again, then refused, and it ends without try
   const dialer = world.addDialer({ address: CAFE, password: 'wrong' });
   dialer.start(world.now);
   world.run(MINUTE);
-  assert.equal(dialer.last('down').failure?.kind, 'login');
+  assert.deepEqual(dialer.last('down').failure, {
+    kind: 'login',
+    reason: 'the gateway refused the login: name, password or passcode is wrong',
+  });
   assert.ok(dialer.questions >= 1);
 });
 

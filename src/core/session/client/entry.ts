@@ -236,7 +236,9 @@ export class Entry {
     this.#o.host.touch(sa);
   }
 
+  /** The first reason counts: what follows it, such as the end of the SA, only follows from it. */
   #fail(failure: EntryFailure): void {
+    if (this.#stage.awaits === 'end') return;
     this.#abandonWinner();
     this.#stage = { awaits: 'end', failure };
   }
