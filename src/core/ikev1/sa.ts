@@ -513,8 +513,7 @@ export class Ikev1Sa {
   }
 
   #digest(datagram: Bytes): Bytes {
-    // copied, it needs no memory outside the heap, which costs ten times its bytes
-    return this.#context.crypto.hash('sha1', datagram).slice();
+    return this.#context.crypto.hash('sha1', datagram);
   }
 
   #messageId(): number {
