@@ -1,5 +1,5 @@
 /** A cursor over bytes in network order that never reads outside them. */
-import type { Bytes } from './bytes.ts';
+import { type Bytes, readU32 } from './bytes.ts';
 
 /** What every parser throws on bytes that are not of its format; caught where the datagram came in. */
 export class MalformedError extends Error {
@@ -26,26 +26,23 @@ export class Reader {
   }
 
   u8(): number {
-    return this.bytes(1)[0]!;
+    return this.#bytes[this.#pass(1)]!;
   }
 
   u16(): number {
-    const b = this.bytes(2);
-    return (b[0]! << 8) | b[1]!;
+    const at = this.#pass(2);
+    return (this.#bytes[at]! << 8) | this.#bytes[at + 1]!;
   }
 
   u32(): number {
-    const b = this.bytes(4);
-    return ((b[0]! << 24) | (b[1]! << 16) | (b[2]! << 8) | b[3]!) >>> 0;
+    const at = this.#pass(4);
+    return readU32(this.#bytes, at);
   }
 
   /** The next `length` bytes, as a view. */
   bytes(length: number): Bytes {
-    if (length < 0 || length > this.remaining) {
-      throw new MalformedError(`${this.#what}: ${length} bytes wanted at offset ${this.#at}, ${this.remaining} left`);
-    }
-    this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
+    const at = this.#pass(length);
+    return this.#bytes.subarray(at, at + length);
   }
 
   rest(): Bytes {
@@ -64,5 +61,14 @@ export class Reader {
 
   fail(why: string): never {
     throw new MalformedError(`${this.#what}: ${why}`);
+  }
+
+  /** Goes on by `length` bytes; gives where they begin. */
+  #pass(length: number): number {
+    if (length < 0 || length > this.remaining) {
+      throw new MalformedError(`${this.#what}: ${length} bytes wanted at offset ${this.#at}, ${this.remaining} left`);
+    }
+    this.#at += length;
+    return this.#at - length;
   }
 }
