@@ -63,8 +63,8 @@ async function run(
   report: (event: ClientReport) => void,
   signal: AbortSignal,
 ): Promise<ConnectResult> {
-  const watch = watchNetwork(() => {
-    client.networkChanged();
+  const watch = watchNetwork((event) => {
+    if (event !== 'undone') client.networkChanged();
     network.refresh().catch((error: Error) => report({ type: 'notice', text: error.message }));
   }, tun);
   const traffic = setInterval(() => report({ type: 'traffic', ...client.traffic }), TRAFFIC_EVERY);

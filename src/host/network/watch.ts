@@ -1,9 +1,13 @@
 /** Says when the network around us has changed, or the machine has slept. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { MAIN_TABLE } from './changes.ts';
+import { type FSWatcher, watch as watchFiles } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { MAIN_TABLE, PROTOCOL } from './changes.ts';
 import { type Route, readJson, readTable } from './ip.ts';
+import { fileIsOurs, RESOLV_CONF } from './resolv-conf.ts';
 
-export type NetworkEvent = 'changed' | 'woke';
+/** `undone`: somebody may have removed what a client made; then its plan is to be applied once more. */
+export type NetworkEvent = 'changed' | 'woke' | 'undone';
 
 export interface NetworkWatch {
   close(): void;
@@ -30,7 +34,9 @@ class Watch {
   readonly #sleep = new SleepDetector(Date.now(), performance.now());
   readonly #tick: NodeJS.Timeout;
   #settling: NodeJS.Timeout | undefined;
+  readonly #files: FSWatcher | undefined;
   #monitor: ChildProcess | undefined;
+  #undone = false;
   #last: Promise<string>;
   #closed = false;
 
@@ -38,6 +44,7 @@ class Watch {
     this.#onEvent = onEvent;
     this.#tun = tun;
     this.#startMonitor();
+    this.#files = watchResolvConf(() => this.#lookSoon(true));
     this.#last = sight(tun);
     this.#tick = setInterval(() => this.#handleTick(), TICK);
   }
@@ -47,6 +54,7 @@ class Watch {
     clearInterval(this.#tick);
     clearTimeout(this.#settling);
     this.#monitor?.kill();
+    this.#files?.close();
   }
 
   #handleTick(): void {
@@ -58,9 +66,11 @@ class Watch {
   }
 
   #startMonitor(): void {
-    const monitor = spawn('ip', ['-o', 'monitor', 'address', 'route', 'link'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const monitor = spawn('ip', ['-N', '-o', 'monitor', 'address', 'route', 'link', 'rule'], {
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
     this.#monitor = monitor;
-    monitor.stdout.on('data', () => this.#lookSoon());
+    monitor.stdout.setEncoding('utf8').on('data', (text: string) => this.#lookSoon(OURS_DELETED.test(text)));
     const forget = () => {
       if (this.#monitor === monitor) this.#monitor = undefined;
     };
@@ -68,7 +78,8 @@ class Watch {
     monitor.on('exit', forget);
   }
 
-  #lookSoon(): void {
+  #lookSoon(undone = false): void {
+    this.#undone ||= undone;
     this.#settling ??= setTimeout(() => {
       this.#settling = undefined;
       void this.#look();
@@ -76,11 +87,28 @@ class Watch {
   }
 
   async #look(): Promise<void> {
+    if (this.#undone) this.#onEvent('undone');
+    this.#undone = false;
     const last = this.#last;
     this.#last = sight(this.#tun);
     // `ip` failing tells nothing about the network: then the next look decides.
     const [before, now] = await Promise.all([last, this.#last]).catch(() => ['', '']);
     if (before !== now && !this.#closed) this.#onEvent('changed');
+  }
+}
+
+/** As `ip monitor` says it of rules and routes. A client's own changes look the same, and then there is nothing to mend. */
+const OURS_DELETED = new RegExp(`^Deleted .*\\bproto ${PROTOCOL}\\b`, 'm');
+
+/** A DHCP client, for example, may write the file anew. Undefined: the system can't watch it. */
+function watchResolvConf(onTaken: () => void): FSWatcher | undefined {
+  try {
+    const watcher = watchFiles(dirname(RESOLV_CONF), (_, name) => {
+      if (name === basename(RESOLV_CONF) && fileIsOurs() === undefined) onTaken();
+    });
+    return watcher.on('error', () => {});
+  } catch {
+    return undefined;
   }
 }
 

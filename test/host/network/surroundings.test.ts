@@ -88,6 +88,39 @@ describe('the watch', { skip }, () => {
   });
 });
 
+describe('a meddler', { skip }, () => {
+  it('is noticed when it removes our rules or takes resolv.conf, and all is made whole', async (test) => {
+    const { host } = await connected(test);
+    const client = host.start(`
+      const network = await openClientNetwork('work', folder);
+      await network.apply(plan({ routes: 'all', dns: dns() }));
+      let mended = 0;
+      watchNetwork(async (event) => {
+        if (event !== 'undone') return;
+        await network.refresh();
+        console.log('mended ' + ++mended);
+      }, 'sp0');
+      console.log('watching');
+    `);
+    await client.prints(/watching/);
+    const whole = (await host.snapshot()).replace(/100644 \d+ /, '');
+    await sleep(500);
+    await host.netns.ip('rule', 'flush', 'protocol', '83');
+    await client.prints(/mended 1/);
+    assert.equal((await host.snapshot()).replace(/100644 \d+ /, ''), whole);
+    await host.netns.ip('-6', 'rule', 'flush', 'protocol', '83');
+    await client.prints(/mended 2/);
+    assert.equal((await host.snapshot()).replace(/100644 \d+ /, ''), whole);
+    await host.run(['sh', '-c', 'echo nameserver 198.51.100.53 >/etc/dhcp && mv /etc/dhcp /etc/resolv.conf']);
+    await client.prints(/mended 3/);
+    assert.equal((await host.snapshot()).replace(/100644 \d+ /, ''), whole);
+    // What it mends itself is no reason to mend again.
+    await sleep(2000);
+    assert.doesNotMatch(client.stdout, /mended 4/);
+    await client.stop('SIGKILL');
+  });
+});
+
 describe('sleep', () => {
   it('is a wall clock that went on while the other stood still', () => {
     const detector = new SleepDetector(1_000_000, 0);
