@@ -3,8 +3,7 @@
  * passes on to. With a TTL of 1 whoever it passes it on to doesn't matter: a router answers "time exceeded" itself.
  */
 import type { Bytes } from '../../bytes/bytes.ts';
-import type { IpAddress, Prefix } from '../../net/address.ts';
-import { prefixContains } from '../../net/address.ts';
+import { type IpAddress, type Prefix, parseIp, prefixContains } from '../../net/address.ts';
 import { SECOND } from '../../net/time.ts';
 import { encodeEchoRequest } from '../../wire/icmp.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
@@ -15,6 +14,8 @@ export const PROOF_EVERY = 250;
 
 /** Our own limit: enough kinds of neighbours, few packets. */
 const MAX_NEIGHBOURS = 4;
+/** Nobody's (RFC 2544 appendix C.2.2): a gateway whose firewall drops all that is for itself still says that it goes no further. */
+const BEYOND = parseIp('198.18.0.1')!;
 
 /** Addresses behind the tunnel, the gateway's own first, that answer if anything does. */
 export function innerNeighbours(
@@ -24,7 +25,7 @@ export function innerNeighbours(
   selectors: readonly Prefix[],
 ): IpAddress[] {
   const networks = routes === 'all' ? [] : routes.map(({ address }) => address);
-  return [gateway, ...dns, ...networks]
+  return [gateway, BEYOND, ...dns, ...networks]
     .filter((address) => address.bytes.length === 4 && selectors.some((prefix) => prefixContains(prefix, address)))
     .slice(0, MAX_NEIGHBOURS);
 }
