@@ -29,7 +29,10 @@ export class Client {
   /** Milliseconds between the start of the program and the first tunnel, or the end without one. */
   decidedAfter: number | undefined;
   readonly #directory: string;
-  readonly #program: Program;
+  readonly #argv: readonly string[];
+  #program: Program;
+  /** What earlier runs of this client said. */
+  #past = '';
   readonly #started = performance.now();
 
   private constructor(netns: Netns, { profile = {}, file, args = [] }: ClientOptions) {
@@ -43,7 +46,7 @@ export class Client {
       mkdirSync(join(this.#directory, `kept${i}`), { mode: 0o700 });
       return `mkdir -p ${folder} && mount --bind '${join(this.#directory, `kept${i}`)}' ${folder}`;
     });
-    this.#program = netns.start([
+    this.#argv = [
       'sh',
       '-c',
       `${own.join(' && ')} && exec "$@"`,
@@ -53,7 +56,19 @@ export class Client {
       path,
       '--json',
       ...args,
-    ]);
+    ];
+    this.#program = netns.start(this.#argv);
+  }
+
+  /** Ends it as a power cut does. */
+  async crash(): Promise<void> {
+    await this.#program.stop('SIGKILL');
+  }
+
+  /** Starts it again, with what the run before it left behind. */
+  restart(): void {
+    this.#past += this.#program.stdout;
+    this.#program = this.netns.start(this.#argv);
   }
 
   static start(netns: Netns, options: ClientOptions = {}): Client {
@@ -91,7 +106,7 @@ export class Client {
 
   /** All that it has reported so far. */
   get reports(): readonly Told[] {
-    const lines = this.#program.stdout.split('\n').slice(0, -1);
+    const lines = (this.#past + this.#program.stdout).split('\n').slice(0, -1);
     return lines.filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Told);
   }
 

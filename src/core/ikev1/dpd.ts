@@ -11,8 +11,9 @@ import { notifyPeer } from './notices.ts';
 
 /** How long an answer may take before the question is put again. */
 const ANSWER_WAIT = 5 * SECOND;
-/** Questions to a peer that is said to be gone. */
+/** Questions to a peer that is said to be gone, and how long each waits: it has just been heard, so the way is short. */
 const SUSPICION_QUESTIONS = 3;
+const SUSPICION_WAIT = 1.5 * SECOND;
 /** Our own limit on questions over other paths that are open; the oldest is forgotten. */
 const MAX_PROBES = 16;
 
@@ -130,7 +131,7 @@ export class DeadPeerDetection {
     this.#asked = this.#nextSequence();
     this.#askedAt = now;
     this.#send(NotifyType.R_U_THERE, this.#asked, this.#context.path);
-    this.#context.timers.set('dpd', now + ANSWER_WAIT);
+    this.#context.timers.set('dpd', now + (this.#suspected ? SUSPICION_WAIT : ANSWER_WAIT));
   }
 
   #giveUp(): void {

@@ -119,6 +119,7 @@ export class ClientState {
     const sa = this.#find(datagram);
     if (!sa) {
       this.#events.push({ type: 'dropped', reason: 'ike_unknown_cookies' });
+      this.#tunnel?.hint(path.remote, now);
       return;
     }
     sa.handleInput(datagram, path, now);

@@ -27,10 +27,9 @@ export class Liveness {
     this.#askAt = undefined;
   }
 
-  /** Something happened to the network: ask at once. */
+  /** Something happened to the network, or somebody says that the gateway has forgotten us: ask at once. */
   doubt(now: Instant): void {
-    this.#questions = 0;
-    this.#askAt = now;
+    if (this.#questions === 0) this.#askAt = now;
   }
 
   check(now: Instant): LivenessVerdict {

@@ -8,7 +8,7 @@ import { phase1SuiteName } from '../../ikev1/phase1-proposal.ts';
 import type { Ikev1Sa } from '../../ikev1/sa.ts';
 import { hostSelector, type Selector } from '../../ikev1/selector.ts';
 import type { Ikev1Event, Phase2Grant, Phase2Request } from '../../ikev1/types.ts';
-import { type Prefix, parsePrefix } from '../../net/address.ts';
+import { type Endpoint, type Prefix, parsePrefix } from '../../net/address.ts';
 import { earliest, type Instant } from '../../net/time.ts';
 import type { CarrierFailure, Trial } from '../../openings/missing.ts';
 import { openingsOf, sameOpening } from '../../openings/openings.ts';
@@ -211,6 +211,14 @@ export class Tunnel {
     this.#given = given;
     this.#beginPairs(now);
     this.#host.emit({ type: 'rekeyed', phase: 1, suite: this.describe().phase1 });
+  }
+
+  /**
+   * The gateway's address sent something under no SA of ours: after its restart that is how it says that it knows our ESP no more.
+   * Anybody can send that, so it is a reason to ask and no more.
+   */
+  hint(from: Endpoint, now: Instant): void {
+    if (this.isUp && from.address.text === this.#location.gateway.text) this.#liveness.doubt(now);
   }
 
   /** We are in another network, or the same after sleep: whatever way leads to the gateway from here. */
