@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import type { ClientReport } from '../../src/client/report.ts';
 import type { ClientStatus } from '../../src/control/client-types.ts';
 import { hideSecret } from '../config/profile/hide-secret.ts';
+import { Authenticator } from '../lab/authenticator.ts';
 import * as lab from '../lab/gateway.ts';
 import { until } from '../lab/poll.ts';
 import { lacking } from '../lab/requirements.ts';
@@ -125,6 +126,20 @@ describe("the client's commands", { skip, timeout: 300_000 }, () => {
     const wrong = start(['connect', 'lab.pcf', '--password-stdin'], { input: 'wrong\nwrong\nwrong\nwrong\n' });
     assert.equal(await wrong.ended, 3, wrong.output);
     assert.match(wrong.stdout, /\nthe gateway refused the login: name, password or passcode is wrong\n$/);
+  });
+
+  it('answer what is asked after the password with the next line', async () => {
+    const { gateway } = stage;
+    const app = new Authenticator((await gateway.command('user', 'totp', lab.user)).stdout);
+    const client = start(['connect', 'lab.pcf', '--password-stdin', '--json'], {
+      input: `${lab.password}\n${app.passcode}\n`,
+    });
+    await client.prints(/"type":"up"/, 60_000);
+    const asked = [...client.stdout.matchAll(/"type":"question","kind":"(\w+)"/g)].map(([, kind]) => kind);
+    assert.deepEqual(asked, ['password', 'passcode']);
+    assert.equal((await command('disconnect', 'lab')).status, 0);
+    await gateway.holds(0);
+    assert.equal((await gateway.command('user', 'totp', lab.user, '--off')).status, 0);
   });
 
   it('connect from a terminal: the name shown, the password not, a live line, and Ctrl-C', {
