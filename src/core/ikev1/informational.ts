@@ -1,6 +1,7 @@
 /** Informational exchanges, RFC 2409 section 5.7: one protected message each way, no answer and no repeat of its own. */
 import { type Bytes, bytesEqual, concat, readU32 } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
+import { ipFromBytes } from '../net/address.ts';
 import { type Instant, MINUTE, SECOND } from '../net/time.ts';
 import { phase2Iv } from '../protection/ikev1-cipher.ts';
 import {
@@ -96,6 +97,9 @@ function handleNotification(
     case NotifyType.RESPONDER_LIFETIME:
       if (notification.protocol === Protocol.ISAKMP) hearLifetime(context, notification, now);
       return false;
+    case NotifyType.CISCO_LOAD_BALANCE:
+      hearRedirection(context, notification);
+      return false;
     default:
       if (notification.type <= LAST_ERROR) handleError(context, exchanges, notification);
       return false;
@@ -112,6 +116,12 @@ function handleError(context: SaContext, exchanges: Exchanges, { type, data }: N
   } else {
     context.fail('informational', `the peer says ${name}`);
   }
+}
+
+/** To go where a gateway sends us would need the leave of the profile: a person is told. */
+function hearRedirection(context: SaContext, { data }: Notification): void {
+  if (context.environment.policy.side !== 'client' || data.length !== 4) return;
+  context.fail('phase 1', `the gateway's cluster sends us on to ${ipFromBytes(data).text}: take that as the gateway`);
 }
 
 /** A client has mostly one under way. A gateway doesn't guess: whose notifications anybody repeats would cost others more. */

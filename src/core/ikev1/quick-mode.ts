@@ -16,7 +16,18 @@ import { keymatLength, splitKeymat } from '../esp/suites.ts';
 import type { Instant } from '../net/time.ts';
 import { hash2, hash3 } from '../protection/ikev1-hashes.ts';
 import { type QuickModeExchange, quickModeKeymat } from '../protection/ikev1-keys.ts';
-import { encodeId, encodeSa, NotifyType, type Proposal, Protocol, parseId, parseSa } from '../wire/ikev1.ts';
+import {
+  encodeId,
+  encodeSa,
+  NotifyType,
+  Phase2Attribute,
+  type Proposal,
+  Protocol,
+  parseAttributeList,
+  parseId,
+  parseNotification,
+  parseSa,
+} from '../wire/ikev1.ts';
 import { ExchangeType, type IsakmpMessage, type Payload, PayloadType } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import { type Exchange, type Exchanges, establishedOf, hash1Of, openExchange, sealExchange } from './exchange.ts';
@@ -24,6 +35,7 @@ import type { QuickModeIds } from './message-ids.ts';
 import { notifyPeer } from './notices.ts';
 import type { PayloadSet } from './payload-set.ts';
 import { NONCE_LENGTH } from './phase1.ts';
+import { readLifetimes } from './phase1-proposal.ts';
 import {
   acceptPhase2Choice,
   choosePhase2,
@@ -160,7 +172,7 @@ export function handleQuick2(
     return abandon(context, exchanges, exchange, 'the KE payload is no public value of the group');
   const nonces = { sharedSecret, initiatorNonce: nonce, responderNonce: payloads.nonce().slice() };
   const { local, remote, spi } = intent;
-  const lifetime = shorterLifetime(intent.lifetime, choice);
+  const lifetime = shorterLifetime(shorterLifetime(intent.lifetime, choice), toldLifetime(payloads));
   const pair = makePair(context, exchange, choice, spi, nonces, { local, remote, lifetime, initiatedBy: 'us' });
   const last = sealExchange(context, exchange, [], () => hash3(context.crypto, keys, exchange.messageId, nonces));
   context.emit({ type: 'esp-prepared', pair });
@@ -280,6 +292,16 @@ function makePair(
   const inbound = { spi: ownSpi, keys: keysFor(ownSpi) };
   const outbound = { spi: peerSpi, keys: keysFor(peerSpi) };
   return { messageId: exchange.messageId, suite, inbound, outbound, ...rest };
+}
+
+/** RESPONDER-LIFETIME, RFC 2407 section 4.6.3.1: the peer's own end of the pair, sooner than what it chose. */
+function toldLifetime(payloads: PayloadSet): Pick<Phase2Choice, 'seconds' | 'kilobytes'> {
+  const notification = payloads
+    .all(PayloadType.N)
+    .map(parseNotification)
+    .find(({ type, protocol }) => type === NotifyType.RESPONDER_LIFETIME && protocol === Protocol.ESP);
+  const attributes = notification ? parseAttributeList(notification.data) : [];
+  return readLifetimes({ attributes }, Phase2Attribute.LIFE_TYPE, Phase2Attribute.LIFE_DURATION);
 }
 
 function shorterLifetime(ours: Phase2Lifetime, theirs: Pick<Phase2Choice, 'seconds' | 'kilobytes'>): Phase2Lifetime {

@@ -179,6 +179,8 @@ export const NotifyType = {
   INITIAL_CONTACT: 24578,
   R_U_THERE: 36136,
   R_U_THERE_ACK: 36137,
+  /** Cisco's clusters: four bytes follow, the address of the gateway to go to. */
+  CISCO_LOAD_BALANCE: 40501,
 } as const;
 
 export const ConfigurationType = { REQUEST: 1, REPLY: 2, SET: 3, ACK: 4 } as const;

@@ -4,20 +4,9 @@ import { describe, test } from 'node:test';
 import { bytesEqual } from '../../../src/core/bytes/bytes.ts';
 import type { IkePath } from '../../../src/core/carrier/ike-path.ts';
 import type { CertificateVerifier, OwnCertificate, SignatureKind } from '../../../src/core/crypto/certificates.ts';
-import type { Established } from '../../../src/core/ikev1/context.ts';
 import { MINUTE, SECOND } from '../../../src/core/net/time.ts';
-import { encryptBody, phase2Iv } from '../../../src/core/protection/ikev1-cipher.ts';
-import { hash1 } from '../../../src/core/protection/ikev1-hashes.ts';
 import { Authentication, encodeNotification, NotifyType, Protocol } from '../../../src/core/wire/ikev1.ts';
-import {
-  ExchangeType,
-  encodeMessage,
-  encodePayloads,
-  Flag,
-  IKEV1_VERSION,
-  PayloadType,
-} from '../../../src/core/wire/isakmp.ts';
-import { nodeCrypto } from '../../../src/host/crypto/node-crypto.ts';
+import { ExchangeType, encodeMessage, encodePayloads, Flag, IKEV1_VERSION } from '../../../src/core/wire/isakmp.ts';
 import {
   CLIENT,
   connectedPair,
@@ -279,72 +268,6 @@ describe('what anybody may have sent', () => {
     pair.deliverTo(pair.gateway, invalidCookie(pair));
     assert.deepEqual(pair.gateway.drops, ['ike_not_encrypted']);
     assert.equal(pair.gateway.sent.length, before);
-  });
-});
-
-describe('a refusal that names no exchange', () => {
-  /** As strongSwan says it: protected, and with no word of what it is about. */
-  function refusal(pair: Pair, type: number): Uint8Array {
-    const { keys, phase1Iv } = pair.gateway.last('established') as unknown as Established;
-    const messageId = pair.random.u32() >>> 1;
-    const payload = encodeNotification({
-      protocol: Protocol.ESP,
-      spi: new Uint8Array(0),
-      type,
-      data: new Uint8Array(0),
-    });
-    const rest = encodePayloads([payload]);
-    const hash = { type: PayloadType.HASH, body: hash1(nodeCrypto, keys, messageId, rest) };
-    const iv = phase2Iv(nodeCrypto, keys, phase1Iv, messageId);
-    const { body } = encryptBody(nodeCrypto, keys, iv, encodePayloads([hash, payload]));
-    const { initiatorCookie, responderCookie } = pair.client.sa!;
-    const header = {
-      initiatorCookie,
-      responderCookie,
-      nextPayload: PayloadType.HASH,
-      version: IKEV1_VERSION,
-      exchangeType: ExchangeType.INFORMATIONAL,
-      flags: Flag.ENCRYPTION,
-      messageId,
-    };
-    return encodeMessage(header, body);
-  }
-
-  /** The gateway's own answers to quick modes are lost. */
-  function silent(count: number): Pair {
-    const pair = connectedPair();
-    pair.onWay = ({ from }) => from === 'client';
-    for (let i = 0; i < count; i++) pair.client.sa!.beginQuickMode(quickModeIntent(), pair.now);
-    pair.drain();
-    pair.run();
-    return pair;
-  }
-
-  test('ends the only quick mode of a client', () => {
-    const pair = silent(1);
-    pair.deliverTo(pair.client, refusal(pair, NotifyType.NO_PROPOSAL_CHOSEN));
-    assert.match(pair.client.last('esp-abandoned').reason, /NO_PROPOSAL_CHOSEN \(it takes none/);
-  });
-
-  test('is only told when there are two, or when it is no refusal of an offer', () => {
-    const two = silent(2);
-    two.deliverTo(two.client, refusal(two, NotifyType.NO_PROPOSAL_CHOSEN));
-    const other = silent(1);
-    other.deliverTo(other.client, refusal(other, NotifyType.INVALID_COOKIE));
-    for (const { client } of [two, other]) {
-      assert.ok(!client.has('esp-abandoned'));
-      assert.equal(client.all('failed').length, 1);
-    }
-  });
-
-  test('ends none of a gateway', () => {
-    const pair = connectedPair();
-    pair.onWay = ({ from }) => from === 'gateway';
-    pair.gateway.sa!.beginQuickMode(quickModeIntent(), pair.now);
-    pair.drain();
-    pair.run();
-    pair.deliverTo(pair.gateway, refusal(pair, NotifyType.NO_PROPOSAL_CHOSEN));
-    assert.ok(!pair.gateway.has('esp-abandoned'));
   });
 });
 
