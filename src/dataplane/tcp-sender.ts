@@ -19,14 +19,14 @@ import {
   writeHeader,
   writeSynOptions,
 } from '../core/wire/tcp.ts';
-import { AF_INET, MSG_DONTWAIT, sendmsg } from '../ffi/libc.ts';
+import { AF_INET } from '../ffi/libc.ts';
 import { Iovec, Mmsghdr } from '../ffi/structs.ts';
 import type { Arena } from './arena.ts';
 import { pseudoSum, type Sum, storeChecksum } from './checksum.ts';
 import { Counter } from './counters.ts';
 import { type Flow, PATH_CONTROL, PATH_SIZE, sockaddrLength, writePath } from './path.ts';
 import type { TcpFlow } from './tcp-flow.ts';
-import type { Transmit } from './transmit.ts';
+import { type Send, sendNow, type Transmit } from './transmit.ts';
 import type { WorkerSocket } from './worker-socket.ts';
 
 const CHECKSUM_AT = 16;
@@ -38,6 +38,7 @@ export class TcpSender {
   readonly #sum: Sum;
   readonly #transmit: Transmit;
   readonly #counters: Float64Array;
+  readonly #sendMessages: Send;
   readonly #segment = emptySegment();
   readonly #message: number;
   readonly #iovec: number;
@@ -45,7 +46,8 @@ export class TcpSender {
   readonly #control: number;
   readonly #addresses: number;
 
-  constructor(arena: Arena, sum: Sum, transmit: Transmit, counters: Float64Array) {
+  constructor(arena: Arena, sum: Sum, transmit: Transmit, counters: Float64Array, send = sendNow) {
+    this.#sendMessages = send;
     this.#arena = arena;
     this.#sum = sum;
     this.#transmit = transmit;
@@ -174,7 +176,6 @@ export class TcpSender {
     arena.setSize(message + Mmsghdr.controlLength, controlLength);
     arena.setPointer(this.#iovec + Iovec.base, this.#control);
     arena.setSize(this.#iovec + Iovec.length, length);
-    const sent = sendmsg(socket.fd, arena.base + message, MSG_DONTWAIT);
-    if (sent < 0) this.#counters[Counter.drop_send]!++;
+    if (this.#sendMessages(socket.fd, arena.base + message, 1) < 1) this.#counters[Counter.drop_send]!++;
   }
 }

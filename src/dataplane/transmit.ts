@@ -40,7 +40,7 @@ const SEGMENT_CMSG = 24;
 const SEND_PATIENCE = 5;
 const SEND_RETRIES = 20;
 
-const sendNow: Send = (fd, messages, count) => {
+export const sendNow: Send = (fd, messages, count) => {
   const sent = sendmmsg(fd, messages, count, MSG_DONTWAIT);
   return sent < 0 ? -lastErrno() : sent;
 };
