@@ -67,7 +67,7 @@ function cells(row: SessionRow, now: number): string[] {
     row.group ?? '-',
     row.address ?? '-',
     row.remote,
-    row.carrier,
+    row.protocol === 'l2tp' ? `l2tp ${row.carrier}` : row.carrier,
     row.phase1,
     `${row.esp ?? '-'}${row.keylog ? ' (keys logged)' : ''}`,
     formatAge(row.since, now),

@@ -13,6 +13,7 @@ const OPTIONS = {
   ...WHERE,
   address: { type: 'string' },
   totp: { type: 'boolean' },
+  l2tp: { type: 'boolean' },
   off: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const;
@@ -22,13 +23,15 @@ export async function run(args: string[]): Promise<number> {
   const [action, ...rest] = positionals;
   if (values.address !== undefined && action !== 'add') throw new UsageError('--address goes with user add');
   if (values.totp && action !== 'add') throw new UsageError('--totp goes with user add');
+  if (values.l2tp && action !== 'add' && action !== 'passwd')
+    throw new UsageError('--l2tp goes with user add and passwd');
   if (values.off && action !== 'totp') throw new UsageError('--off goes with user totp');
   if (values.json && action !== 'list') throw new UsageError('--json goes with user list');
   switch (action) {
     case 'add':
-      return add(values, name(rest), values.address ?? null, values.totp ?? false);
+      return add(values, name(rest), { address: null, totp: false, l2tp: false, ...values });
     case 'passwd':
-      return changePassword(values, name(rest));
+      return changePassword(values, name(rest), values.l2tp ?? false);
     case 'totp':
       return setTotp(values, name(rest), !values.off);
     case 'remove':
@@ -45,10 +48,17 @@ function name(rest: readonly string[]): string {
   return expectArguments(rest, 'the user name')[0]!;
 }
 
-async function add(where: Where, user: string, address: string | null, totp: boolean): Promise<number> {
+interface NewUser {
+  readonly address: string | null;
+  readonly totp: boolean;
+  readonly l2tp: boolean;
+}
+
+async function add(where: Where, user: string, { address, totp, l2tp }: NewUser): Promise<number> {
   const users = await reachUsers(where, true);
-  await users.add(user, await readNewPassword(user), address);
+  await users.add(user, await readNewPassword(user), address, l2tp);
   console.log(`user ${user} added`);
+  if (l2tp) console.log(L2TP_MEANS);
   if (totp) showSecret(await users.setTotp(user, true));
   return 0;
 }
@@ -61,16 +71,22 @@ async function setTotp(where: Where, user: string, on: boolean): Promise<number>
   return 0;
 }
 
+/** Said to whoever opts in. */
+const L2TP_MEANS =
+  'MS-CHAPv2 (L2TP/IPsec of Windows) is possible: an NT hash of the password is kept beside the usual one, sealed by a key in\n' +
+  'the state folder. Whoever reads both can log in with it and guess the password quickly: choose a long one.';
+
 /** Once: it can't be shown again, only made anew. */
 function showSecret(uri: string | null): void {
   if (process.stdout.isTTY) console.log(`\n${qrCode(uri!)}\n`);
   console.log(`${uri}\nAn authenticator app takes this as a QR code or by hand; it is shown once.`);
 }
 
-async function changePassword(where: Where, user: string): Promise<number> {
+async function changePassword(where: Where, user: string, l2tp: boolean): Promise<number> {
   const users = await reachUsers(where);
-  await users.changePassword(user, await readNewPassword(user));
+  await users.changePassword(user, await readNewPassword(user), l2tp);
   console.log(`password of ${user} changed`);
+  if (l2tp) console.log(L2TP_MEANS);
   return 0;
 }
 
@@ -94,14 +110,15 @@ function userTable(rows: readonly UserRow[]): string {
     row.name,
     row.address ?? '-',
     row.totp ? 'yes' : '-',
+    row.l2tp ? 'yes' : '-',
     row.created.slice(0, 16).replace('T', ' '),
   ]);
-  return alignTable([['NAME', 'ADDRESS', 'TOTP', 'CREATED (UTC)'], ...cells]);
+  return alignTable([['NAME', 'ADDRESS', 'TOTP', 'MS-CHAPV2', 'CREATED (UTC)'], ...cells]);
 }
 
 interface ReachableUsers {
-  add(name: string, password: string, address: string | null): Promise<unknown>;
-  changePassword(name: string, password: string): Promise<unknown>;
+  add(name: string, password: string, address: string | null, l2tp: boolean): Promise<unknown>;
+  changePassword(name: string, password: string, l2tp: boolean): Promise<unknown>;
   setTotp(name: string, on: boolean): string | null | Promise<string | null>;
   remove(name: string): unknown;
   list(): readonly UserRow[] | Promise<readonly UserRow[]>;
@@ -117,8 +134,9 @@ async function reachUsers(where: Where, make = false): Promise<ReachableUsers> {
     throw error;
   }
   return {
-    add: (user, password, address) => callControl(path, { verb: 'user-add', name: user, password, address }),
-    changePassword: (user, password) => callControl(path, { verb: 'user-passwd', name: user, password }),
+    add: (user, password, address, l2tp) =>
+      callControl(path, { verb: 'user-add', name: user, password, address, l2tp }),
+    changePassword: (user, password, l2tp) => callControl(path, { verb: 'user-passwd', name: user, password, l2tp }),
     setTotp: (user, on) => callControl(path, { verb: 'user-totp', name: user, on }),
     remove: (user) => callControl(path, { verb: 'user-remove', name: user }),
     list: () => callControl(path, { verb: 'user-list' }),

@@ -1,13 +1,13 @@
 /** From settings, each right by itself, to a configuration that is right as a whole. */
 import { parsePrefix } from '../core/net/address.ts';
-import type { GatewayPolicy, GroupPolicy, PeerPolicy } from '../core/session/policy.ts';
+import type { GatewayPolicy, GroupPolicy, L2tpPolicy, PeerPolicy } from '../core/session/policy.ts';
 import { buildCertificate, buildPeerSecret, buildProofs, type OwnProofs } from './authentication.ts';
 import type { Located } from './checks.ts';
 import { DEFAULTS, type DeadPeerDetection, type GatewayConfig, type Given } from './config.ts';
 import { absolute } from './files.ts';
 import { checkNetworks } from './networks.ts';
 import type { Report } from './report.ts';
-import type { GatewaySettings, GivenSettings, GroupSettings, PeerSettings } from './schema.ts';
+import type { GatewaySettings, GivenSettings, GroupSettings, L2tpSettings, PeerSettings } from './schema.ts';
 import type { ReadSecretFile } from './secrets.ts';
 
 export interface Surroundings {
@@ -92,11 +92,29 @@ function buildPolicy(settings: GatewaySettings, given: Given, around: Surroundin
     natT: carriers['nat-t'] ?? true,
     nativeEsp: carriers.esp ?? true,
     legacy: settings.legacy ?? false,
+    l2tp: buildL2tp(settings.l2tp, report),
   };
+  if (policy.l2tp && !policy.groups.some(({ psk }) => psk)) {
+    report.error(
+      settings.l2tp!.item,
+      'needs a secret that its clients prove',
+      "set 'psk' or 'psk_file' at the top level",
+    );
+  }
   if (!policy.natT && !policy.nativeEsp && policy.ciscoUdpPort === undefined && policy.ciscoTcpPorts.length === 0) {
     report.error(settings.carriers!.item, 'every carrier is off, so no packet could pass', 'leave one on');
   }
   return policy;
+}
+
+/** PAP comes first: inside IPsec it shows the password to us alone, and every user has what it needs. */
+function buildL2tp(settings: Located<L2tpSettings | boolean> | undefined, report: Report): L2tpPolicy | undefined {
+  if (!settings?.value) return undefined;
+  const { authentication, nbns = [] } = settings.value === true ? {} : settings.value;
+  if (authentication?.value.length === 0 && !report.failedAt(authentication.item.path)) {
+    report.error(authentication.item, 'is empty', 'name pap or ms-chap-v2, or both');
+  }
+  return { methods: authentication?.value ?? DEFAULTS.l2tpMethods, nbns };
 }
 
 function ciscoUdpPort(setting: number | boolean): number | undefined {

@@ -117,6 +117,15 @@ export function orFalse<T>(check: Check<T>): Check<T | false> {
   };
 }
 
+/** What `true` turns on as it is by default, and `false` off. */
+export function orSwitch<T>(check: Check<T>): Check<T | boolean> {
+  return (item, report) => {
+    const found = report.resolve(item);
+    const value = found && isScalar(found.node) ? found.node.value : undefined;
+    return typeof value === 'boolean' ? value : check(item, report);
+  };
+}
+
 export function integer(min: number, max: number): Check<number> {
   return scalar(
     `a whole number from ${min} to ${max}`,

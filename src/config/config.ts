@@ -79,6 +79,7 @@ export const DEFAULTS = {
   phase2Seconds: 28800,
   dpdIdleSeconds: 30,
   dpdTimeoutSeconds: 120,
+  l2tpMethods: ['pap', 'ms-chap-v2'],
   logLevel: 'info',
   logFormat: 'pretty',
 } as const;

@@ -7,6 +7,7 @@ import {
   mapOf,
   oneOf,
   orFalse,
+  orSwitch,
   record,
   scalar,
   text,
@@ -69,6 +70,12 @@ const carriers = {
   'cisco-tcp': located(list(port, 'ports', 10)),
 };
 
+/** For clients that know no XAUTH. */
+const l2tp = {
+  authentication: located(list(oneOf(['pap', 'ms-chap-v2']), 'pap or ms-chap-v2', 2)),
+  nbns: list(ipv4Address, 'IPv4 addresses', 2),
+};
+
 /** One hour is what clients expect at most; less than a minute would only rekey. */
 const lifetimes = {
   phase1: duration(60, 7 * 86400),
@@ -98,6 +105,7 @@ const gateway = {
   crls: list(path, 'files', 64),
   peers: list(located(record(peer)), 'peers'),
   carriers: located(record(carriers)),
+  l2tp: located(orSwitch(record(l2tp))),
   legacy: boolean,
   lifetimes: record(lifetimes),
   dpd: located(orFalse(record(dpd))),
@@ -109,7 +117,7 @@ const gateway = {
 };
 
 /** The shapes by where their keys stand. */
-export const SHAPES = { gateway, group, peer, certificate, carriers, lifetimes, dpd, log, ports } as const;
+export const SHAPES = { gateway, group, peer, certificate, carriers, l2tp, lifetimes, dpd, log, ports } as const;
 
 /** What people look for here. */
 const elsewhere = {
@@ -126,6 +134,7 @@ export type GroupSettings = Values<typeof group>;
 export type PeerSettings = Values<typeof peer>;
 export type SecretSettings = Values<typeof secret>;
 export type AuthenticationSettings = Values<typeof secret & { authentication: typeof authentication }>;
+export type L2tpSettings = Values<typeof l2tp>;
 export type CertificateSettings = Values<typeof certificate>;
 
 function portOrSwitch(value: unknown): number | boolean | undefined {

@@ -14,6 +14,8 @@ export interface SessionRow {
   readonly remote: string;
   /** How ESP travels: "nat-t", "cisco-udp", "esp"; before phase 2 how IKE does. */
   readonly carrier: string;
+  /** What is inside of ESP: "ipsec", tunnel mode's packets; "l2tp". */
+  readonly protocol: 'ipsec' | 'l2tp';
   /** The inner address. */
   readonly address: string | null;
   /** For example "aes256-sha256-modp2048". */
@@ -36,6 +38,8 @@ export interface UserRow {
   readonly address: string | null;
   /** Whether a passcode is asked for after the password. */
   readonly totp: boolean;
+  /** Whether MS-CHAPv2 may be used, for which an NT hash of the password is kept. */
+  readonly l2tp: boolean;
   /** ISO 8601. */
   readonly created: string;
 }
@@ -84,8 +88,14 @@ export type ControlRequest =
   /** `files`: the configuration as root packed it, for a gateway that may not read it; a name in its state folder. */
   | { readonly verb: 'reload'; readonly files: string | null }
   | { readonly verb: 'kick'; readonly id: number }
-  | { readonly verb: 'user-add'; readonly name: string; readonly password: string; readonly address: string | null }
-  | { readonly verb: 'user-passwd'; readonly name: string; readonly password: string }
+  | {
+      readonly verb: 'user-add';
+      readonly name: string;
+      readonly password: string;
+      readonly address: string | null;
+      readonly l2tp: boolean;
+    }
+  | { readonly verb: 'user-passwd'; readonly name: string; readonly password: string; readonly l2tp: boolean }
   | { readonly verb: 'user-totp'; readonly name: string; readonly on: boolean }
   | { readonly verb: 'user-remove'; readonly name: string };
 

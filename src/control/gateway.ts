@@ -52,9 +52,10 @@ export function parseRequest(line: string): ControlRequest {
         name: text(fields, 'name'),
         password: text(fields, 'password'),
         address: textOrNull(fields, 'address'),
+        l2tp: truth(fields, 'l2tp'),
       };
     case 'user-passwd':
-      return { verb, name: text(fields, 'name'), password: text(fields, 'password') };
+      return { verb, name: text(fields, 'name'), password: text(fields, 'password'), l2tp: truth(fields, 'l2tp') };
     case 'user-totp':
       return { verb, name: text(fields, 'name'), on: truth(fields, 'on') };
     case 'user-remove':

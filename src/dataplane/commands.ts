@@ -5,6 +5,7 @@ import type { Arena } from './arena.ts';
 import type { CipherFactory } from './cipher.ts';
 import { SessionCounter } from './counters.ts';
 import type { Flows } from './flows.ts';
+import { Call } from './l2tp.ts';
 import { MAX_SESSIONS } from './limits.ts';
 import type { Command, SocketPath } from './messages.ts';
 import { Net4 } from './net4.ts';
@@ -15,7 +16,10 @@ import { Session } from './session.ts';
 import type { SessionTable } from './session-table.ts';
 import type { WorkerSocket } from './worker-socket.ts';
 
-type SessionCommand = Exclude<Command, { type: 'stop' | 'send-ike' | 'send-inner' | 'open-flow' | 'close-flow' }>;
+type SessionCommand = Exclude<
+  Command,
+  { type: 'stop' | 'send-ike' | 'send-inner' | 'send-l2tp' | 'open-flow' | 'close-flow' }
+>;
 type InstallSa = Extract<Command, { type: 'install-sa' }>;
 
 export class CommandHandler {
@@ -57,6 +61,14 @@ export class CommandHandler {
         const socket = this.#sockets[command.path.socket]!;
         return this.#session(command.slot).moveTo(this.#arena, this.#flowOf(command.path), socket);
       }
+      case 'bind-call': {
+        const session = this.#session(command.slot);
+        this.#table.bind(session, new Net4(prefix(command.inner)));
+        return session.setCall(new Call(command.call));
+      }
+      case 'unbind-call':
+        this.#table.bind(this.#session(command.slot), undefined);
+        return this.#session(command.slot).setCall(undefined);
       case 'install-sa':
         return this.#install(command, body);
       case 'remove-sa':
@@ -81,7 +93,7 @@ export class CommandHandler {
   #open(command: Extract<Command, { type: 'open-session' }>, now: number): void {
     const { slot, generation, id, path } = command;
     const socket = this.#sockets[path.socket]!;
-    const inner = new Net4(prefix(command.inner));
+    const inner = command.inner === undefined ? undefined : new Net4(prefix(command.inner));
     const session = new Session(this.#arena, this.#paths, id, slot, inner, this.#flowOf(path), socket);
     if (this.#keepalive) session.scheduleKeepalive(now);
     const base = slot * SessionCounter.count;
@@ -98,7 +110,7 @@ export class CommandHandler {
 
   #install(command: InstallSa, body: Bytes): void {
     const session = this.#session(command.slot);
-    const { spi, slot, suite } = command;
+    const { spi, slot, suite, transport } = command;
     const [encryption, salt, integrity] = command.lengths;
     const keys = {
       encryption: body.subarray(0, encryption),
@@ -107,7 +119,7 @@ export class CommandHandler {
     };
     const localSelector = new Net4(prefix(command.localSelector));
     const remoteSelector = new Net4(prefix(command.remoteSelector));
-    const common = { spi, slot, localSelector, remoteSelector };
+    const common = { spi, slot, transport, localSelector, remoteSelector };
     if (command.direction === 'in') {
       const sa: InboundSa = {
         ...common,

@@ -37,6 +37,14 @@ export const COUNTER_NAMES = [
   /** Next header 59: traffic flow confidentiality's dummy packets. */
   'drop_dummy',
   'drop_inner_ipv6',
+  /** Transport mode: no UDP, L2TP or PPP, or one whose lengths disagree. */
+  'drop_l2tp_malformed',
+  /** UDP to another port than 1701. */
+  'drop_l2tp_port',
+  /** A tunnel or session that is not this client's. */
+  'drop_l2tp_session',
+  /** More control messages from one client than it could mean. */
+  'drop_l2tp_rate',
   'drop_inner_header',
   'drop_inner_source',
   'drop_inner_destination',

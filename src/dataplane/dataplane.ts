@@ -6,6 +6,8 @@ import type { IkePath } from '../core/carrier/ike-path.ts';
 import type { EspPath, EspSa } from '../core/esp/sa.ts';
 import type { Endpoint, IpAddress, Prefix } from '../core/net/address.ts';
 
+import type { PppCall } from '../core/wire/l2tp.ts';
+
 export type { IkePath };
 
 export interface DataplaneOptions {
@@ -54,6 +56,8 @@ export interface SessionCounters {
 export interface DataplaneEvents {
   /** An IKE message without its marker; `message` is the receiver's to keep. */
   onIke(path: IkePath, message: Uint8Array): void;
+  /** A client's L2TP message, from that UDP port, that is no packet of its call: control, PPP's other protocols. */
+  onL2tp?(sessionId: number, port: number, message: Uint8Array): void;
   /** An authentic packet came from elsewhere than the session's path says; the dataplane already sends there. */
   onPathChange(sessionId: number, path: EspPath): void;
   /** An outbound SA nears its volume or the end of its sequence numbers; once per SA. */
@@ -91,8 +95,14 @@ export interface Dataplane {
   closeFlow(path: IkePath): void;
   /** Seals one whole IPv4 packet with the session's newest outbound SA, whatever its selectors. Throws when `sessionId` is not open. */
   sendInner(sessionId: number, packet: Uint8Array): void;
-  /** `inner`: what the peer may send from. Throws when `id` is open. */
-  openSession(id: number, inner: Prefix, path: EspPath): void;
+  /** `inner`: what the peer may send from; undefined: nothing before `bindCall`. Throws when `id` is open. */
+  openSession(id: number, inner: Prefix | undefined, path: EspPath): void;
+  /** The session's L2TP call is up: packets for `inner` go through it, and it may send from there. */
+  bindCall(id: number, inner: Prefix, call: PppCall): void;
+  /** The call is over. Unknown: nothing happens. */
+  unbindCall(id: number): void;
+  /** An L2TP message to the client's UDP `port`, by the session's newest SA. Unknown: nothing happens. */
+  sendL2tp(id: number, port: number, message: Uint8Array): void;
   /** Where ESP for this session goes from now on. */
   movePath(id: number, path: EspPath): void;
   /** An outbound SA at once takes over from the older ones whose local selector it shares. Keys are copied. */

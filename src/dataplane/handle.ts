@@ -3,6 +3,7 @@ import type { Worker } from 'node:worker_threads';
 import type { Bytes } from '../core/bytes/bytes.ts';
 import type { EspPath, EspSa } from '../core/esp/sa.ts';
 import { type Endpoint, formatPrefix, type IpAddress, type Prefix, parseIp } from '../core/net/address.ts';
+import type { PppCall } from '../core/wire/l2tp.ts';
 import { Block } from '../ffi/block.ts';
 import { write } from '../ffi/libc.ts';
 import { COUNTER_NAMES, Counter, SessionCounter } from './counters.ts';
@@ -88,11 +89,36 @@ export class DataplaneHandle implements Dataplane {
     this.#put({ type: 'send-ike', path: down, nonEspMarker: path.carrier === 'nat-t' }, [message], roomNow);
   }
 
-  openSession(id: number, inner: Prefix, path: EspPath): void {
-    requireIpv4(inner);
+  openSession(id: number, inner: Prefix | undefined, path: EspPath): void {
+    if (inner) requireIpv4(inner);
     const socketPath = this.#espPath(path);
     const { slot, generation } = this.#registry.open(id);
-    this.#command({ type: 'open-session', slot, generation, id, inner: formatPrefix(inner), path: socketPath });
+    this.#command({
+      type: 'open-session',
+      slot,
+      generation,
+      id,
+      inner: inner && formatPrefix(inner),
+      path: socketPath,
+    });
+  }
+
+  bindCall(id: number, inner: Prefix, call: PppCall): void {
+    requireIpv4(inner);
+    const { slot } = this.#registry.require(id);
+    this.#command({ type: 'bind-call', slot, inner: formatPrefix(inner), call });
+  }
+
+  unbindCall(id: number): void {
+    const session = this.#registry.find(id);
+    if (session) this.#command({ type: 'unbind-call', slot: session.slot });
+  }
+
+  sendL2tp(id: number, port: number, message: Uint8Array): void {
+    if (message.length > MAX_INNER) throw new RangeError(`an L2TP message of ${message.length} bytes`);
+    const session = this.#registry.find(id);
+    // As any datagram, it may be lost.
+    if (session) this.#put({ type: 'send-l2tp', slot: session.slot, port }, [message], roomNow);
   }
 
   movePath(id: number, path: EspPath): void {
@@ -134,6 +160,7 @@ export class DataplaneHandle implements Dataplane {
         direction: sa.direction,
         spi: sa.spi,
         suite: sa.suite,
+        transport: sa.transport ?? false,
         localSelector: formatPrefix(sa.localSelector),
         remoteSelector: formatPrefix(sa.remoteSelector),
         softBytes: sa.softBytes,
@@ -276,6 +303,9 @@ export class DataplaneHandle implements Dataplane {
         break;
       case 'unknown-spi':
         events.onUnknownSpi({ carrier: report.carrier, ...endpoints(report) }, report.spi);
+        break;
+      case 'l2tp':
+        if (this.#registry.find(report.id)) events.onL2tp?.(report.id, report.port, Uint8Array.from(body));
         break;
       case 'path-change':
         if (this.#registry.find(report.id))

@@ -5,6 +5,8 @@ import type { TunWriter } from './coalesce.ts';
 import { Counter, SessionCounter } from './counters.ts';
 import { markCongestion } from './ecn.ts';
 import { Ip4, wholeIp4 } from './ip4.ts';
+import { Content, TransportReader } from './l2tp.ts';
+import { MAX_L2TP_MESSAGES_PER_SECOND } from './limits.ts';
 import { clampMss, isSyn } from './mss.ts';
 import { openPacket, payloadAt, payloadLength } from './open.ts';
 import type { Outbound } from './outbound.ts';
@@ -26,6 +28,7 @@ export class Inbound {
   readonly #clientToClient: boolean;
   /** The packet at hand was marked on its way. */
   #congested = false;
+  readonly #transport: TransportReader;
 
   constructor(
     arena: Arena,
@@ -45,6 +48,7 @@ export class Inbound {
     this.#counters = counters;
     this.#sessions = sessions;
     this.#clientToClient = clientToClient;
+    this.#transport = new TransportReader(arena);
   }
 
   /**
@@ -78,6 +82,7 @@ export class Inbound {
     this.#noteAuthentic(session, sa, view.getUint32(at + 4) > newest, flow, socket, now);
     const payload = payloadLength(this.#arena, sa, at, length);
     if (payload < 0) counters[-payload]!++;
+    else if (sa.transport) this.#readTransport(session, sa, payloadAt(sa, at), payload, now);
     else this.#deliver(session, sa, payloadAt(sa, at), payload);
     return true;
   }
@@ -91,7 +96,8 @@ export class Inbound {
     socket: WorkerSocket,
     now: number,
   ): void {
-    this.#sessions[session.slot * SessionCounter.count + SessionCounter.lastInbound] = now;
+    // with L2TP only packets count: its keepalives would keep an idle session for ever
+    if (!sa.transport) this.#noteTraffic(session, now);
     if (!sa.used) sa.used = this.#reports.firstPacket(session, sa.spi);
     // Only a packet newer than all others tells where the peer is: an older one may have been held back.
     if (newest && !session.flow.equals(flow) && !session.hasReplaced(sa)) this.#learn(session, flow, socket);
@@ -110,12 +116,28 @@ export class Inbound {
     this.#counters[Counter.path_changes]!++;
   }
 
+  /** UDP, L2TP and PPP around a packet; all but packets is the engines'. */
+  #readTransport(session: Session, sa: InboundSa, at: number, available: number, now: number): void {
+    const reader = this.#transport;
+    const content = reader.read(at, available, session.call);
+    if (content === Content.PACKET) {
+      this.#noteTraffic(session, now);
+      this.#deliver(session, sa, reader.at, reader.length);
+    } else if (content !== Content.MESSAGE) this.#drop(content);
+    else if (!mayReport(session, now)) this.#drop(Counter.drop_l2tp_rate);
+    else this.#reports.l2tp(session, reader.port, reader.at, reader.length);
+  }
+
+  #noteTraffic(session: Session, now: number): void {
+    this.#sessions[session.slot * SessionCounter.count + SessionCounter.lastInbound] = now;
+  }
+
   #deliver(session: Session, sa: InboundSa, at: number, available: number): void {
     const { u8, view } = this.#arena;
     const length = wholeIp4(u8, at, available);
     if (length === 0) return this.#drop(Counter.drop_inner_header);
     const source = view.getUint32(at + Ip4.source);
-    if (!sa.remoteSelector.contains(source) || !session.inner.contains(source))
+    if (!sa.remoteSelector.contains(source) || !session.inner?.contains(source))
       return this.#drop(Counter.drop_inner_source);
     const destination = view.getUint32(at + Ip4.destination);
     if (!sa.localSelector.contains(destination)) return this.#drop(Counter.drop_inner_destination);
@@ -142,4 +164,14 @@ export class Inbound {
   #drop(counter: number): void {
     this.#counters[counter]!++;
   }
+}
+
+/** What one client says to the engines has a bound, so that it can't fill the ring for the others. */
+function mayReport(session: Session, now: number): boolean {
+  const second = Math.floor(now / 1000);
+  if (second !== session.l2tpSecond) {
+    session.l2tpSecond = second;
+    session.l2tpMessages = 0;
+  }
+  return ++session.l2tpMessages <= MAX_L2TP_MESSAGES_PER_SECOND;
 }

@@ -30,6 +30,9 @@ export const MAX_COALESCED = 64;
 
 export const MAX_UNKNOWN_SPI_EVENTS_PER_SECOND = 10;
 
+/** L2TP and PPP control of one session; a login takes some thirty messages. */
+export const MAX_L2TP_MESSAGES_PER_SECOND = 100;
+
 /** Ask for a rekey here, and send nothing more when the numbers are used up (RFC 4303 section 3.3.3). */
 export const SEQUENCE_REKEY = 2 ** 31;
 export const SEQUENCE_END = 2 ** 32 - 1;

@@ -242,6 +242,7 @@ class Loop implements DatagramHandler, FlowHandler {
       else if (head.type === 'send-inner') this.#sendInner(head.slot, body);
       else if (head.type === 'open-flow') this.#flows!.open(flowOf(head.path), this.#data.sockets[head.path.socket]!);
       else if (head.type === 'close-flow') this.#flows!.close(flowOf(head.path));
+      else if (head.type === 'send-l2tp') this.#sendL2tp(head.slot, head.port, body);
       else this.#commands.handle(head, body, this.#now);
       down.release(at);
     }
@@ -262,6 +263,13 @@ class Loop implements DatagramHandler, FlowHandler {
     const at = this.#frame + VnetHdr.size;
     this.#arena.u8.set(packet, at);
     this.#outbound.sendOwn(this.#table.at(slot)!, at, packet.length);
+    this.#transmit.flush();
+  }
+
+  #sendL2tp(slot: number, port: number, message: Bytes): void {
+    const at = this.#frame + VnetHdr.size;
+    this.#arena.u8.set(message, at);
+    this.#outbound.sendL2tp(this.#table.at(slot)!, port, at, message.length);
     this.#transmit.flush();
   }
 

@@ -8,6 +8,7 @@ import type { Bytes } from '../core/bytes/bytes.ts';
 import type { IkeCarrier } from '../core/carrier/ike-path.ts';
 import type { EspSuite } from '../core/crypto/algorithms.ts';
 import type { EspCarrier } from '../core/esp/sa.ts';
+import type { PppCall } from '../core/wire/l2tp.ts';
 import type { FlowEnd } from './dataplane.ts';
 import type { Ring } from './ring.ts';
 
@@ -34,9 +35,11 @@ export type Command =
       readonly slot: number;
       readonly generation: number;
       readonly id: number;
-      readonly inner: string;
+      readonly inner: string | undefined;
       readonly path: SocketPath;
     }
+  | { readonly type: 'bind-call'; readonly slot: number; readonly inner: string; readonly call: PppCall }
+  | { readonly type: 'unbind-call'; readonly slot: number }
   | { readonly type: 'open-flow'; readonly path: SocketPath }
   | { readonly type: 'close-flow'; readonly path: SocketPath }
   | { readonly type: 'move-path'; readonly slot: number; readonly path: SocketPath }
@@ -47,12 +50,15 @@ export type Command =
       readonly direction: 'in' | 'out';
       readonly spi: number;
       readonly suite: EspSuite;
+      readonly transport: boolean;
       readonly localSelector: string;
       readonly remoteSelector: string;
       readonly softBytes: number | undefined;
       readonly lengths: readonly [encryption: number, salt: number, integrity: number];
     }
   | { readonly type: 'remove-sa'; readonly slot: number; readonly direction: 'in' | 'out'; readonly spi: number }
+  /** The body is an L2TP message. */
+  | { readonly type: 'send-l2tp'; readonly slot: number; readonly port: number }
   /** The body is a whole IPv4 packet. */
   | { readonly type: 'send-inner'; readonly slot: number }
   | { readonly type: 'close-session'; readonly slot: number }
@@ -81,6 +87,8 @@ export type Report =
       readonly remote: EndpointText;
     }
   | { readonly type: 'rekey-needed'; readonly id: number; readonly spi: number }
+  /** The body is an L2TP message from that UDP port. */
+  | { readonly type: 'l2tp'; readonly id: number; readonly port: number }
   | { readonly type: 'first-packet'; readonly id: number; readonly spi: number }
   | {
       readonly type: 'unknown-spi';

@@ -7,9 +7,8 @@
  */
 import type { Arena } from './arena.ts';
 import { Counter } from './counters.ts';
-import { ESP_HEADER, type InboundSa, TRAILER } from './sa.ts';
+import { ESP_HEADER, type InboundSa, NEXT_HEADER_IPV4, NEXT_HEADER_UDP, TRAILER } from './sa.ts';
 
-const NEXT_HEADER_IPV4 = 4;
 const NEXT_HEADER_IPV6 = 41;
 const NEXT_HEADER_NONE = 59;
 
@@ -40,7 +39,7 @@ export function payloadLength(arena: Arena, sa: InboundSa, at: number, length: n
   if (payload < 0) return -Counter.drop_padding;
   for (let i = end - 3, value = pad; value > 0; i--, value--) if (u8[i] !== value) return -Counter.drop_padding;
   switch (u8[end - 1]) {
-    case NEXT_HEADER_IPV4:
+    case sa.transport ? NEXT_HEADER_UDP : NEXT_HEADER_IPV4:
       return payload;
     case NEXT_HEADER_NONE:
       return -Counter.drop_dummy;

@@ -2,6 +2,7 @@
 
 import { CTCP_TRAILER } from '../core/wire/ctcp.ts';
 import { TCP_HEADER_LENGTH } from '../core/wire/tcp.ts';
+import { UDP_HEADER_LENGTH } from '../core/wire/udp.ts';
 import { VNET_GSO_ECN, VNET_GSO_NONE, VNET_GSO_TCPV4, VNET_NEEDS_CSUM, VnetHdr } from '../ffi/structs.ts';
 import type { Arena } from './arena.ts';
 import { adjustChecksum, type Sum, storeChecksum } from './checksum.ts';
@@ -10,6 +11,7 @@ import { Counter, SessionCounter } from './counters.ts';
 import { Fragmenter } from './fragment.ts';
 import { MAX_ICMP_ERROR, writeTooBig } from './icmp.ts';
 import { DONT_FRAGMENT, Ip4, u16, wholeIp4 } from './ip4.ts';
+import { writeUdp } from './l2tp.ts';
 import { MAX_GSO_BYTES, SEQUENCE_END, SEQUENCE_REKEY } from './limits.ts';
 import { clampMss, isSyn } from './mss.ts';
 import type { Reports } from './reports.ts';
@@ -92,7 +94,7 @@ export class Outbound implements PacketSink {
     this.#send(at, total);
   }
 
-  /** A whole IPv4 packet from one session to another. Needs 16 bytes to spare before it and 20 behind. */
+  /** A whole IPv4 packet from one session to another, where it was received. */
   forward(at: number, length: number): void {
     const { u8 } = this.#arena;
     const ttl = u8[at + Ip4.ttl]!;
@@ -104,7 +106,20 @@ export class Outbound implements PacketSink {
     const word = u16(u8, at + Ip4.ttl);
     u8[at + Ip4.ttl] = ttl - 1;
     adjustChecksum(u8, at + Ip4.checksum, word, word - 256);
+    // headers of L2TP reach back over the packet before, which may still be on its way to the TUN
+    if (this.#sa.transport) this.#tun.flush();
     this.#send(at, length);
+  }
+
+  /** An L2TP message to UDP `port`. Needs 24 bytes to spare before it and 20 behind. */
+  sendL2tp(session: Session, port: number, at: number, length: number): void {
+    const [sa] = session.outbound;
+    if (sa?.transport !== true) {
+      this.#drop(Counter.drop_no_sa);
+    } else if (this.#aim(session, sa)) {
+      writeUdp(this.#arena.view, at - UDP_HEADER_LENGTH, port, UDP_HEADER_LENGTH + length);
+      this.#sealContent(at - UDP_HEADER_LENGTH, UDP_HEADER_LENGTH + length);
+    }
   }
 
   /** A packet of our own making, by the session's newest SA. Needs 16 bytes to spare before it and 20 behind. */
@@ -178,34 +193,45 @@ export class Outbound implements PacketSink {
   }
 
   #seal(at: number, length: number): void {
+    const { call } = this.#session;
+    let headers = 0;
+    if (this.#sa.transport) {
+      if (call === undefined) {
+        this.#drop(Counter.drop_no_session);
+        return;
+      }
+      headers = call.overhead;
+      call.frame(this.#arena, at, length);
+    }
+    if (!this.#sealContent(at - headers, headers + length)) return;
+    const counters = this.#sessions;
+    const base = this.#session.slot * SessionCounter.count;
+    counters[base + SessionCounter.packetsOut]!++;
+    counters[base + SessionCounter.bytesOut]! += length;
+  }
+
+  /** What ESP carries: a packet, or in transport mode a UDP datagram. */
+  #sealContent(at: number, length: number): boolean {
     const sa = this.#sa;
     const session = this.#session;
     const sealed = sealedLength(sa.sealer, length);
-    if (sealed > MAX_GSO_BYTES) {
-      this.#drop(Counter.drop_too_big);
-      return;
-    }
+    if (sealed > MAX_GSO_BYTES) return this.#drop(Counter.drop_too_big);
     const { tcp } = session.flow;
     const around = tcp === undefined ? 0 : TCP_HEADER_LENGTH + CTCP_TRAILER;
     if (tcp !== undefined && !tcp.hasRoom(sealed + CTCP_TRAILER)) {
-      this.#drop(Counter.drop_flow_window);
-      return;
+      return this.#drop(Counter.drop_flow_window);
     }
     const to = this.#transmit.reserve(session, around + sealed) + (tcp === undefined ? 0 : TCP_HEADER_LENGTH);
     if (sealPacket(this.#arena, sa, at, length, to) === 0) {
-      this.#drop(sa.sequence >= SEQUENCE_END ? Counter.drop_sequence_end : Counter.drop_crypto);
-      return;
+      return this.#drop(sa.sequence >= SEQUENCE_END ? Counter.drop_sequence_end : Counter.drop_crypto);
     }
     tcp?.wrapEsp(to, sealed);
     this.#transmit.commit(around + sealed);
     sa.bytes += length;
     if (!sa.rekeyAsked && (sa.bytes >= sa.softBytes || sa.sequence >= SEQUENCE_REKEY))
       sa.rekeyAsked = this.#reports.rekeyNeeded(session, sa.spi);
-    const counters = this.#sessions;
-    const base = session.slot * SessionCounter.count;
-    counters[base + SessionCounter.packetsOut]!++;
-    counters[base + SessionCounter.bytesOut]! += length;
     this.#counters[Counter.esp_out]!++;
+    return true;
   }
 
   #drop(counter: number): false {

@@ -34,6 +34,13 @@ export class Reports {
     if (!putMessage(this.#up, head, [body], spareRoom)) this.#counters[Counter.drop_ike_ring_full]!++;
   }
 
+  l2tp(session: Session, port: number, at: number, length: number): void {
+    const body = this.#arena.u8.subarray(at, at + length);
+    // a full ring is a lost datagram: L2TP and PPP say it again
+    if (!putMessage(this.#up, { type: 'l2tp', id: session.id, port }, [body], spareRoom))
+      this.#counters[Counter.drop_ike_ring_full]!++;
+  }
+
   pathChange(session: Session): boolean {
     const carrier = session.socket.role as EspCarrier;
     return this.#put({ type: 'path-change', id: session.id, carrier, ...endpointsOf(session.flow, session.socket) });

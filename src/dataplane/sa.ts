@@ -6,6 +6,8 @@ import type { ReplayWindow } from './replay.ts';
 export interface InboundSa {
   readonly spi: number;
   readonly opener: PacketOpener;
+  /** Transport mode: UDP, L2TP and PPP lead the inner packet. */
+  readonly transport?: boolean;
   readonly window: ReplayWindow;
   /** Slot of its session. */
   readonly slot: number;
@@ -18,6 +20,7 @@ export interface InboundSa {
 export interface OutboundSa {
   readonly spi: number;
   readonly sealer: PacketSealer;
+  readonly transport?: boolean;
   readonly slot: number;
   readonly localSelector: Net4;
   readonly remoteSelector: Net4;
@@ -43,6 +46,9 @@ export function largestInner(sealer: PacketSealer, sealed: number): number {
   const content = sealed - ESP_HEADER - sealer.ivLength - sealer.icvLength;
   return content - (content % sealer.blockLength) - TRAILER;
 }
+
+export const NEXT_HEADER_IPV4 = 4;
+export const NEXT_HEADER_UDP = 17;
 
 export const ESP_HEADER = 8;
 /** Pad length and next header. */

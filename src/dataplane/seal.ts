@@ -1,5 +1,6 @@
 /**
- * Sealing: an inner packet in the arena becomes an ESP packet elsewhere in it, RFC 4303 section 3.3, tunnel mode.
+ * Sealing: an inner packet in the arena becomes an ESP packet elsewhere in it, RFC 4303 section 3.3. In transport
+ * mode what is sealed is a UDP datagram.
  *
  *                    from                length
  *     before | random | inner packet ......... | after         the trailer is written over `after`, which is restored
@@ -10,9 +11,7 @@
  */
 import type { Arena } from './arena.ts';
 import { SEQUENCE_END } from './limits.ts';
-import { ESP_HEADER, type OutboundSa, TRAILER } from './sa.ts';
-
-const NEXT_HEADER_IPV4 = 4;
+import { ESP_HEADER, NEXT_HEADER_IPV4, NEXT_HEADER_UDP, type OutboundSa, TRAILER } from './sa.ts';
 
 /**
  * Seals the `length` bytes at `from` into the packet at `at` under the SA's next sequence number.
@@ -37,7 +36,7 @@ export function sealPacket(arena: Arena, sa: OutboundSa, from: number, length: n
   const after16 = u8[trailer + 16]!;
   for (let i = 0; i < pad; i++) u8[trailer + i] = i + 1;
   u8[trailer + pad] = pad;
-  u8[trailer + pad + 1] = NEXT_HEADER_IPV4;
+  u8[trailer + pad + 1] = sa.transport ? NEXT_HEADER_UDP : NEXT_HEADER_IPV4;
 
   const content = length + pad + TRAILER;
   const sealed = sealer.seal(at, from, content, sequence);

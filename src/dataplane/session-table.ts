@@ -1,5 +1,6 @@
 /** Which session an inner address belongs to, and which SA an SPI names. */
 import { MAX_PREFIX_SESSIONS, MAX_SAS, MAX_SESSIONS } from './limits.ts';
+import type { Net4 } from './net4.ts';
 import type { InboundSa } from './sa.ts';
 import type { Session } from './session.ts';
 import { U32Table } from './u32-table.ts';
@@ -23,22 +24,39 @@ export class SessionTable {
 
   add(session: Session): void {
     this.#slots[session.slot] = session;
+    this.#route(session);
+  }
+
+  /** Gives a session what it is to be reached by, or takes it back. */
+  bind(session: Session, inner: Net4 | undefined): void {
+    this.#unroute(session);
+    session.inner = inner;
+    this.#route(session);
+  }
+
+  #route(session: Session): void {
     const { inner } = session;
+    if (inner === undefined) return;
     if (inner.length === 32) {
       this.#byAddress.set(inner.network >>> 0, session.slot);
       return;
     }
     if (this.#networks.length === MAX_PREFIX_SESSIONS) throw new RangeError('too many sessions with a network inside');
     this.#networks.push(session);
-    this.#networks.sort((a, b) => b.inner.length - a.inner.length);
+    this.#networks.sort((a, b) => b.inner!.length - a.inner!.length);
   }
 
   remove(session: Session): void {
     this.#slots[session.slot] = undefined;
-    const address = session.inner.network >>> 0;
+    this.#unroute(session);
+  }
+
+  #unroute(session: Session): void {
+    const { inner } = session;
+    if (inner === undefined) return;
+    const address = inner.network >>> 0;
     // A newer session may have taken the address over.
-    if (session.inner.length === 32 && this.#byAddress.lookup(address) === session.slot)
-      this.#byAddress.delete(address);
+    if (inner.length === 32 && this.#byAddress.lookup(address) === session.slot) this.#byAddress.delete(address);
     const i = this.#networks.indexOf(session);
     if (i >= 0) this.#networks.splice(i, 1);
   }
@@ -47,7 +65,7 @@ export class SessionTable {
   towards(address: number): Session | undefined {
     const slot = this.#byAddress.lookup(address);
     if (slot >= 0) return this.#slots[slot];
-    for (const session of this.#networks) if (session.inner.contains(address)) return session;
+    for (const session of this.#networks) if (session.inner!.contains(address)) return session;
     return undefined;
   }
 

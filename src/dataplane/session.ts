@@ -2,6 +2,7 @@
 import { CTCP_TRAILER } from '../core/wire/ctcp.ts';
 import { AF_INET6 } from '../ffi/libc.ts';
 import type { Arena } from './arena.ts';
+import type { Call } from './l2tp.ts';
 import { DEFAULT_PATH_MTU, KEEPALIVE_INTERVAL } from './limits.ts';
 import type { Net4 } from './net4.ts';
 import { Flow, isRaw, PATH_SIZE, sockaddrLength, writePath } from './path.ts';
@@ -16,7 +17,13 @@ const TCP_HEADER = 20;
 export class Session {
   readonly id: number;
   readonly slot: number;
-  readonly inner: Net4;
+  /** What the peer may send from; undefined: nothing yet. */
+  inner: Net4 | undefined;
+  /** Its L2TP call, while one is up. */
+  call: Call | undefined;
+  /** L2TP messages handed up in the second at hand. */
+  l2tpSecond = 0;
+  l2tpMessages = 0;
   /** Newest first. Neither list grows in place: one that does takes room for sixteen more. */
   outbound: readonly OutboundSa[] = [];
   inbound: readonly InboundSa[] = [];
@@ -34,7 +41,15 @@ export class Session {
   /** When the next keepalive is due, on the worker's clock, if its carrier knows any; undefined: none are sent. */
   keepaliveAt: number | undefined;
 
-  constructor(arena: Arena, pathsAt: number, id: number, slot: number, inner: Net4, flow: Flow, socket: WorkerSocket) {
+  constructor(
+    arena: Arena,
+    pathsAt: number,
+    id: number,
+    slot: number,
+    inner: Net4 | undefined,
+    flow: Flow,
+    socket: WorkerSocket,
+  ) {
     this.id = id;
     this.slot = slot;
     this.inner = inner;
@@ -100,6 +115,11 @@ export class Session {
     return undefined;
   }
 
+  setCall(call: Call | undefined): void {
+    this.call = call;
+    this.#fitAll();
+  }
+
   scheduleKeepalive(now: number): void {
     this.keepaliveAt = now + KEEPALIVE_INTERVAL;
   }
@@ -109,7 +129,8 @@ export class Session {
   }
 
   #fit(sa: OutboundSa): void {
-    sa.maxInner = largestInner(sa.sealer, this.#largestSealed());
+    const room = largestInner(sa.sealer, this.#largestSealed());
+    sa.maxInner = this.call === undefined ? room : Math.min(room - this.call.overhead, this.call.mru);
   }
 
   #largestSealed(): number {

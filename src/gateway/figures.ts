@@ -12,6 +12,7 @@ export const LOGIN_RESULTS = [
   'unknown-user',
   'wrong-password',
   'wrong-passcode',
+  'no-nt-hash',
   'throttled',
 ] as const;
 export type LoginResult = (typeof LOGIN_RESULTS)[number];

@@ -4,6 +4,7 @@ import type { GatewayConfig } from '../config/config.ts';
 import type { SessionRow } from '../control/gateway-types.ts';
 import { readU32, u32 } from '../core/bytes/bytes.ts';
 import { type IpAddress, ipFromBytes, parseIp } from '../core/net/address.ts';
+import { checkMsChapV2 } from '../core/ppp/ms-chap-v2.ts';
 import type { GatewayEvent, LoginVerdict, Who } from '../core/session/events.ts';
 import { GatewayState } from '../core/session/gateway-state.ts';
 import type { GatewaySettings } from '../core/session/policy.ts';
@@ -13,8 +14,9 @@ import { passwordQueue } from '../host/argon2.ts';
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
 import { type Keylog, openKeylog } from '../host/keylog.ts';
 import type { Logger } from '../host/log.ts';
+import { NtHashes } from '../host/nt-hashes.ts';
 import { Passcodes } from '../host/passcodes.ts';
-import { PasswordVerifier } from '../host/passwords.ts';
+import { type LoginVerdict as PasswordVerdict, PasswordVerifier } from '../host/passwords.ts';
 import type { Store } from '../host/store/store.ts';
 import { FailureLimit } from './failure-limit.ts';
 import { addTraffic, Figures } from './figures.ts';
@@ -40,6 +42,8 @@ const LOGIN_FAILURES = {
   'unknown-user': "no user has this name; 'sallyport user list' shows those there are",
   'wrong-password': 'the password is wrong',
   'wrong-passcode': "the passcode is wrong or was used already; or the user's clock or ours is off by a minute",
+  'no-nt-hash':
+    "the user has no secret for MS-CHAPv2: 'sallyport user passwd --l2tp' stores one, or let the client use PAP",
   throttled: 'too many wrong passwords or passcodes came lately for this user or from this source',
 } as const;
 
@@ -79,7 +83,7 @@ class Gateway {
     this.#store = store;
     this.#log = log;
     this.#keylog = keylog;
-    this.#passwords = new PasswordVerifier(store.users, new Passcodes(store));
+    this.#passwords = new PasswordVerifier(store.users, new Passcodes(store), new NtHashes(store));
     this.#state = new GatewayState({
       ...settings,
       crypto: nodeCrypto,
@@ -112,7 +116,7 @@ class Gateway {
   }
 
   sessions(): SessionRow[] {
-    return this.#state.sessions().map(({ id, who, address, carrier, phase1, esp, since }) => {
+    return this.#state.sessions().map(({ id, who, address, carrier, protocol, phase1, esp, since }) => {
       const { lastInbound, ...counters } = this.#counters(id);
       return {
         id,
@@ -121,6 +125,7 @@ class Gateway {
         peer: who.identity ?? '',
         remote: who.remote,
         carrier,
+        protocol,
         address: address ?? null,
         phase1,
         esp: esp ?? null,
@@ -179,6 +184,7 @@ class Gateway {
   #dataplaneEvents(): DataplaneEvents {
     return {
       onIke: (path, message) => this.#act(() => this.#state.handleDatagram(path, message, now())),
+      onL2tp: (id, port, message) => this.#act(() => this.#state.handleL2tp(id, port, message, now())),
       onPathChange: (id, path) => this.#act(() => this.#state.handlePathChange(id, path)),
       onRekeyNeeded: (id, spi) => this.#act(() => this.#state.handleRekeyNeeded(id, spi, now())),
       onFirstPacket: (id, spi) => this.#act(() => this.#state.handleFirstPacket(id, spi, now())),
@@ -235,6 +241,18 @@ class Gateway {
     switch (event.type) {
       case 'authenticate':
         this.#authenticate(event);
+        break;
+      case 'authenticate-ms-chap':
+        this.#authenticateMsChap(event);
+        break;
+      case 'bind-call':
+        this.#order(event.id, (dataplane) => dataplane.bindCall(event.id, event.inner, event.call));
+        break;
+      case 'unbind-call':
+        this.#order(event.id, (dataplane) => dataplane.unbindCall(event.id));
+        break;
+      case 'send-l2tp':
+        this.#order(event.id, (dataplane) => dataplane.sendL2tp(event.id, event.port, event.message));
         break;
       case 'open-session':
         this.#order(event.id, (dataplane) => dataplane.openSession(event.id, event.inner, event.path));
@@ -334,14 +352,30 @@ class Gateway {
   }
 
   #authenticate(event: GatewayEvent & { readonly type: 'authenticate' }): void {
-    const { requestId } = event;
+    this.#answer(event.requestId, this.#verdict(event));
+  }
+
+  /** The name and the password are checked by what the client made of both and of our challenge. */
+  #authenticateMsChap(event: GatewayEvent & { readonly type: 'authenticate-ms-chap' }): void {
+    const { requestId, group, user, exchange, source } = event;
+    let response: string | undefined;
+    const proves = (hash: Uint8Array) => {
+      response = checkMsChapV2(nodeCrypto, hash, exchange);
+      return response !== undefined;
+    };
+    const verdict = this.#passwords.verifyNtHash({ user, source: source.address.text }, proves);
+    this.#answer(
+      requestId,
+      verdict.then((checked) => ({ ...this.#loginVerdict(checked, group, user), response })),
+    );
+  }
+
+  #answer(requestId: number, verdict: Promise<LoginVerdict>): void {
     const failed = (error: unknown): LoginVerdict => {
       this.#log.error({ err: error }, 'the login could not be checked');
       return { ok: false, reason: 'it could not be checked: see the error before this line' };
     };
-    this.#verdict(event)
-      .catch(failed)
-      .then((verdict) => this.#act(() => this.#state.answerLogin(requestId, verdict, now())));
+    verdict.catch(failed).then((checked) => this.#act(() => this.#state.answerLogin(requestId, checked, now())));
   }
 
   async #verdict(event: GatewayEvent & { readonly type: 'authenticate' }): Promise<LoginVerdict> {
@@ -350,6 +384,10 @@ class Gateway {
     const verdict = await (step === 'passcode'
       ? this.#passwords.verifyPasscode(attempt)
       : this.#passwords.verify(attempt));
+    return this.#loginVerdict(verdict, group, user);
+  }
+
+  #loginVerdict(verdict: PasswordVerdict, group: string | undefined, user: string): LoginVerdict {
     this.#figures.countLogin(verdict);
     if (verdict.ok === 'passcode') return { ok: 'passcode', message: 'Enter the passcode of your authenticator app.' };
     if (!verdict.ok) return { ok: false, reason: LOGIN_FAILURES[verdict.reason] };

@@ -5,12 +5,15 @@ import type { UserRow } from '../control/gateway-types.ts';
 import { formatPrefix, type IpAddress, type Prefix, parseIp, prefixContains, prefixMask } from '../core/net/address.ts';
 import { hashPassword } from '../host/argon2.ts';
 import { HostError } from '../host/errors.ts';
+import { NtHashes } from '../host/nt-hashes.ts';
 import { Passcodes } from '../host/passcodes.ts';
 import { openStore, type Store, storeExists } from '../host/store/store.ts';
 
 export interface UserAdministration {
-  add(name: string, password: string, address: string | null): Promise<void>;
-  changePassword(name: string, password: string): Promise<void>;
+  /** `l2tp`: whether the user gets the NT hash that MS-CHAPv2 needs. */
+  add(name: string, password: string, address: string | null, l2tp: boolean): Promise<void>;
+  /** Who has an NT hash keeps one, of the new password. */
+  changePassword(name: string, password: string, l2tp: boolean): Promise<void>;
   /** Turns the second factor on, anew if it was, or off. The URI for an authenticator app comes back, this once. */
   setTotp(name: string, on: boolean): string | null;
   remove(name: string): void;
@@ -20,16 +23,19 @@ export interface UserAdministration {
 /** Each throws a {@link HostError} that says what to do. */
 export function administerUsers(store: Store, config: () => GatewayConfig): UserAdministration {
   const passcodes = new Passcodes(store);
+  const ntHashes = new NtHashes(store);
   return {
-    async add(name, password, address) {
+    async add(name, password, address, l2tp) {
       if (!isUserName(name)) {
         throw new HostError('BAD_NAME', 'a user name has 1 to 64 visible characters and no spaces');
       }
       const inner = address === null ? undefined : staticAddress(address, poolsOf(config()));
       store.users.add(name, await hashPassword(password), inner);
+      if (l2tp) ntHashes.set(name, password);
     },
-    async changePassword(name, password) {
+    async changePassword(name, password, l2tp) {
       store.users.setPassword(name, await hashPassword(password));
+      if (l2tp || store.users.find(name)?.ntHash) ntHashes.set(name, password);
     },
     setTotp(name, on) {
       if (on) return passcodes.enroll(name);
@@ -38,10 +44,11 @@ export function administerUsers(store: Store, config: () => GatewayConfig): User
     },
     remove: (name) => store.users.remove(name),
     list: () =>
-      store.users.list().map(({ name, address, created, totp }) => ({
+      store.users.list().map(({ name, address, created, totp, ntHash }) => ({
         name,
         address: address ?? null,
         totp: totp !== undefined,
+        l2tp: ntHash !== undefined,
         created: new Date(created).toISOString(),
       })),
   };

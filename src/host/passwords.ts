@@ -2,14 +2,18 @@
 import type { Instant } from '../core/net/time.ts';
 import { dummyHash, MAX_PASSWORD_BYTES, matchesHash } from './argon2.ts';
 import { HostError } from './errors.ts';
+import type { NtHashes } from './nt-hashes.ts';
 import type { Passcodes } from './passcodes.ts';
 import type { User, UserTable } from './store/users.ts';
 import { Throttle } from './throttle.ts';
 
-export interface LoginAttempt {
+export interface Who {
   readonly user: string;
   /** The peer's address as text, without the port: a NAT changes that. */
   readonly source: string;
+}
+
+export interface LoginAttempt extends Who {
   readonly password: string;
 }
 
@@ -17,7 +21,10 @@ export type LoginVerdict =
   | { readonly ok: true; readonly user: User }
   /** The password is right, and the passcode is due: `verifyPasscode`. */
   | { readonly ok: 'passcode' }
-  | { readonly ok: false; readonly reason: 'unknown-user' | 'wrong-password' | 'wrong-passcode' | 'throttled' };
+  | {
+      readonly ok: false;
+      readonly reason: 'unknown-user' | 'wrong-password' | 'wrong-passcode' | 'no-nt-hash' | 'throttled';
+    };
 
 export interface Clock {
   now(): Instant;
@@ -39,6 +46,7 @@ const NAMELESS = dummyHash();
 export class PasswordVerifier {
   readonly #users: Pick<UserTable, 'find'>;
   readonly #passcodes: Pick<Passcodes, 'accepts'>;
+  readonly #ntHashes: Pick<NtHashes, 'find'>;
   readonly #clock: Clock;
   readonly #throttle = new Throttle();
   /** Users and sources with an attempt held back: guessing in parallel gains nothing. */
@@ -47,7 +55,13 @@ export class PasswordVerifier {
   readonly #checking = new Map<string, number>();
   #mostHeld = 0;
 
-  constructor(users: Pick<UserTable, 'find'>, passcodes: Pick<Passcodes, 'accepts'>, clock: Clock = REAL_CLOCK) {
+  constructor(
+    users: Pick<UserTable, 'find'>,
+    passcodes: Pick<Passcodes, 'accepts'>,
+    ntHashes: Pick<NtHashes, 'find'>,
+    clock: Clock = REAL_CLOCK,
+  ) {
+    this.#ntHashes = ntHashes;
     this.#users = users;
     this.#passcodes = passcodes;
     this.#clock = clock;
@@ -67,7 +81,12 @@ export class PasswordVerifier {
     return this.#guard(attempt, async () => this.#checkPasscode(attempt));
   }
 
-  async #guard(attempt: LoginAttempt, check: () => Promise<LoginVerdict>): Promise<LoginVerdict> {
+  /** @param proves whether the client's answer was made with this NT hash */
+  verifyNtHash(attempt: Who, proves: (ntHash: Uint8Array) => boolean): Promise<LoginVerdict> {
+    return this.#guard(attempt, async () => this.#checkNtHash(attempt, proves));
+  }
+
+  async #guard(attempt: Who, check: () => Promise<LoginVerdict>): Promise<LoginVerdict> {
     const wait = this.#throttle.wait(attempt.user, attempt.source, this.#clock.now());
     if (wait > 0 && !(await this.#hold(attempt, wait))) return { ok: false, reason: 'throttled' };
     const { source } = attempt;
@@ -86,7 +105,7 @@ export class PasswordVerifier {
     }
   }
 
-  async #hold({ user }: LoginAttempt, wait: number): Promise<boolean> {
+  async #hold({ user }: Who, wait: number): Promise<boolean> {
     if (this.#held.has(user) || this.#held.size >= MAX_HELD) return false;
     this.#held.add(user);
     this.#mostHeld = Math.max(this.#mostHeld, this.#held.size);
@@ -107,6 +126,16 @@ export class PasswordVerifier {
     return user.totp ? { ok: 'passcode' } : this.#succeed(user, source);
   }
 
+  /** Too quick to show by its time whether there is such a user. */
+  #checkNtHash({ user: name, source }: Who, proves: (ntHash: Uint8Array) => boolean): LoginVerdict {
+    const user = this.#users.find(name);
+    this.#throttle.began(name, source, this.#clock.now());
+    const hash = user && this.#ntHashes.find(user);
+    if (user && !hash) return this.#fail(name, source, 'no-nt-hash');
+    if (!user || !hash || !proves(hash)) return this.#fail(name, source, user ? 'wrong-password' : 'unknown-user');
+    return user.totp ? { ok: 'passcode' } : this.#succeed(user, source);
+  }
+
   #checkPasscode({ user: name, source, password }: LoginAttempt): LoginVerdict {
     const user = this.#users.find(name);
     this.#throttle.began(name, source, this.#clock.now());
@@ -119,7 +148,11 @@ export class PasswordVerifier {
     return { ok: true, user };
   }
 
-  #fail(name: string, source: string, reason: 'unknown-user' | 'wrong-password' | 'wrong-passcode'): LoginVerdict {
+  #fail(
+    name: string,
+    source: string,
+    reason: 'unknown-user' | 'wrong-password' | 'wrong-passcode' | 'no-nt-hash',
+  ): LoginVerdict {
     this.#throttle.failed(name, source, this.#clock.now());
     return { ok: false, reason };
   }

@@ -57,7 +57,7 @@ describe('sallyport user, while no gateway runs', () => {
     succeeds(await run(['user', 'add', 'bob', '--state', state, '--address', '10.77.0.9'], 'x'), 'user bob added\n');
     succeeds(
       await run(['user', 'list', '--state', state]),
-      /^NAME +ADDRESS +TOTP +CREATED \(UTC\)\nalice +- +- +\d{4}-.*\nbob +10\.77\.0\.9 +- +\d{4}-.*\n$/,
+      /^NAME +ADDRESS +TOTP +MS-CHAPV2 +CREATED \(UTC\)\nalice +- +- +- +\d{4}-.*\nbob +10\.77\.0\.9 +- +- +\d{4}-.*\n$/,
     );
     const { stdout } = await run(['user', 'list', '--json', '--state', state]);
     assert.deepEqual(
@@ -158,6 +158,7 @@ const row: SessionRow = {
   peer: 'labgroup',
   remote: '192.0.2.7:4500',
   carrier: 'nat-t',
+  protocol: 'ipsec',
   address: '10.77.0.2',
   phase1: 'aes256-sha256-modp2048',
   esp: 'aes256-sha1',
@@ -212,6 +213,22 @@ describe('the second factor', () => {
     succeeds(await run(['user', 'list', '--state', state]), /^alice +- +- /m);
     fails(await run(['user', 'totp', 'bob', '--state', state]), 1, /there is no user bob/);
     fails(await run(['user', 'passwd', 'alice', '--totp', '--state', state]), 2, /--totp goes with user add/);
+  });
+});
+
+describe('MS-CHAPv2', () => {
+  it('is opted in to, with a word on what it means, and kept with the next password', async (test) => {
+    const state = join(temporaryFolder(test), 'state');
+    succeeds(
+      await run(['user', 'add', 'alice', '--l2tp', '--state', state], 'pw\n'),
+      /NT hash of the password is kept/,
+    );
+    succeeds(await run(['user', 'add', 'bob', '--state', state], 'pw\n'), /^user bob added\n$/);
+    succeeds(await run(['user', 'list', '--state', state]), /^alice +- +- +yes .*\nbob +- +- +- /m);
+    succeeds(await run(['user', 'passwd', 'alice', '--state', state], 'other\n'), 'password of alice changed\n');
+    succeeds(await run(['user', 'passwd', 'bob', '--l2tp', '--state', state], 'other\n'), /NT hash/);
+    succeeds(await run(['user', 'list', '--state', state]), /^alice +- +- +yes .*\nbob +- +- +yes /m);
+    fails(await run(['user', 'remove', 'bob', '--l2tp', '--state', state]), 2, /--l2tp goes with user add and passwd/);
   });
 });
 
@@ -280,8 +297,8 @@ describe('sallyport with a running gateway', () => {
     succeeds(await run(['user', 'remove', 'bob', '--state', state]), 'user bob removed\n');
     assert.deepEqual(asked, [
       { verb: 'kick', id: 7 },
-      { verb: 'user-add', name: 'bob', password: 'pw', address: '10.77.0.9' },
-      { verb: 'user-passwd', name: 'bob', password: 'pw2' },
+      { verb: 'user-add', name: 'bob', password: 'pw', address: '10.77.0.9', l2tp: false },
+      { verb: 'user-passwd', name: 'bob', password: 'pw2', l2tp: false },
       { verb: 'user-remove', name: 'bob' },
     ]);
   });

@@ -16,6 +16,7 @@ const SECTIONS: Readonly<Record<keyof typeof SHAPES, readonly string[]>> = {
   peer: ['A peer'],
   certificate: ['certificate'],
   carriers: ['carriers'],
+  l2tp: ['l2tp'],
   lifetimes: ['lifetimes'],
   dpd: ['dpd'],
   log: ['log'],

@@ -18,6 +18,7 @@ const row: SessionRow = {
   peer: 'labgroup',
   remote: '192.0.2.7:4500',
   carrier: 'nat-t',
+  protocol: 'ipsec',
   address: '10.77.0.2',
   phase1: 'aes256-sha256-modp2048',
   esp: 'aes256-sha1',
@@ -89,8 +90,8 @@ describe('the control socket', () => {
     assert.deepEqual(await callControl(path, { verb: 'sessions' }), [row]);
     assert.equal(await callControl(path, { verb: 'kick', id: 7 }), null);
     assert.deepEqual(await callControl(path, { verb: 'user-list' }), []);
-    const add = { verb: 'user-add', name: 'bob', password: 'hé\nllo', address: null } as const;
-    const passwd = { verb: 'user-passwd', name: 'bob', password: 'x' } as const;
+    const add = { verb: 'user-add', name: 'bob', password: 'hé\nllo', address: null, l2tp: false } as const;
+    const passwd = { verb: 'user-passwd', name: 'bob', password: 'x', l2tp: true } as const;
     await callControl(path, add);
     await callControl(path, passwd);
     await callControl(path, { verb: 'stop' });
@@ -232,15 +233,17 @@ describe('a request', () => {
       '{"verb":"kick","id":1.5}',
       '{"verb":"user-add","name":"x"}',
       '{"verb":"user-add","name":"x","password":1}',
-      '{"verb":"user-add","name":"x","password":"y","address":4}',
+      '{"verb":"user-add","name":"x","password":"y","address":4,"l2tp":false}',
+      '{"verb":"user-add","name":"x","password":"y"}',
       '{"verb":"user-remove"}',
     ];
     for (const line of wrong) assert.throws(() => parseRequest(line), { code: 'BAD_REQUEST' }, line);
-    assert.deepEqual(parseRequest('{"verb":"user-add","name":"x","password":"y","more":1}'), {
+    assert.deepEqual(parseRequest('{"verb":"user-add","name":"x","password":"y","l2tp":true,"more":1}'), {
       verb: 'user-add',
       name: 'x',
       password: 'y',
       address: null,
+      l2tp: true,
     });
   });
 });

@@ -107,6 +107,7 @@ class Road {
     this.commands.handle(
       {
         type: 'install-sa',
+        transport: false,
         slot,
         direction,
         spi,

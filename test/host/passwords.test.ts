@@ -57,20 +57,29 @@ class FakeClock implements Clock {
 }
 
 const noPasscodes = { accepts: () => false };
+const noNtHashes = { find: () => undefined };
 
 describe('the login check', async () => {
   const passwordHash = await hashPassword('right');
-  const alice: User = { name: 'alice', passwordHash, address: undefined, created: 0, totp: undefined, totpStep: 0 };
+  const alice: User = {
+    name: 'alice',
+    passwordHash,
+    address: undefined,
+    created: 0,
+    totp: undefined,
+    totpStep: 0,
+    ntHash: undefined,
+  };
   const users = { find: (name: string) => (name === 'alice' ? alice : undefined) };
   const source = '192.0.2.7';
 
   it('lets the right password in', async () => {
-    const verifier = new PasswordVerifier(users, noPasscodes, new FakeClock());
+    const verifier = new PasswordVerifier(users, noPasscodes, noNtHashes, new FakeClock());
     assert.deepEqual(await verifier.verify({ user: 'alice', source, password: 'right' }), { ok: true, user: alice });
   });
 
   it('tells a wrong password from an unknown user, to the log alone, and takes as long for both', async () => {
-    const verifier = new PasswordVerifier(users, noPasscodes, new FakeClock());
+    const verifier = new PasswordVerifier(users, noPasscodes, noNtHashes, new FakeClock());
     const timed = async (user: string) => {
       const start = performance.now();
       const verdict = await verifier.verify({ user, source, password: 'wrong' });
@@ -87,14 +96,14 @@ describe('the login check', async () => {
   });
 
   it('refuses an empty and a very long password, even where it would match', async () => {
-    const verifier = new PasswordVerifier(users, noPasscodes, new FakeClock());
+    const verifier = new PasswordVerifier(users, noPasscodes, noNtHashes, new FakeClock());
     assert.equal((await verifier.verify({ user: 'alice', source, password: '' })).ok, false);
     assert.equal((await verifier.verify({ user: 'alice', source, password: 'right'.padEnd(2000) })).ok, false);
   });
 
   it('holds a guesser back, longer each time, and lets the right password in afterwards', async () => {
     const clock = new FakeClock();
-    const verifier = new PasswordVerifier(users, noPasscodes, clock);
+    const verifier = new PasswordVerifier(users, noPasscodes, noNtHashes, clock);
     for (let i = 0; i < 6; i++) await verifier.verify({ user: 'alice', source, password: 'wrong' });
     assert.deepEqual(clock.slept, [1000, 2000, 4000]);
     assert.equal((await verifier.verify({ user: 'alice', source, password: 'right' })).ok, true);
@@ -106,7 +115,7 @@ describe('the login check', async () => {
   it('holds one attempt a user, and refuses those beside it', async () => {
     const wakes: (() => void)[] = [];
     const clock: Clock = { now: () => 0, sleep: () => new Promise((resolve) => wakes.push(resolve)) };
-    const verifier = new PasswordVerifier(users, noPasscodes, clock);
+    const verifier = new PasswordVerifier(users, noPasscodes, noNtHashes, clock);
     for (let i = 0; i < 3; i++) await verifier.verify({ user: 'alice', source, password: 'wrong' });
     const held = verifier.verify({ user: 'alice', source, password: 'right' });
     assert.deepEqual(await verifier.verify({ user: 'alice', source, password: 'right' }), {
@@ -118,7 +127,7 @@ describe('the login check', async () => {
   });
 
   it('leaves room in the queue to others, however much one source sends', async () => {
-    const verifier = new PasswordVerifier(users, noPasscodes, new FakeClock());
+    const verifier = new PasswordVerifier(users, noPasscodes, noNtHashes, new FakeClock());
     const flood = Array.from({ length: MAX_OF_SOURCE + 30 }, (_, i) =>
       verifier.verify({ user: `u${i}`, source: '198.51.100.66', password: 'x' }),
     );
@@ -134,7 +143,7 @@ describe('the login check', async () => {
     const clock = new FakeClock();
     const careful = { ...alice, totp: new Uint8Array(48) };
     const passcodes = { accepts: (_: User, typed: string) => typed === '123456' };
-    const verifier = new PasswordVerifier({ find: () => careful }, passcodes, clock);
+    const verifier = new PasswordVerifier({ find: () => careful }, passcodes, noNtHashes, clock);
     const password = () => verifier.verify({ user: 'alice', source, password: 'right' });
     const passcode = (typed: string) => verifier.verifyPasscode({ user: 'alice', source, password: typed });
     assert.deepEqual(await password(), { ok: 'passcode' });

@@ -179,6 +179,7 @@ export class Tunnels {
     const keys = keysOf(this.suite, client, 1);
     const install = {
       type: 'install-sa',
+      transport: false,
       slot: client,
       direction: 'in',
       spi: spiOf(client, 1),

@@ -9,10 +9,12 @@ import { formatPrefix, type Prefix } from '../../src/core/net/address.ts';
 import type { Instant } from '../../src/core/net/time.ts';
 import type { ClientEvent } from '../../src/core/session/client/events.ts';
 import type { GatewayEvent } from '../../src/core/session/events.ts';
+import type { PppCall } from '../../src/core/wire/l2tp.ts';
 import type { Content } from './network.ts';
 
 interface ModelSession {
-  readonly inner: Prefix;
+  inner: Prefix | undefined;
+  call: PppCall | undefined;
   path: EspPath;
   lastTraffic: Instant;
   readonly outbound: EspSa[];
@@ -37,13 +39,23 @@ export class DataplaneModel {
     switch (event.type) {
       case 'open-session': {
         assert.ok(!this.sessions.has(event.id), `session ${event.id} was opened twice`);
-        const inner = formatPrefix(event.inner);
-        for (const [id, other] of this.sessions)
-          assert.notEqual(formatPrefix(other.inner), inner, `${inner} was given to ${id} and to ${event.id}`);
-        const { path } = event;
-        this.sessions.set(event.id, { inner: event.inner, path, lastTraffic: 0, outbound: [] });
+        if (event.inner) this.#mustBeFree(event.inner, event.id);
+        const { path, inner } = event;
+        this.sessions.set(event.id, { inner, call: undefined, path, lastTraffic: 0, outbound: [] });
         break;
       }
+      case 'bind-call': {
+        this.#mustBeFree(event.inner, event.id);
+        const { inner, call } = event;
+        Object.assign(this.#session(event.id), { inner, call });
+        break;
+      }
+      case 'unbind-call':
+        Object.assign(this.#session(event.id), { inner: undefined, call: undefined });
+        break;
+      case 'send-l2tp':
+        this.#session(event.id);
+        break;
       case 'install-sa':
         this.#install(event.sa);
         break;
@@ -66,6 +78,14 @@ export class DataplaneModel {
       case 'session-down':
         assert.ok(this.#announced.delete(event.id), `session ${event.id} went down without having been up`);
         break;
+    }
+  }
+
+  #mustBeFree(inner: Prefix, id: number): void {
+    const text = formatPrefix(inner);
+    for (const [other, session] of this.sessions) {
+      if (other === id || !session.inner) continue;
+      assert.notEqual(formatPrefix(session.inner), text, `${text} was given to ${other} and to ${id}`);
     }
   }
 

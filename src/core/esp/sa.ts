@@ -31,7 +31,7 @@ export interface EspPath {
   readonly remote: Endpoint;
 }
 
-/** One direction of an SA pair, tunnel mode. Remote is the peer's side, local ours, whichever the direction. */
+/** One direction of an SA pair. Remote is the peer's side, local ours, whichever the direction. */
 export interface EspSa {
   readonly direction: 'in' | 'out';
   /** Inbound ours and unique in the process, outbound the peer's choice. 256 to 2^32-1 (RFC 4303 section 2.1). */
@@ -39,6 +39,8 @@ export interface EspSa {
   readonly sessionId: number;
   readonly suite: EspSuite;
   readonly keys: EspKeys;
+  /** Absent: tunnel mode. With transport mode there is L2TP inside, and the selectors are of what PPP carries. */
+  readonly transport?: true;
   readonly localSelector: Prefix;
   readonly remoteSelector: Prefix;
   /** Bytes after which the dataplane asks for a rekey, once; absent: never by volume. */

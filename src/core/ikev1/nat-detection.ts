@@ -1,8 +1,10 @@
-/** NAT detection in phase 1, RFC 3947 section 3.2: each side hashes the addresses that it sees. */
+/** NAT traversal's payloads, RFC 3947: each side hashes the addresses that it sees, and tells them for transport mode. */
 import { type Bytes, bytesEqual } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { HashName } from '../crypto/algorithms.ts';
+import type { IpAddress } from '../net/address.ts';
 import { natDetectionHash } from '../protection/ikev1-hashes.ts';
+import { EncapsulationMode, encodeOriginalAddress } from '../wire/ikev1.ts';
 import { type Payload, PayloadType } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import type { PayloadSet } from './payload-set.ts';
@@ -41,6 +43,20 @@ export function detectNat(context: SaContext, hash: HashName, path: IkePath, pay
 function forces({ environment }: SaContext): boolean {
   return environment.policy.encapsulation === 'force';
 }
+
+/**
+ * What transport mode in UDP tells of addresses, as we see them, since checksums inside are made of them (RFC 3947 section
+ * 5.2): first the initiator's, then the responder's. None in the other modes.
+ */
+export function originalAddresses(mode: number, initiator: IpAddress, responder: IpAddress): Payload[] {
+  const type = ORIGINAL_ADDRESS_TYPES[mode];
+  return type === undefined ? [] : [initiator, responder].map((address) => encodeOriginalAddress(type, address));
+}
+
+const ORIGINAL_ADDRESS_TYPES: Readonly<Record<number, number>> = {
+  [EncapsulationMode.UDP_TRANSPORT]: PayloadType.NAT_OA,
+  [EncapsulationMode.UDP_TRANSPORT_DRAFT]: PayloadType.NAT_OA_DRAFT,
+};
 
 function endpointHash(context: SaContext, hash: HashName, endpoint: IkePath['local']): Bytes {
   return natDetectionHash(context.crypto, hash, context.initiatorCookie, context.responderCookie, endpoint);

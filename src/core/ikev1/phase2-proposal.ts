@@ -78,6 +78,21 @@ export function udpTunnelMode(natTraversal: NatTraversal): number {
   return natTraversal === 'rfc3947' ? EncapsulationMode.UDP_TUNNEL : EncapsulationMode.UDP_TUNNEL_DRAFT;
 }
 
+/** The same of transport mode. */
+export function udpTransportMode(natTraversal: NatTraversal): number {
+  return natTraversal === 'rfc3947' ? EncapsulationMode.UDP_TRANSPORT : EncapsulationMode.UDP_TRANSPORT_DRAFT;
+}
+
+const TRANSPORT_MODES: readonly number[] = [
+  EncapsulationMode.TRANSPORT,
+  EncapsulationMode.UDP_TRANSPORT,
+  EncapsulationMode.UDP_TRANSPORT_DRAFT,
+];
+
+export function isTransportMode(mode: number): boolean {
+  return TRANSPORT_MODES.includes(mode);
+}
+
 export function choosePhase2(offer: readonly Proposal[], rules: Phase2Rules): Phase2Choice | Refusal {
   let best: { choice: Phase2Choice; rank: number } | undefined;
   const objections: Objection[] = [];

@@ -32,6 +32,7 @@ import { ExchangeType, type IsakmpMessage, type Payload, PayloadType } from '../
 import type { SaContext } from './context.ts';
 import { type Exchange, type Exchanges, establishedOf, hash1Of, openExchange, sealExchange } from './exchange.ts';
 import type { QuickModeIds } from './message-ids.ts';
+import { originalAddresses } from './nat-detection.ts';
 import { notifyPeer } from './notices.ts';
 import type { PayloadSet } from './payload-set.ts';
 import { NONCE_LENGTH } from './phase1.ts';
@@ -44,7 +45,7 @@ import {
   type Phase2Suite,
   phase2Offer,
 } from './phase2-proposal.ts';
-import { encodeSelector, hostSelector, parseSelector, type Selector } from './selector.ts';
+import { encodeSelector, hostSelector, parseNamedHost, parseSelector, type Selector } from './selector.ts';
 import type { DropReason, EspPair, Phase2Lifetime, Phase2Request } from './types.ts';
 
 /** What an initiator asks for. All suites share the PFS group of the first. */
@@ -92,6 +93,7 @@ export function beginQuickMode(
     ...kePayload(dh),
     encodeId(encodeSelector(intent.local)),
     encodeId(encodeSelector(intent.remote)),
+    ...originalAddresses(intent.suites[0]!.mode, context.path.local.address, context.path.remote.address),
   ];
   exchange.state = { awaits: 'quick 2', intent, nonce, dh };
   exchanges.sendAwaiting(
@@ -139,6 +141,7 @@ export function handleQuick1(
     { type: PayloadType.NONCE, body: nonces.responderNonce },
     ...kePayload(dh),
     ...payloads.all(PayloadType.ID).map((body) => ({ type: PayloadType.ID, body })),
+    ...originalAddresses(choice.suite.mode, path.remote.address, path.local.address),
   ];
   context.emit({ type: 'esp-prepared', pair });
   exchange.state = { awaits: 'quick 3', pair, nonces };
@@ -270,7 +273,8 @@ function readSelectors(payloads: PayloadSet, path: IkePath): Phase2Request | { r
   const ids = payloads.all(PayloadType.ID);
   if (ids.length === 0) return { remote: hostSelector(path.remote.address), local: hostSelector(path.local.address) };
   if (ids.length !== 2) throw new MalformedError(`${ids.length} ID payloads in quick mode`);
-  const [remote, local] = ids.map((body) => parseSelector(parseId(body)));
+  const seen = [path.remote.address, path.local.address];
+  const [remote, local] = ids.map(parseId).map((id, i) => parseSelector(id) ?? parseNamedHost(id, seen[i]!));
   if (!remote || !local) return { refused: 'its selectors are no addresses or subnets' };
   return { remote, local };
 }

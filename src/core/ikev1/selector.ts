@@ -32,6 +32,11 @@ export function hostSelector(address: IpAddress): Selector {
   return { prefix: prefixOf(address, address.bytes.length * 8), protocol: 0, port: 0 };
 }
 
+/** A host that names itself instead (ID_FQDN, as Windows XP does behind a NAT) is the one that is seen at `address`. */
+export function parseNamedHost({ type, protocol, port }: Identification, address: IpAddress): Selector | undefined {
+  return type === IdType.FQDN ? { ...hostSelector(address), protocol, port } : undefined;
+}
+
 export function formatSelector({ prefix, protocol, port }: Selector): string {
   return formatPrefix(prefix) + (protocol || port ? `[${protocol}/${port || 'any'}]` : '');
 }

@@ -1,8 +1,10 @@
 /** The ESP SA pairs of one session: prepared, in use, replaced by a rekey, expired. */
 import { EMPTY } from '../bytes/bytes.ts';
 import type { EspKeys, EspPath, EspSa } from '../esp/sa.ts';
+import { isTransportMode } from '../ikev1/phase2-proposal.ts';
 import { formatSelector } from '../ikev1/selector.ts';
 import type { EspPair } from '../ikev1/types.ts';
+import { parsePrefix } from '../net/address.ts';
 import { earliest, type Instant, SECOND } from '../net/time.ts';
 
 /** Our own limits: pairs of one session (a client may have one for each split route), and replaced ones for one traffic. */
@@ -127,20 +129,25 @@ function withoutKeys(pair: EspPair): EspPair {
   return { ...pair, inbound: { spi: inbound.spi, keys: NO_KEYS }, outbound: { spi: outbound.spi, keys: NO_KEYS } };
 }
 
+/** PPP carries whatever its two ends send each other. */
+const EVERYWHERE = parsePrefix('0.0.0.0/0')!;
+
 /** The two halves of a pair as the dataplane takes them. */
 export function espSa(sessionId: number, direction: 'in' | 'out', pair: EspPair): EspSa {
   const half = direction === 'in' ? pair.inbound : pair.outbound;
   const { kilobytes } = pair.lifetime;
   const softBytes =
     direction === 'out' && kilobytes ? { softBytes: Math.floor(kilobytes * 1024 * REKEY_AS_RESPONDER) } : {};
+  const transport = isTransportMode(pair.suite.mode);
   return {
     direction,
+    ...(transport && { transport }),
     spi: half.spi,
     sessionId,
     suite: pair.suite.esp,
     keys: half.keys,
-    localSelector: pair.local.prefix,
-    remoteSelector: pair.remote.prefix,
+    localSelector: transport ? EVERYWHERE : pair.local.prefix,
+    remoteSelector: transport ? EVERYWHERE : pair.remote.prefix,
     ...softBytes,
   };
 }

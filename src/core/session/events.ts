@@ -2,7 +2,11 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import type { EspPath, EspSa } from '../esp/sa.ts';
 import type { DropReason } from '../ikev1/types.ts';
+import type { L2tpDrop } from '../l2tp/lns.ts';
 import type { Endpoint, IpAddress, Prefix } from '../net/address.ts';
+import type { PppDrop } from '../ppp/link.ts';
+import type { MsChapV2Exchange } from '../ppp/ms-chap-v2.ts';
+import type { PppCall } from '../wire/l2tp.ts';
 
 /** The answer to an `authenticate` event. Only `ok: true` lets anybody in. */
 export type LoginVerdict =
@@ -12,6 +16,8 @@ export type LoginVerdict =
       readonly address: IpAddress | undefined;
       /** What the user had last in this group. */
       readonly lastAddress: IpAddress | undefined;
+      /** What MS-CHAPv2 proves to the client, "S=...". */
+      readonly response?: string | undefined;
     }
   /** The password is right, and a second factor is due: what the user then types comes as another `authenticate`. */
   | { readonly ok: 'passcode'; readonly message: string }
@@ -38,7 +44,20 @@ export type GatewayEvent =
       readonly step: 'password' | 'passcode';
       readonly source: Endpoint;
     }
-  | { readonly type: 'open-session'; readonly id: number; readonly inner: Prefix; readonly path: EspPath }
+  /** The same of a user's proof by MS-CHAPv2, which only who has the NT hash of the password can check. */
+  | {
+      readonly type: 'authenticate-ms-chap';
+      readonly requestId: number;
+      readonly group: string | undefined;
+      readonly user: string;
+      readonly exchange: MsChapV2Exchange;
+      readonly source: Endpoint;
+    }
+  /** `inner` is undefined with L2TP: then `bind-call` says it. */
+  | { readonly type: 'open-session'; readonly id: number; readonly inner: Prefix | undefined; readonly path: EspPath }
+  | { readonly type: 'bind-call'; readonly id: number; readonly inner: Prefix; readonly call: PppCall }
+  | { readonly type: 'unbind-call'; readonly id: number }
+  | { readonly type: 'send-l2tp'; readonly id: number; readonly port: number; readonly message: Bytes }
   | { readonly type: 'install-sa'; readonly sa: EspSa; readonly path: EspPath }
   | { readonly type: 'remove-sa'; readonly sessionId: number; readonly direction: 'in' | 'out'; readonly spi: number }
   | { readonly type: 'move-path'; readonly id: number; readonly path: EspPath }
@@ -62,5 +81,11 @@ export type GatewayEvent =
   | { readonly type: 'legacy-used'; readonly who: Who; readonly what: string }
   | {
       readonly type: 'dropped';
-      readonly reason: DropReason | 'ike_unknown_cookies' | 'ike_half_open_full' | 'ike_rate_limit';
+      readonly reason:
+        | DropReason
+        | L2tpDrop
+        | PppDrop
+        | 'ike_unknown_cookies'
+        | 'ike_half_open_full'
+        | 'ike_rate_limit';
     };

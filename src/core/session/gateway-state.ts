@@ -119,6 +119,12 @@ export class GatewayState {
     this.#settleTouched(now);
   }
 
+  /** A client's L2TP message, from that UDP port, that came through the session's own SA. */
+  handleL2tp(sessionId: number, port: number, message: Bytes, now: Instant): void {
+    this.#sessions.handleL2tp(sessionId, port, message, now);
+    this.#settleTouched(now);
+  }
+
   /** The dataplane saw an authentic packet of the session come from elsewhere. */
   handlePathChange(sessionId: number, path: EspPath): void {
     this.#sessions.handlePathChange(sessionId, path);

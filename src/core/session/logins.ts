@@ -10,6 +10,7 @@ import type { Session } from './session.ts';
 
 export interface LoginsOptions {
   readonly emit: (event: GatewayEvent) => void;
+  readonly newRequest: () => number;
   /** Its phase 1 has something to send, or its deadline may have changed. */
   readonly touch: (session: Session) => void;
   readonly end: (session: Session, reason: string) => void;
@@ -33,7 +34,6 @@ export class Logins {
   readonly #roster: Roster;
   readonly #addresses: AddressBook;
   readonly #byRequest = new Map<number, Session>();
-  #lastRequest = 0;
 
   constructor(options: LoginsOptions, roster: Roster, addresses: AddressBook) {
     this.#options = options;
@@ -50,7 +50,7 @@ export class Logins {
     if (gone || !sa || session.stage.awaits !== 'verdict' || session.stage.requestId !== requestId) return;
     const { user, attempt } = session.stage;
     if (verdict.ok === 'passcode') return this.#askPasscode(session, sa, attempt, user, verdict.message, now);
-    const refusal = this.#admit(session, user, verdict);
+    const refusal = this.admit(session, user, verdict);
     this.#options.touch(session);
     if (refusal === undefined) {
       sa.finishXauth(true, now);
@@ -90,7 +90,7 @@ export class Logins {
     const { attempt, factor } = session.stage;
     // with the passcode some clients send a name again: the one whose password was right counts
     const user = factor.step === 'passcode' ? factor.user : userName;
-    const requestId = ++this.#lastRequest;
+    const requestId = this.#options.newRequest();
     session.stage = { awaits: 'verdict', requestId, attempt, factor, user };
     this.#byRequest.set(requestId, session);
     if (user.length > MAX_USER_NAME || password.length > MAX_PASSWORD) {
@@ -103,7 +103,7 @@ export class Logins {
   }
 
   /** Lets the user in with an address, or says why not. */
-  #admit(
+  admit(
     session: Session,
     user: string,
     verdict: LoginVerdict & { readonly ok: boolean },
@@ -118,6 +118,8 @@ export class Logins {
     this.#roster.setUser(session, user);
     if (session.initialContact) this.#endOlderSessionsOf(session);
     const predecessor = this.#roster.predecessor(session);
+    // by XAUTH it goes on where it was; a new call is a new beginning
+    if (predecessor && session.l2tp) this.#options.end(predecessor, 'its client began anew');
     if (group.maxSessions !== undefined && this.#others(group, session, predecessor) >= group.maxSessions) {
       this.#roster.setUser(session, undefined);
       return { reason: `the group has its max_sessions of ${group.maxSessions} on`, final: true };

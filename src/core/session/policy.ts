@@ -3,6 +3,7 @@ import type { Bytes } from '../bytes/bytes.ts';
 import type { CertificateVerifier, OwnCertificate } from '../crypto/certificates.ts';
 import type { Phase2Lifetime } from '../ikev1/types.ts';
 import type { IpAddress, Prefix } from '../net/address.ts';
+import type { PppMethod } from '../ppp/lcp.ts';
 import type { Identification } from '../wire/ikev1.ts';
 
 /** A group of remote users who share a secret and what they are given. */
@@ -39,6 +40,14 @@ export interface PeerPolicy {
   readonly inner: Prefix;
 }
 
+/** L2TP for clients that know no XAUTH. */
+export interface L2tpPolicy {
+  /** How users prove their password, the one that is asked for first at the head. */
+  readonly methods: readonly PppMethod[];
+  /** Windows' name servers. */
+  readonly nbns: readonly IpAddress[];
+}
+
 export interface GatewayPolicy {
   readonly groups: readonly GroupPolicy[];
   readonly peers: readonly PeerPolicy[];
@@ -48,6 +57,8 @@ export interface GatewayPolicy {
   readonly ciscoTcpPorts: readonly number[];
   readonly natT: boolean;
   readonly nativeEsp: boolean;
+  /** Undefined: off. */
+  readonly l2tp?: L2tpPolicy | undefined;
   /** Lets modp1024, modp1536, 3DES and MD5 in. */
   readonly legacy: boolean;
 }

@@ -7,6 +7,7 @@ import { phase1SuiteName } from '../ikev1/phase1-proposal.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
 import { formatEndpoint, type IpAddress, type Prefix } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
+import type { SessionCall } from './calls.ts';
 import { Children } from './children.ts';
 import type { Subject } from './credentials.ts';
 import type { Who } from './events.ts';
@@ -30,8 +31,10 @@ export type SessionStage =
   | { readonly awaits: 'configuration'; readonly push: boolean; readonly until: Instant }
   /** The client has heard that its login failed, and hangs up or is hung up on. */
   | { readonly awaits: 'goodbye'; readonly until: Instant; readonly reason: string }
-  /** Authenticated by a group secret, but it does no XAUTH: it can do nothing here. */
-  | { readonly awaits: 'nobody'; readonly until: Instant }
+  /** Authenticated by a group secret, and not by XAUTH yet: it may only call by L2TP, or is asked at `until` (`thenAsk`). */
+  | { readonly awaits: 'nobody'; readonly until: Instant; readonly thenAsk: boolean }
+  /** It has transport mode, and makes its L2TP call and its user's login by `until`. */
+  | { readonly awaits: 'call'; readonly until: Instant }
   | { readonly awaits: 'nothing' };
 
 export type Renewal =
@@ -54,6 +57,8 @@ export class Session {
   /** Our own renewal of a peer's phase 1. */
   renewal: Renewal = { awaits: 'nothing' };
   ciscoUdp = false;
+  /** Set while it comes by L2TP. */
+  l2tp: SessionCall | undefined;
   /** The client said that it begins anew (INITIAL_CONTACT). */
   initialContact = false;
   /** Set while the dataplane has the session open. */
@@ -98,6 +103,8 @@ export interface SessionView {
   readonly address: string | undefined;
   /** What ESP travels by, or IKE while there is no ESP. */
   readonly carrier: string;
+  /** What is inside of ESP: tunnel mode's packets, or L2TP. */
+  readonly protocol: 'ipsec' | 'l2tp';
   readonly phase1: string;
   readonly esp: string | undefined;
   readonly since: Instant;
@@ -111,6 +118,7 @@ export function viewSession(session: Session): SessionView {
     who: session.who,
     address: session.address?.text,
     carrier: session.espPath?.carrier ?? session.phase1?.path.carrier ?? 'udp',
+    protocol: session.l2tp ? 'l2tp' : 'ipsec',
     phase1: established ? phase1SuiteName(established.suite) : '',
     esp: esp && suiteName(esp),
     since: session.since,

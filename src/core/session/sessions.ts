@@ -3,18 +3,20 @@
  *
  * No way leads round the user: configuration and tunnels are for those whose login succeeded, and for the `peers`.
  */
-
+import type { Bytes } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { EspPath } from '../esp/sa.ts';
 import { addressIdentity } from '../ikev1/identity.ts';
 import type { InitiatorIntent } from '../ikev1/phase1.ts';
+import { isTransportMode } from '../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
 import type { EndReason, Ikev1Event, Phase1Established, Phase2Grant, Phase2Request } from '../ikev1/types.ts';
 import { type IpAddress, prefixOf } from '../net/address.ts';
 import { earliest, type Instant, MINUTE, SECOND } from '../net/time.ts';
 import { type Attribute, Authentication } from '../wire/ikev1.ts';
 import { AddressBook } from './addresses.ts';
+import { CALL_PATIENCE, Calls } from './calls.ts';
 import { samePath } from './children.ts';
 import { asksForCiscoUdp, configurationPush, configurationReply, requestedAddress } from './configuration.ts';
 import type { Subject } from './credentials.ts';
@@ -48,6 +50,9 @@ const GIVEN_BACK_AFTER = 8 * SECOND;
 /** A proven group secret without a login is worth no longer than this. */
 const NOBODY_PATIENCE = MINUTE;
 
+/** Where L2TP is served, a client that could do both has begun its quick mode by then if it calls. */
+const CALL_COMES_FIRST = 2 * SECOND;
+
 /** Methods that announce XAUTH by themselves. */
 const LOGIN_METHODS: ReadonlySet<number> = new Set([
   Authentication.XAUTH_INIT_PSK,
@@ -62,6 +67,7 @@ export class Sessions {
   readonly #addresses: AddressBook;
   readonly #tunnels: Tunnels;
   readonly #logins: Logins;
+  readonly #calls: Calls;
   readonly #entering = new Set<Session>();
   /** SAs that were given something to do outside their own input, and sessions whose deadline may have changed. */
   readonly #touched = new Set<Ikev1Sa>();
@@ -69,23 +75,36 @@ export class Sessions {
   /** SAs that we began, by the session whose phase 1 they renew. */
   readonly #renewals = new Map<number, Session>();
   #lastId = 0;
+  #lastRequest = 0;
 
   constructor(options: SessionsOptions) {
     this.#options = options;
     this.#addresses = new AddressBook(options.ownAddress);
     const touch = (session: Session) => this.#touch(session);
+    const newRequest = () => ++this.#lastRequest;
+    const end = (session: Session, reason: string) => this.end(session, reason);
     this.#tunnels = new Tunnels({ ...options, touch });
     this.#logins = new Logins(
       {
         emit: options.emit,
+        newRequest,
         touch,
-        end: (session, reason) => this.end(session, reason),
+        end,
         // who renews phase 1 from the same socket may leave Mode-Config out
         admitted: (session, sa) => this.#continueOlder(session, sa, undefined),
       },
       this.#roster,
       this.#addresses,
     );
+    this.#calls = new Calls({
+      ...options,
+      newRequest,
+      touch,
+      admit: (session, user, verdict) => this.#logins.admit(session, user, verdict)?.reason,
+      up: (session) => this.#callUp(session),
+      restarted: (session, now) => this.#callRestarted(session, now),
+      end,
+    });
   }
 
   get all(): Session[] {
@@ -148,6 +167,12 @@ export class Sessions {
       renewed.renewal = { awaits: 'nothing' };
       return this.#addPhase1(renewed, sa);
     }
+    const asks = LOGIN_METHODS.has(event.suite.authentication);
+    const group = subject.kind === 'group' ? subject.group : undefined;
+    const mayCall = group && !asks && this.#options.settings().policy.l2tp !== undefined;
+    const caller = mayCall ? this.#calls.renewedBy(sa) : undefined;
+    // a call outlives the phase 1 that it began under; whoever begins anew says so by SCCRQ
+    if (caller && caller.group?.name === group?.name) return this.#addPhase1(caller, sa);
     const session = new Session(++this.#lastId, subject, { awaits: 'nothing' }, now);
     this.#roster.add(session);
     this.#entering.add(session);
@@ -156,10 +181,12 @@ export class Sessions {
     if (subject.kind === 'peer') {
       session.inner = subject.peer.inner;
       this.#entering.delete(session);
-    } else if (event.traits.xauth || LOGIN_METHODS.has(event.suite.authentication)) {
+    } else if (asks || (event.traits.xauth && !mayCall)) {
       this.#logins.ask(session, sa, 1, now);
     } else {
-      session.stage = { awaits: 'nobody', until: now + NOBODY_PATIENCE };
+      // strongSwan says that it knows XAUTH also where it is to call by L2TP
+      const until = now + (event.traits.xauth ? CALL_COMES_FIRST : NOBODY_PATIENCE);
+      session.stage = { awaits: 'nobody', until, thenAsk: event.traits.xauth };
     }
     this.#dirty.add(session.id);
   }
@@ -196,6 +223,7 @@ export class Sessions {
         session.initialContact = true;
         return;
       case 'esp-prepared':
+        if (isTransportMode(event.pair.suite.mode)) this.#calls.begin(session, sa, now);
         return this.#tunnels.prepare(session, sa, event.pair, now);
       case 'esp-established':
         return this.#tunnels.establish(session, sa, event.pair, now);
@@ -207,6 +235,7 @@ export class Sessions {
       case 'esp-deleted':
         return this.#tunnels.deleted(session, event.spis, now);
       case 'path-changed':
+        this.#calls.noteMoved(session);
         return this.#tunnels.followIke(session, event.path);
       case 'rekey-due':
         return this.#renewPhase1(session, sa, now);
@@ -216,7 +245,15 @@ export class Sessions {
   }
 
   answerLogin(requestId: number, verdict: LoginVerdict, now: Instant): void {
-    this.#logins.answer(requestId, verdict, now);
+    if (!this.#calls.answer(requestId, verdict, now)) this.#logins.answer(requestId, verdict, now);
+  }
+
+  /** What a client's L2TP says, from that UDP port. */
+  handleL2tp(sessionId: number, port: number, message: Bytes, now: Instant): void {
+    const session = this.#roster.find(sessionId);
+    if (!session) return;
+    this.#dirty.add(sessionId);
+    this.#calls.handleMessage(session, port, message, now);
   }
 
   authorizePhase2(saId: number, request: Phase2Request): Phase2Grant | { readonly refused: string } {
@@ -227,7 +264,9 @@ export class Sessions {
 
   handlePathChange(sessionId: number, path: EspPath): void {
     const session = this.#roster.find(sessionId);
-    if (session) this.#tunnels.handlePathChange(session, path);
+    if (!session) return;
+    this.#tunnels.handlePathChange(session, path);
+    this.#calls.noteMoved(session);
   }
 
   /** Tells a session whose client sends ESP on an SPI that is no more; false: it is nobody's whom we know. */
@@ -258,6 +297,7 @@ export class Sessions {
     const limit = limitReached(session, this.#options.lastTraffic(id), now);
     if (limit) return this.end(session, limit);
     this.#tunnels.handleTimeout(session, now);
+    this.#calls.handleTimeout(session, now);
     const { renewal, phase1 } = session;
     if (renewal.awaits === 'retry' && renewal.at <= now && phase1) this.#renewPhase1(session, phase1, now);
     const due = stageDeadline(session);
@@ -273,7 +313,8 @@ export class Sessions {
   /** Ends all of a user's sessions, also those still on the way in. */
   endByUser(user: string, reason: string): void {
     for (const session of this.all) {
-      const typed = session.stage.awaits === 'verdict' ? session.stage.user : session.user;
+      const { stage, l2tp } = session;
+      const typed = stage.awaits === 'verdict' ? stage.user : (l2tp?.asked?.user ?? session.user);
       if (typed === user) this.end(session, reason);
     }
   }
@@ -291,7 +332,8 @@ export class Sessions {
 
   #deadline(session: Session): Instant | undefined {
     const limit = limitDeadline(session, this.#options.lastTraffic(session.id));
-    return earliest(limit, stageDeadline(session), renewalDeadline(session), session.children.pollTimeout());
+    const call = this.#calls.pollTimeout(session);
+    return earliest(limit, stageDeadline(session), renewalDeadline(session), session.children.pollTimeout(), call);
   }
 
   #addPhase1(session: Session, sa: Ikev1Sa): void {
@@ -398,8 +440,13 @@ export class Sessions {
     const { stage, phase1 } = session;
     if (stage.awaits === 'goodbye') {
       this.end(session, stage.reason);
+    } else if (stage.awaits === 'nobody' && stage.thenAsk && phase1) {
+      this.#logins.ask(session, phase1, 1, now);
+    } else if (stage.awaits === 'call') {
+      this.end(session, `its user was not logged in in time: L2TP awaited ${session.l2tp?.lns.awaits ?? 'SCCRQ'}`);
     } else if (stage.awaits === 'nobody') {
-      const reason = "the group secret is right, but the client does no XAUTH and no entry of 'peers' names it";
+      const reason =
+        "the group secret is right, but the client does neither XAUTH nor L2TP, and no entry of 'peers' names it";
       session.told = true;
       this.#options.emit({ type: 'failure', who: session.who, step: 'login', reason });
       this.end(session, reason);
@@ -413,6 +460,7 @@ export class Sessions {
   }
 
   #remove(session: Session, who: Who, reason: string): void {
+    this.#calls.close(session);
     this.#addresses.release(session);
     this.#roster.remove(session);
     this.#entering.delete(session);
@@ -425,6 +473,28 @@ export class Sessions {
       this.#options.emit({ type: 'failure', who, step: `waiting for ${session.stage.awaits}`, reason });
     }
     this.#tunnels.close(session);
+  }
+
+  #callUp(session: Session): void {
+    const { phase1, address, user, group } = session;
+    session.stage = { awaits: 'nothing' };
+    this.#entering.delete(session);
+    if (phase1) this.#tunnels.announce(session, phase1);
+    if (address && user !== undefined) this.#options.emit({ type: 'leased', group: group?.name, user, address });
+  }
+
+  /** Under the same SA the client is still nobody in particular. */
+  #callRestarted(session: Session, now: Instant): void {
+    const { id, who } = session;
+    if (session.announced) this.#options.emit({ type: 'session-down', id, who, reason: 'its client began anew' });
+    if (session.inner) this.#options.emit({ type: 'unbind-call', id });
+    this.#addresses.release(session);
+    this.#roster.setUser(session, undefined);
+    session.announced = false;
+    session.address = undefined;
+    session.inner = undefined;
+    session.stage = { awaits: 'call', until: now + CALL_PATIENCE };
+    this.#entering.add(session);
   }
 
   #touch(session: Session): void {
@@ -442,6 +512,7 @@ function stageDeadline({ stage }: Session): Instant | undefined {
   switch (stage.awaits) {
     case 'goodbye':
     case 'nobody':
+    case 'call':
     case 'configuration':
       return stage.until;
     default:

@@ -3,13 +3,15 @@ import type { IkePath } from '../carrier/ike-path.ts';
 import { suiteName } from '../crypto/algorithms.ts';
 import { type EspCarrier, type EspPath, mayMove } from '../esp/sa.ts';
 import { phase1SuiteName } from '../ikev1/phase1-proposal.ts';
-import { udpTunnelMode } from '../ikev1/phase2-proposal.ts';
+import { udpTransportMode, udpTunnelMode } from '../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
-import { formatSelector } from '../ikev1/selector.ts';
+import { formatSelector, type Selector } from '../ikev1/selector.ts';
 import type { EspAbandoned, EspPair, Phase2Grant, Phase2Request } from '../ikev1/types.ts';
 import { formatPrefix, prefixCovers } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
 import { EncapsulationMode } from '../wire/ikev1.ts';
+import { L2TP_PORT } from '../wire/l2tp.ts';
+import { PROTOCOL_UDP } from '../wire/udp.ts';
 import { type Child, espSa, MAX_CHILDREN, samePath } from './children.ts';
 import type { GatewayEvent } from './events.ts';
 import type { GatewaySettings } from './policy.ts';
@@ -64,6 +66,7 @@ export class Tunnels {
     sa: Ikev1Sa,
     { local, remote }: Phase2Request,
   ): Phase2Grant | { readonly refused: string } {
+    if (isL2tp(local, remote)) return this.#authorizeL2tp(session, sa);
     const refused = whyNot(session);
     if (refused) return { refused };
     const asked = `${formatSelector(remote)} to ${formatSelector(local)}`;
@@ -79,6 +82,28 @@ export class Tunnels {
     }
     const modes = this.#modes(session, sa);
     return { spi: this.#newSpi(), modes, lifetime: this.#options.settings().phase2Lifetime };
+  }
+
+  /** Transport mode is for L2TP, and L2TP for clients that logged in by no other way: PPP asks for their user. */
+  #authorizeL2tp(session: Session, sa: Ikev1Sa): Phase2Grant | { readonly refused: string } {
+    if (!this.#options.settings().policy.l2tp)
+      return { refused: "it asks for L2TP (UDP 1701), which is off; set 'l2tp'" };
+    if (!session.l2tp && session.stage.awaits !== 'nobody') {
+      return {
+        refused: 'it asks for L2TP (UDP 1701), but it is one that has a tunnel by XAUTH or by an entry of peers',
+      };
+    }
+    if (session.children.isFull && !this.#makeRoom(session)) return { refused: `it has ${MAX_CHILDREN} pairs already` };
+    const modes = this.#transportModes(sa);
+    return { spi: this.#newSpi(), modes, lifetime: this.#options.settings().phase2Lifetime };
+  }
+
+  #transportModes(sa: Ikev1Sa): number[] {
+    const { natTraversal } = sa.established?.traits ?? {};
+    if (sa.path.carrier === 'cisco-tcp') return [EncapsulationMode.TRANSPORT];
+    if (sa.path.carrier === 'nat-t')
+      return [natTraversal ? udpTransportMode(natTraversal) : EncapsulationMode.UDP_TRANSPORT];
+    return this.#options.settings().policy.nativeEsp ? [EncapsulationMode.TRANSPORT] : [];
   }
 
   /** Gives up a pair that no packet is sent on. */
@@ -133,17 +158,25 @@ export class Tunnels {
     const gone = replaced.filter((old) => old.pair.outbound.spi !== pair.outbound.spi);
     for (const old of gone) this.#removeFromDataplane(session, 'out', old.pair.outbound.spi);
     for (const old of surplus) this.retire(session, old);
-    if (session.announced) return;
+    // with L2TP there is nobody to announce before the login
+    if (!session.announced && !session.l2tp) this.announce(session, sa);
+  }
+
+  /** Traffic can flow. */
+  announce(session: Session, sa: Ikev1Sa): void {
+    const pair = session.children.current?.pair;
+    if (!pair || !session.espPath) return;
     session.announced = true;
     const address = session.address?.text ?? (session.inner ? formatPrefix(session.inner) : '');
     const phase1 = sa.established ? phase1SuiteName(sa.established.suite) : '';
-    const summary = `${path.carrier}, ${phase1}, ESP ${suiteName(pair.suite.esp)}`;
+    const carrier = `${session.l2tp ? 'l2tp over ' : ''}${session.espPath.carrier}`;
+    const summary = `${carrier}, ${phase1}, ESP ${suiteName(pair.suite.esp)}`;
     this.#options.emit({ type: 'session-up', id: session.id, who: session.who, address, summary });
   }
 
   #espPathFor(session: Session, sa: Ikev1Sa, pair: EspPair): EspPath {
     const { local, remote } = sa.path;
-    const udp = pair.suite.mode !== EncapsulationMode.TUNNEL;
+    const udp = isInUdp(pair.suite.mode);
     const inFlow = sa.path.carrier === 'cisco-tcp';
     const carrier: EspCarrier = udp ? 'nat-t' : inFlow ? 'cisco-tcp' : session.ciscoUdp ? 'cisco-udp' : 'esp';
     if (carrier === 'nat-t' || carrier === 'cisco-tcp') return { carrier, local, remote };
@@ -156,7 +189,7 @@ export class Tunnels {
     if (!session.espPath) {
       session.espPath = path;
       session.pathAgreedOn = path;
-      this.#options.emit({ type: 'open-session', id: session.id, inner: session.inner!, path });
+      this.#options.emit({ type: 'open-session', id: session.id, inner: session.inner, path });
     } else if (!mayMove(session.espPath.carrier, path.carrier)) {
       // the new pair's mode doesn't fit where the session is
       session.pathAgreedOn = path;
@@ -241,8 +274,18 @@ export class Tunnels {
   }
 }
 
+/** What L2TP is for a quick mode: UDP, our port 1701, and any port of the client's (macOS takes an ephemeral one). */
+function isL2tp(local: Selector, remote: Selector): boolean {
+  return local.protocol === PROTOCOL_UDP && local.port === L2TP_PORT && remote.protocol === PROTOCOL_UDP;
+}
+
+function isInUdp(mode: number): boolean {
+  return mode !== EncapsulationMode.TUNNEL && mode !== EncapsulationMode.TRANSPORT;
+}
+
 /** Why a session may have no tunnel yet; undefined: it may. */
-function whyNot({ stage }: Session): string | undefined {
+function whyNot({ stage, l2tp }: Session): string | undefined {
+  if (l2tp) return 'it comes by L2TP, so it has transport mode for UDP 1701 and no tunnel besides';
   switch (stage.awaits) {
     case 'nothing':
       return undefined;

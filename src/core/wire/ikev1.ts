@@ -2,6 +2,7 @@
 import { type Bytes, concat } from '../bytes/bytes.ts';
 import { Reader } from '../bytes/reader.ts';
 import { Writer } from '../bytes/writer.ts';
+import type { IpAddress } from '../net/address.ts';
 import { type Payload, PayloadType } from './isakmp.ts';
 
 export const IPSEC_DOI = 1;
@@ -275,6 +276,12 @@ export function parseId(body: Bytes): Identification {
 export function encodeId(id: Identification): Payload {
   const w = new Writer().u8(id.type).u8(id.protocol).u16(id.port).bytes(id.data);
   return { type: PayloadType.ID, body: w.finish() };
+}
+
+/** NAT-OA, RFC 3947 section 5.2: an address as its sender sees it. `type` differs between the drafts and the RFC. */
+export function encodeOriginalAddress(type: number, { bytes }: IpAddress): Payload {
+  const idType = bytes.length === 4 ? IdType.IPV4_ADDR : IdType.IPV6_ADDR;
+  return { type, body: new Writer().u8(idType).zeros(3).bytes(bytes).finish() };
 }
 
 export function parseNotification(body: Bytes): Notification {

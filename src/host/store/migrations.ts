@@ -43,6 +43,7 @@ const STEPS: readonly string[] = [
   ALTER TABLE users ADD COLUMN totp BLOB;
   ALTER TABLE users ADD COLUMN totp_step INTEGER NOT NULL DEFAULT 0;
   `,
+  'ALTER TABLE users ADD COLUMN nt_hash BLOB;',
 ];
 
 export const SCHEMA_VERSION = STEPS.length;

@@ -13,6 +13,8 @@ export interface User {
   readonly created: number;
   /** Secret of the second factor, sealed; undefined: the user has none. */
   readonly totp: Uint8Array | undefined;
+  /** NT hash of the password, sealed; undefined: the user can't log in by MS-CHAPv2. */
+  readonly ntHash: Uint8Array | undefined;
   /** The step whose passcode was used last. */
   readonly totpStep: number;
 }
@@ -24,6 +26,7 @@ export class UserTable {
   readonly #findAddress: StatementSync;
   readonly #setPassword: StatementSync;
   readonly #setTotp: StatementSync;
+  readonly #setNtHash: StatementSync;
   readonly #useTotpStep: StatementSync;
   readonly #remove: StatementSync;
   readonly #list: StatementSync;
@@ -37,6 +40,7 @@ export class UserTable {
     this.#findAddress = database.prepare('SELECT * FROM users WHERE address = ?');
     this.#setPassword = database.prepare('UPDATE users SET password_hash = ? WHERE name = ?');
     this.#setTotp = database.prepare('UPDATE users SET totp = ?, totp_step = 0 WHERE name = ?');
+    this.#setNtHash = database.prepare('UPDATE users SET nt_hash = ? WHERE name = ?');
     this.#useTotpStep = database.prepare('UPDATE users SET totp_step = ? WHERE name = ? AND totp_step < ?');
     this.#remove = database.prepare('DELETE FROM users WHERE name = ?');
     this.#list = database.prepare('SELECT * FROM users ORDER BY name');
@@ -68,6 +72,11 @@ export class UserTable {
   /** Sealed; undefined takes the second factor away. Throws {@link HostError} `USER_NOT_FOUND`. */
   setTotp(name: string, sealed: Uint8Array | undefined): void {
     if (this.#write(this.#setTotp, sealed ?? null, name) === 0) throw notFound(name);
+  }
+
+  /** Sealed. Throws {@link HostError} `USER_NOT_FOUND`. */
+  setNtHash(name: string, sealed: Uint8Array): void {
+    if (this.#setNtHash.run(sealed, name).changes === 0) throw notFound(name);
   }
 
   /** False: this step or a later one was used already. */
@@ -109,6 +118,7 @@ function toUser(row: Record<string, unknown> | undefined): User | undefined {
     address: (row.address as string | null) ?? undefined,
     created: row.created as number,
     totp: (row.totp as Uint8Array | null) ?? undefined,
+    ntHash: (row.nt_hash as Uint8Array | null) ?? undefined,
     totpStep: row.totp_step as number,
   };
 }

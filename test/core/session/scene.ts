@@ -6,12 +6,13 @@ import type { CryptoProvider } from '../../../src/core/crypto/provider.ts';
 import { VendorId } from '../../../src/core/ike/vendor-ids.ts';
 import { addressIdentity, keyIdentity } from '../../../src/core/ikev1/identity.ts';
 import { Ikev1Sa } from '../../../src/core/ikev1/sa.ts';
-import type { Credential, Ikev1Environment, Ikev1Event } from '../../../src/core/ikev1/types.ts';
+import type { Credential, Habits, Ikev1Environment, Ikev1Event } from '../../../src/core/ikev1/types.ts';
 import { type Endpoint, formatEndpoint, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { earliest, type Instant } from '../../../src/core/net/time.ts';
+import { checkMsChapV2, ntPasswordHash } from '../../../src/core/ppp/ms-chap-v2.ts';
 import type { GatewayEvent, LoginVerdict } from '../../../src/core/session/events.ts';
 import { GatewayState } from '../../../src/core/session/gateway-state.ts';
-import type { GatewaySettings, GroupPolicy, PeerPolicy } from '../../../src/core/session/policy.ts';
+import type { GatewaySettings, GroupPolicy, L2tpPolicy, PeerPolicy } from '../../../src/core/session/policy.ts';
 import {
   type Attribute,
   Authentication,
@@ -21,7 +22,7 @@ import {
   NotifyType,
   Protocol,
 } from '../../../src/core/wire/ikev1.ts';
-import { encodePayloads, PayloadType, parsePayloads } from '../../../src/core/wire/isakmp.ts';
+import { ExchangeType, encodePayloads, PayloadType, parsePayloads } from '../../../src/core/wire/isakmp.ts';
 import { Seeded } from '../../seeded.ts';
 import { seededCrypto } from '../../seeded-crypto.ts';
 import { DataplaneModel } from '../../simulation/dataplane-model.ts';
@@ -31,7 +32,7 @@ export type GatewayEventOf<Type extends GatewayEvent['type']> = Extract<GatewayE
 
 export const GATEWAY: Endpoint = { address: parseIp('203.0.113.1')!, port: 500 };
 const PSK = utf8('a group secret of some length');
-const OK: LoginVerdict = { ok: true, address: undefined, lastAddress: undefined };
+const OK = { ok: true, address: undefined, lastAddress: undefined } as const;
 
 export interface SceneOptions {
   readonly group?: Partial<GroupPolicy>;
@@ -40,6 +41,11 @@ export interface SceneOptions {
   readonly dpd?: { readonly idle: number; readonly timeout: number };
   /** Seconds. */
   readonly phase1Lifetime?: number;
+  readonly l2tp?: L2tpPolicy;
+  /** Passwords of those who have an NT hash. */
+  readonly ntHashes?: Readonly<Record<string, string>>;
+  /** Between network and gateway: false drops the message. */
+  readonly gate?: (message: Bytes) => boolean;
 }
 
 export class Scene {
@@ -50,11 +56,15 @@ export class Scene {
   readonly dataplane = new DataplaneModel();
   readonly events: GatewayEvent[] = [];
   readonly dialers: Dialer[] = [];
+  readonly options: SceneOptions;
+  /** Where the gateway's L2TP goes. */
+  onL2tp: ((event: GatewayEventOf<'send-l2tp'>) => void) | undefined;
   readonly #verdict: (user: string, password: string) => LoginVerdict | undefined;
   now: Instant = 1_000_000;
 
   constructor(options: SceneOptions = {}) {
     this.crypto = seededCrypto(new Seeded(3));
+    this.options = options;
     this.#verdict =
       options.verdict ?? ((_, password) => (password === 'secret' ? OK : { ok: false, reason: 'wrong password' }));
     const group: GroupPolicy = {
@@ -83,6 +93,7 @@ export class Scene {
         natT: true,
         nativeEsp: true,
         legacy: false,
+        l2tp: options.l2tp,
       },
       natTPort: 4500,
       certificate: undefined,
@@ -114,6 +125,11 @@ export class Scene {
         this.dataplane.apply(event);
         const verdict = event.type === 'authenticate' && this.#verdict(event.user, event.password);
         if (event.type === 'authenticate' && verdict) this.gateway.answerLogin(event.requestId, verdict, this.now);
+        if (event.type === 'authenticate-ms-chap') this.#checkMsChap(event);
+        if (event.type === 'send-l2tp') {
+          quiet = false;
+          this.onL2tp?.(event);
+        }
       }
       for (let sent = this.gateway.pollTransmit(); sent; sent = this.gateway.pollTransmit()) {
         quiet = false;
@@ -124,6 +140,13 @@ export class Scene {
       for (const dialer of this.dialers) if (dialer.drain()) quiet = false;
     }
     return this;
+  }
+
+  #checkMsChap({ requestId, user, exchange }: GatewayEventOf<'authenticate-ms-chap'>): void {
+    const password = this.options.ntHashes?.[user];
+    const response = password && checkMsChapV2(this.crypto, ntPasswordHash(password), exchange);
+    const verdict = response ? { ...OK, response } : ({ ok: false, reason: 'wrong password' } as const);
+    this.gateway.answerLogin(requestId, verdict, this.now);
   }
 
   advance(milliseconds: number): this {
@@ -175,10 +198,14 @@ export interface DialerOptions {
   readonly withoutUnity?: boolean;
   /** `from` is its NAT's: port 500 behind it is `from.port`, port 4500 the next. */
   readonly nat?: boolean;
+  /** How a known client speaks. */
+  readonly habits?: Habits;
 }
 
 const INSIDE: Endpoint = { address: parseIp('192.168.1.7')!, port: 500 };
 const STEPS = ['phase 1', 'login', 'configuration', 'tunnel'] as const;
+/** In an ISAKMP header. */
+const EXCHANGE_TYPE_AT = 18;
 let lastHost = 9;
 
 export class Dialer {
@@ -188,6 +215,8 @@ export class Dialer {
   readonly sa: Ikev1Sa;
   readonly events: Ikev1Event[] = [];
   address: string | undefined;
+  /** As they left, first and later messages. */
+  readonly sentQuickModes: Bytes[] = [];
   /** Off the network. */
   silent = false;
 
@@ -201,7 +230,11 @@ export class Dialer {
     const suite = { ...SUITE, authentication: options.authentication ?? Authentication.XAUTH_INIT_PSK };
     const identity =
       mode === 'aggressive' ? keyIdentity(options.group ?? 'labgroup') : addressIdentity(this.from.address);
-    const intent = { suites: [suite], credential, identity, lifetime: 86_400 };
+    const { habits } = options;
+    // whoever speaks as a known client says what it calls itself: its private address
+    const called = habits && options.nat ? addressIdentity(INSIDE.address) : identity;
+    const common = { suites: [suite], credential, identity: called, lifetime: 86_400 };
+    const intent = { ...common, ...(habits && { habits }) };
     const local = options.nat ? INSIDE : this.from;
     const path: IkePath = { carrier: 'udp', local, remote: GATEWAY };
     this.sa = Ikev1Sa.initiate(1, this.#environment(), mode, intent, path, scene.now);
@@ -261,12 +294,18 @@ export class Dialer {
     return busy;
   }
 
+  get dialedWith(): DialerOptions {
+    return this.#options;
+  }
+
   /** Gives the gateway a message of this client, from where it is or from elsewhere. */
   send(message: Bytes, remote: Endpoint = this.from): void {
     const floated = this.#options.nat && remote.port === this.from.port + 1;
     const path: IkePath = floated
       ? { carrier: 'nat-t', local: { ...GATEWAY, port: 4500 }, remote }
       : { carrier: 'udp', local: GATEWAY, remote };
+    if (this.#scene.options.gate?.(message) === false) return;
+    if (message[EXCHANGE_TYPE_AT] === ExchangeType.QUICK_MODE) this.sentQuickModes.push(message);
     this.#scene.gateway.handleDatagram(path, message, this.#scene.now);
   }
 

@@ -1,4 +1,4 @@
-/** Random values of every IKEv1 wire format, and how each is encoded and parsed. */
+/** Random values of every wire format, and how each is encoded and parsed. */
 import type { Bytes } from '../../../src/core/bytes/bytes.ts';
 import {
   type Attribute,
@@ -24,6 +24,30 @@ import {
   parseMessage,
   parseWholeChain,
 } from '../../../src/core/wire/isakmp.ts';
+import {
+  type Avp,
+  encodeAvps,
+  encodeL2tpControl,
+  encodeL2tpData,
+  parseAvps,
+  parseL2tp,
+} from '../../../src/core/wire/l2tp.ts';
+import {
+  encodeChapValue,
+  encodeControlPacket,
+  encodeMsChapV2Response,
+  encodeOptions,
+  encodePapRequest,
+  encodePppFrame,
+  type Option,
+  parseChapValue,
+  parseControlPacket,
+  parseMsChapV2Response,
+  parseOptions,
+  parsePapRequest,
+  parsePppFrame,
+} from '../../../src/core/wire/ppp.ts';
+import { encodeUdp, parseUdp } from '../../../src/core/wire/udp.ts';
 import type { Seeded } from '../../seeded.ts';
 
 export interface Format {
@@ -55,6 +79,12 @@ function randomAttribute(random: Seeded): Attribute {
 
 function randomTransform(random: Seeded): Transform {
   return { number: u8(random), id: u8(random), attributes: some(random, 0, 10, () => randomAttribute(random)) };
+}
+
+function randomAvp(random: Seeded): Avp {
+  const value = random.bytes(random.chance(0.05) ? 1017 : random.below(20));
+  const flags = { mandatory: random.chance(0.5), hidden: random.chance(0.2), reserved: random.below(16) };
+  return { ...flags, vendor: u16(random), type: u16(random), value };
 }
 
 const FIRST_UNRESERVED = 1;
@@ -151,5 +181,63 @@ export const FORMATS: readonly Format[] = [
     }),
     (fragment) => encodeFragment(fragment).body,
     parseFragment,
+  ),
+  format(
+    'UDP datagram',
+    (random) => ({ source: u16(random), destination: u16(random), payload: random.bytes(random.below(60)) }),
+    encodeUdp,
+    parseUdp,
+  ),
+  format(
+    'L2TP message',
+    (random) => {
+      const ids = { tunnelId: u16(random), sessionId: u16(random) };
+      const bytes = random.bytes(random.below(60));
+      if (random.chance(0.5))
+        return { kind: 'control' as const, ...ids, ns: u16(random), nr: u16(random), body: bytes };
+      return { kind: 'data' as const, ...ids, ns: random.chance(0.5) ? u16(random) : undefined, payload: bytes };
+    },
+    (message) => (message.kind === 'control' ? encodeL2tpControl(message) : encodeL2tpData(message)),
+    parseL2tp,
+  ),
+  format('AVPs', (random) => some(random, 0, 12, () => randomAvp(random)), encodeAvps, parseAvps),
+  format(
+    'PPP frame',
+    (random) => ({
+      protocol: ((u8(random) & 0xfe) << 8) | u8(random) | 1,
+      information: random.bytes(random.below(40)),
+    }),
+    encodePppFrame,
+    parsePppFrame,
+  ),
+  format(
+    'PPP control packet',
+    (random) => ({ code: u8(random), identifier: u8(random), data: random.bytes(random.below(40)) }),
+    encodeControlPacket,
+    parseControlPacket,
+  ),
+  format(
+    'PPP options',
+    (random) => some(random, 0, 12, (): Option => ({ type: u8(random), data: random.bytes(random.below(10)) })),
+    encodeOptions,
+    parseOptions,
+  ),
+  format(
+    'PAP request',
+    (random) => ({ name: random.bytes(random.below(40)), password: random.bytes(random.below(40)) }),
+    encodePapRequest,
+    parsePapRequest,
+  ),
+  format(
+    'CHAP value',
+    (random) => ({ value: random.bytes(random.below(60)), name: random.bytes(random.below(20)) }),
+    encodeChapValue,
+    parseChapValue,
+  ),
+  format(
+    'MS-CHAPv2 response',
+    (random) => ({ peerChallenge: random.bytes(16), ntResponse: random.bytes(24) }),
+    encodeMsChapV2Response,
+    parseMsChapV2Response,
   ),
 ];

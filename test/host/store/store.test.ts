@@ -126,7 +126,15 @@ describe('users', () => {
     const alice = again.users.find('alice');
     assert.deepEqual(
       { ...alice, created: 0 },
-      { name: 'alice', passwordHash: 'hash of alice', address: '10.77.0.9', created: 0, totp: undefined, totpStep: 0 },
+      {
+        name: 'alice',
+        passwordHash: 'hash of alice',
+        address: '10.77.0.9',
+        created: 0,
+        totp: undefined,
+        ntHash: undefined,
+        totpStep: 0,
+      },
     );
     assert.ok(alice!.created >= before && alice!.created <= Date.now());
     assert.equal(again.users.find('Alice'), undefined, 'names are exact');

@@ -1,0 +1,121 @@
+/** L2TP's control messages as their AVPs make them, RFC 2661 section 6: reading what a LAC says, writing what an LNS does. */
+import { type Bytes, concat, u32 } from '../bytes/bytes.ts';
+import { MalformedError } from '../bytes/reader.ts';
+import { utf8 } from '../bytes/text.ts';
+import {
+  type Avp,
+  AvpType,
+  encodeAvps,
+  LAST_AVP_TYPE,
+  MessageType,
+  parseAvps,
+  UNASSIGNED_AVP_TYPE,
+} from '../wire/l2tp.ts';
+
+export interface ControlMessage {
+  readonly type: number;
+  /** Whether who doesn't know this message has to give up (section 4.1). */
+  readonly mandatory: boolean;
+  /** Values of the AVPs that are known; of equal ones the first. */
+  readonly values: ReadonlyMap<number, Bytes>;
+  /** An AVP that may not be passed over and isn't known. */
+  readonly unknown: Avp | undefined;
+}
+
+/** Section 4.4.2 */
+export const StopResult = { GENERAL_ERROR: 2, NOT_AUTHORIZED: 4, VERSION: 5, SHUTTING_DOWN: 6 } as const;
+export const CallResult = { LOST_CARRIER: 1, GENERAL_ERROR: 2, ADMINISTRATIVE: 3, NO_FACILITIES: 4 } as const;
+export const ErrorCode = { BAD_VALUE: 3, UNKNOWN_MANDATORY_AVP: 8 } as const;
+
+const PROTOCOL_VERSION = 0x0100;
+const BOTH_FRAMINGS = 3;
+const RECEIVE_WINDOW = 4;
+
+/** `body` is not empty. */
+export function readMessage(body: Bytes): ControlMessage {
+  const [first, ...others] = parseAvps(body);
+  // section 4.4.1: it is the first, and not hidden
+  if (!first || !isKnown(first) || first.type !== AvpType.MESSAGE_TYPE || first.value.length !== 2) {
+    throw new MalformedError('L2TP message: the first AVP is no Message Type');
+  }
+  const values = new Map<number, Bytes>();
+  for (const { type, value } of others.filter(isKnown)) if (!values.has(type)) values.set(type, value);
+  const unknown = others.find((avp) => avp.mandatory && !isKnown(avp));
+  return { type: u16(first.value), mandatory: first.mandatory, values, unknown };
+}
+
+/** A hidden AVP is read with a secret that both sides share: there is none here, since IPsec hides all of it already. */
+function isKnown({ vendor, type, hidden, reserved }: Avp): boolean {
+  return vendor === 0 && type <= LAST_AVP_TYPE && type !== UNASSIGNED_AVP_TYPE && !hidden && reserved === 0;
+}
+
+/** A value of two bytes; undefined when it is absent. */
+export function numberIn({ values }: ControlMessage, type: number): number | undefined {
+  const value = values.get(type);
+  if (value === undefined) return undefined;
+  if (value.length !== 2) throw new MalformedError(`AVP ${type} of ${value.length} bytes`);
+  return u16(value);
+}
+
+/** "result 1, error 6"; undefined when there is no result code. */
+export function resultText({ values }: ControlMessage): string | undefined {
+  const value = values.get(AvpType.RESULT_CODE);
+  if (value === undefined || value.length < 2) return undefined;
+  return `result ${u16(value)}${value.length < 4 ? '' : `, error ${u16(value.subarray(2))}`}`;
+}
+
+export function speaksOurVersion(message: ControlMessage): boolean {
+  return numberIn(message, AvpType.PROTOCOL_VERSION) === PROTOCOL_VERSION;
+}
+
+export function encodeSccrp(tunnelId: number): Bytes {
+  return encodeMessage(MessageType.SCCRP, [
+    avp(AvpType.PROTOCOL_VERSION, pair(PROTOCOL_VERSION)),
+    avp(AvpType.FRAMING_CAPABILITIES, u32(BOTH_FRAMINGS)),
+    avp(AvpType.HOST_NAME, utf8('sallyport')),
+    avp(AvpType.ASSIGNED_TUNNEL_ID, pair(tunnelId)),
+    avp(AvpType.RECEIVE_WINDOW_SIZE, pair(RECEIVE_WINDOW)),
+  ]);
+}
+
+export function encodeStopCcn(tunnelId: number, result: number, error?: number): Bytes {
+  return encodeMessage(MessageType.StopCCN, [
+    avp(AvpType.ASSIGNED_TUNNEL_ID, pair(tunnelId)),
+    avp(AvpType.RESULT_CODE, resultCode(result, error)),
+  ]);
+}
+
+export function encodeIcrp(sessionId: number): Bytes {
+  return encodeMessage(MessageType.ICRP, [avp(AvpType.ASSIGNED_SESSION_ID, pair(sessionId))]);
+}
+
+export function encodeCdn(sessionId: number, result: number, error?: number): Bytes {
+  return encodeMessage(MessageType.CDN, [
+    avp(AvpType.RESULT_CODE, resultCode(result, error)),
+    avp(AvpType.ASSIGNED_SESSION_ID, pair(sessionId)),
+  ]);
+}
+
+export function encodeHello(): Bytes {
+  return encodeMessage(MessageType.HELLO, []);
+}
+
+export function encodeMessage(type: number, avps: readonly Avp[]): Bytes {
+  return encodeAvps([avp(AvpType.MESSAGE_TYPE, pair(type)), ...avps]);
+}
+
+export function avp(type: number, value: Bytes): Avp {
+  return { mandatory: true, hidden: false, reserved: 0, vendor: 0, type, value };
+}
+
+export function pair(value: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(value >>> 8, value);
+}
+
+function resultCode(result: number, error: number | undefined): Bytes {
+  return error === undefined ? pair(result) : concat(pair(result), pair(error));
+}
+
+function u16(bytes: Bytes): number {
+  return (bytes[0]! << 8) | bytes[1]!;
+}
