@@ -64,7 +64,7 @@ const BLOCK_METRIC = 200;
 /** Where the host's own routes are followed with localLan: nobody on the way can claim a public network for himself. */
 export const PRIVATE_IPV4 = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '169.254.0.0/16'];
 const MULTICAST_IPV4 = '224.0.0.0/4';
-const PRIVATE_IPV6 = ['fc00::/7'];
+export const PRIVATE_IPV6 = ['fc00::/7'];
 const LINK_LOCAL_IPV6 = 'fe80::/10';
 
 /**

@@ -8,8 +8,8 @@
  *
  * Like the routes it outlives a killed client.
  */
-import { formatPrefix } from '../../core/net/address.ts';
-import { PRIVATE_IPV4, tunnelPrefixes } from './changes.ts';
+import { formatPrefix, prefixCovers } from '../../core/net/address.ts';
+import { type Family, PRIVATE_IPV4, PRIVATE_IPV6, tunnelPrefixes } from './changes.ts';
 import type { NetworkPlan } from './plan.ts';
 import { findProgram } from './programs.ts';
 import { complaint, run } from './run.ts';
@@ -45,23 +45,33 @@ export async function removeGuard({ table }: Guard, owner: string): Promise<void
   if (findProgram('nft') !== undefined) await run('nft', ['-f', '-'], { input: removal(table), owner });
 }
 
-/** Local multicast and broadcasts stay on the link whatever the tunnel is; a full tunnel would hold them too. */
+/** The link goes on to work whatever the tunnel is: neighbours are found, local multicast and broadcasts stay on it. */
 function blocking(plan: NetworkPlan, own: string): string {
-  const networks = tunnelPrefixes(plan).filter(({ address }) => address.bytes.length === 4);
-  if (networks.length === 0) return '';
+  const lan4 = plan.localLan ? PRIVATE_IPV4 : [];
+  const lan6 = plan.localLan ? PRIVATE_IPV6 : [];
   return `
-  set tunnelled {
-    type ipv4_addr; flags interval; auto-merge;
-    elements = { ${networks.map(formatPrefix).join(', ')} }
-  }
   chain to_outside {
     type filter hook output priority filter; policy accept;
     oifname ${own} accept
     meta mark ${plan.mark} accept
     udp sport 68 udp dport 67 accept
-    ip daddr { 224.0.0.0/4, 255.255.255.255${plan.localLan ? `, ${PRIVATE_IPV4.join(', ')}` : ''} } accept
-    ip daddr @tunnelled drop
+    icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
+    ip daddr ${set(['224.0.0.0/4', '255.255.255.255', ...lan4])} accept
+    ip6 daddr ${set(['fe80::/10', 'ff00::/8', ...lan6])} accept
+    ${[...tunnelled(plan, 4), ...tunnelled(plan, 6)].join('\n    ')}
   }`;
+}
+
+function tunnelled(plan: NetworkPlan, family: Family): string[] {
+  if (plan.routes === 'all') return [`meta nfproto ipv${family} drop`];
+  const networks = tunnelPrefixes(plan).filter(({ address }) => address.bytes.length === (family === 4 ? 4 : 16));
+  // A set takes none that lies in another.
+  const outer = networks.filter((one) => !networks.some((other) => other !== one && prefixCovers(other, one)));
+  return outer.length > 0 ? [`${family === 4 ? 'ip' : 'ip6'} daddr ${set(outer.map(formatPrefix))} drop`] : [];
+}
+
+function set(networks: readonly string[]): string {
+  return `{ ${networks.join(', ')} }`;
 }
 
 /** Deleting what isn't there fails in nft; naming it first makes it. */

@@ -105,6 +105,18 @@ describe('packets in clear', { skip }, () => {
     assert.deepEqual(await seen(scene, () => pings(host, ...OUTSIDE)), ['203.0.113.9']);
   });
 
+  it('are none even when another program deletes our rules', async (test) => {
+    const scene = await connected(test);
+    const { host, router } = scene;
+    await apply(host, "{ routes: 'all' }");
+    for (const family of ['-4', '-6']) await host.netns.ip(family, 'rule', 'flush', 'protocol', '83');
+    assert.deepEqual(await seen(scene, () => pings(host, ...INSIDE, ...OUTSIDE)), []);
+    // Neighbours find us all the same.
+    await router.ip('-6', 'neighbour', 'flush', 'dev', 'eth0');
+    await router.run(['ping', '-n', '-c', '1', '-W', '1', '2001:db8::5']);
+    assert.match(await router.ip('-6', 'neighbour', 'show', '2001:db8::5'), /lladdr/);
+  });
+
   it('do not leave while a plan is changed or applied again', async (test) => {
     const scene = await connected(test);
     const { host } = scene;
