@@ -1,5 +1,6 @@
 /** `npm run bench`, or `npm run bench -- PART ...`: measures and prints; nothing is compared with a wish. */
 import { lacking } from '../test/lab/requirements.ts';
+import { measureCarriers } from './carriers.ts';
 import { formatCrypto, measureCrypto } from './dataplane/crypto.ts';
 import { formatMemory, measureMemory } from './dataplane/memory.ts';
 import { measureTunnels } from './dataplane/tunnel.ts';
@@ -33,6 +34,11 @@ const parts: Readonly<Record<string, Part>> = {
     about: 'two dataplanes back to back over veth, one TCP stream',
     needsLab: true,
     run: async () => formatRows(await measureTunnels()),
+  },
+  carriers: {
+    about: 'our client and our gateway on each carrier, one TCP stream',
+    needsLab: true,
+    run: async () => formatRows(await measureCarriers()),
   },
   memory: {
     about: 'memory of 10,000 sessions in the dataplane alone',
