@@ -15,6 +15,7 @@ import {
   readdirSync,
   readFileSync,
   statSync,
+  unlinkSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -126,7 +127,7 @@ const AUTHORITY = 'ca';
 /**
  * Gives folders and files. Whoever took the gateway over before has the folder, and may change it while we are here: so each
  * is opened and looked at where no name leads elsewhere in between. Links aren't followed, and what has a second name
- * elsewhere stays whose it is; sockets and the like are made anew by whoever needs them.
+ * elsewhere stays whose it is. Sockets that root left when it was killed go: nobody else could replace them.
  */
 export function giveTree(folder: string, owner: Owner, except?: string): void {
   const { O_RDONLY, O_NOFOLLOW, O_NONBLOCK } = constants;
@@ -139,8 +140,9 @@ export function giveTree(folder: string, owner: Owner, except?: string): void {
     if (!status.isDirectory()) return;
     const here = `/proc/self/fd/${descriptor}`;
     for (const entry of readdirSync(here, { withFileTypes: true })) {
-      if (entry.name === except || !(entry.isDirectory() || entry.isFile())) continue;
-      attempt(() => giveTree(join(here, entry.name), owner));
+      const path = join(here, entry.name);
+      if (entry.isSocket()) attempt(() => unlinkSync(path));
+      else if (entry.name !== except && (entry.isDirectory() || entry.isFile())) attempt(() => giveTree(path, owner));
     }
   } finally {
     closeSync(descriptor);
@@ -152,7 +154,7 @@ function attempt(what: () => void): void {
   try {
     what();
   } catch (error) {
-    if (!/^(ELOOP|ENOENT|ENXIO)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    if (!/^(ELOOP|ENOENT|ENXIO|EISDIR|EPERM)$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
   }
 }
 

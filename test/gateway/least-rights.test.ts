@@ -35,6 +35,9 @@ describe('the state folder that is given', { skip }, () => {
     symlinkSync(join(outside, 'secret'), join(state, 'file'));
     linkSync(join(outside, 'twice'), join(state, 'hard'));
     spawnSync('mkfifo', [join(state, 'pipe')]);
+    const script = "require('net').createServer().listen(process.argv[1], () => process.kill(process.pid, 'SIGKILL'))";
+    spawnSync(process.execPath, ['-e', script, join(state, 'keys', 'control.sock')]);
+    assert.ok(lstatSync(join(state, 'keys', 'control.sock')).isSocket());
     giveTree(state, other, 'ca');
     const uid = (path: string) => lstatSync(join(folder, path)).uid;
     for (const path of ['state', 'state/sallyport.db', 'state/keys', 'state/keys/totp.key', 'state/keys/ca'])
@@ -48,6 +51,7 @@ describe('the state folder that is given', { skip }, () => {
       'state/pipe',
     ])
       assert.equal(uid(path), 0, path);
+    assert.ok(!lstatSync(join(state, 'keys', 'control.sock'), { throwIfNoEntry: false }));
     assert.throws(() => giveTree(join(state, 'folder'), other), { code: 'ELOOP' });
     assert.equal(uid('outside'), 0);
   });
