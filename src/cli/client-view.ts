@@ -59,6 +59,9 @@ export class PlainView implements ClientView {
   close(): void {}
 }
 
+/** While somebody is asked; a gateway can't fill the memory meanwhile. */
+export const MAX_HELD_LINES = 100;
+
 const ERASE_LINE = '\r\x1b[K';
 const NO_RATES: Rates = { bytesIn: 0, bytesOut: 0 };
 
@@ -70,6 +73,8 @@ export class LiveView implements ClientView {
   #measured = { status: firstStatus('', '', new Date(0)), at: new Date(0) };
   #rates = NO_RATES;
   #isAsking = false;
+  /** Lines that wait until the terminal is ours again. */
+  #held: string[] = [];
   #isDrawn = false;
 
   constructor(output: Output, now: Clock) {
@@ -84,10 +89,9 @@ export class LiveView implements ClientView {
     if (event.type === 'traffic') this.#measure(now);
     // The live line says so already.
     const words = event.type === 'trying' ? undefined : wordsOf(event);
-    if (words !== undefined) {
-      this.#erase();
-      this.#output.write(`${words}\n`);
-    }
+    if (words !== undefined && this.#held.length < MAX_HELD_LINES) this.#held.push(`${words}\n`);
+    if (this.#isAsking) return;
+    this.#release();
     if (event.type !== 'down') this.#draw(now);
   }
 
@@ -98,11 +102,19 @@ export class LiveView implements ClientView {
       return await ask();
     } finally {
       this.#isAsking = false;
+      this.#release();
     }
   }
 
   close(): void {
     this.#erase();
+  }
+
+  #release(): void {
+    const lines = this.#held.splice(0);
+    if (lines.length === 0) return;
+    this.#erase();
+    this.#output.write(lines.join(''));
   }
 
   #measure(now: Date): void {
@@ -112,7 +124,6 @@ export class LiveView implements ClientView {
   }
 
   #draw(now: Date): void {
-    if (this.#isAsking) return;
     const text = liveText(this.#status, this.#rates, now).slice(0, (this.#output.columns || 80) - 1);
     this.#output.write(`${ERASE_LINE}${text}`);
     this.#isDrawn = true;

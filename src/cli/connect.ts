@@ -38,6 +38,7 @@ export async function runWith(args: string[], connect: Connect): Promise<number>
   process.umask(0o077);
   const ended = new AbortController();
   onEndSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], () => ended.abort());
+  endWithOutput(ended);
   const view = viewFor(values.json);
   const type = process.stdin.isTTY && !values['password-stdin'] ? typeIn(view, ended) : undefined;
   // What is given on purpose is worth more than what is saved.
@@ -59,6 +60,13 @@ export async function runWith(args: string[], connect: Connect): Promise<number>
   } finally {
     view.close();
     lines?.close();
+  }
+}
+
+/** Nobody reads any more, as after `| head` or when the terminal is gone: then the host's network is put back first. */
+function endWithOutput(ended: AbortController): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error').on('error', () => ended.abort());
   }
 }
 

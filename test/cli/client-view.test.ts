@@ -1,7 +1,7 @@
 /** What `connect` shows: lines for people, a live line, events for programs. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { JsonView, LiveView, PlainView } from '../../src/cli/client-view.ts';
+import { JsonView, LiveView, MAX_HELD_LINES, PlainView } from '../../src/cli/client-view.ts';
 import { wordsOf } from '../../src/cli/client-words.ts';
 import { liveText, ratesBetween } from '../../src/cli/live-line.ts';
 import { statusText } from '../../src/cli/status.ts';
@@ -141,6 +141,16 @@ describe('a view', () => {
     });
     view.report(traffic(1, 1));
     assert.deepEqual(screen.lines, ['connecting for 0s']);
+  });
+
+  it('holds lines back while somebody is asked, and not without end', async () => {
+    const screen = new Screen();
+    const view = new LiveView(screen, () => new Date(0));
+    await view.whileAsking(async () => {
+      for (let i = 0; i <= MAX_HELD_LINES; i++) view.report({ type: 'notice', text: String(i) });
+      assert.equal(screen.text, '');
+    });
+    assert.deepEqual(screen.lines, [...Array.from({ length: MAX_HELD_LINES }, (_, i) => `note: ${i}`), '']);
   });
 
   it('never writes a line that would wrap', () => {

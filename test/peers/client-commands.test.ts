@@ -122,6 +122,25 @@ describe("the client's commands", { skip, timeout: 300_000 }, () => {
     await stage.gateway.holds(0);
   });
 
+  it('put the network back when nobody reads what they write any more', async () => {
+    const { net, gateway } = stage;
+    const before = await net.cl.ip('rule', 'show');
+    const piped = start(
+      ['connect', 'lab.pcf', '--password-stdin', '--json'],
+      {},
+      '"$0" "$@" <password | grep -m 1 \'"up"\'',
+    );
+    await piped.prints(/"type":"up"/, 60_000);
+    await piped.ended;
+    await until(
+      async () => ((await net.cl.ip('rule', 'show')) === before ? true : undefined),
+      20_000,
+      () => 'the rules of before',
+    );
+    await gateway.holds(0);
+    assert.deepEqual(await status(), []);
+  });
+
   it('say that a password is wrong', async () => {
     const wrong = start(['connect', 'lab.pcf', '--password-stdin'], { input: 'wrong\nwrong\nwrong\nwrong\n' });
     assert.equal(await wrong.ended, 3, wrong.output);
