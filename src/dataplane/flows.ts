@@ -31,6 +31,7 @@ import {
   MAX_HELD_BYTES,
   MAX_NEWCOMERS,
   MAX_NEWCOMERS_PER_ADDRESS,
+  MAX_OWN_FLOWS,
   MAX_RESETS_PER_SECOND,
   SYN_ATTEMPTS,
   SYN_INTERVAL,
@@ -100,7 +101,7 @@ export class Flows implements CtcpPackets {
     this.#hash = hash;
     this.#ports = new Set(ports);
     this.#keepalive = keepalive;
-    this.#paths = arena.allocate(MAX_FLOWS * PATH_SIZE, 64);
+    this.#paths = arena.allocate((MAX_FLOWS + MAX_OWN_FLOWS) * PATH_SIZE, 64);
     this.#scratch = arena.allocate(SCRATCH + 2 * SCRATCH_AIR, 64) + SCRATCH_AIR;
     this.#hashed = arena.allocate(HASHED);
     this.#table = new FlowTable(MAX_FLOWS, MAX_NEWCOMERS, MAX_NEWCOMERS_PER_ADDRESS, this.#random());
