@@ -10,6 +10,7 @@ import { openEsp } from '../../src/core/esp/open.ts';
 import { ivLength } from '../../src/core/esp/packet.ts';
 import { ReplayWindow } from '../../src/core/esp/replay.ts';
 import { sealEsp } from '../../src/core/esp/seal.ts';
+import { begunByGateway } from '../../src/core/ikev1/authentication.ts';
 import { addressIdentity, identityFromText, identityText, keyIdentity } from '../../src/core/ikev1/identity.ts';
 import { udpTunnelMode } from '../../src/core/ikev1/phase2-proposal.ts';
 import { Ikev1Sa } from '../../src/core/ikev1/sa.ts';
@@ -65,7 +66,7 @@ const policy: Ikev1Policy = {
   phase1Lifetime: 86_400,
   dpd: o.dpd,
   natTPort: NAT_T,
-  authentications: intent.suites.map(({ authentication }) => authentication),
+  authentications: [...new Set(intent.suites.map(({ authentication }) => begunByGateway(authentication)))],
   credentials: () => [credential],
   certificate,
   verifier: o.authorities && certificateVerifier({ authorities: o.authorities, now: () => new Date() }),
@@ -155,6 +156,7 @@ function receive(datagram: Uint8Array, port: number, from: number): void {
   const cookie = toHex(message.subarray(0, 8));
   let sa = sas.find((one) => toHex(one.initiatorCookie) === cookie);
   if (!sa) {
+    dialogue = newDialogue();
     sa = Ikev1Sa.respond(++lastId, environment, parseMessage(message), path, Date.now());
     sas.unshift(sa);
   }

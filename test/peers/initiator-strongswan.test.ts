@@ -313,6 +313,23 @@ describe('our initiator and strongSwan as the gateway', { skip, timeout: 400_000
       assert.deepEqual(client.drops, []);
     });
 
+    for (const [kind, options] of [
+      ['main', () => MAIN],
+      ['aggressive', () => AGGRESSIVE],
+      // with hybrid authentication strongSwan doesn't begin itself
+      ['certificates', () => ({ ...CERTIFICATE, ...trusting(), ...own(), login })],
+    ] as const) {
+      it(`phase 1 renewed by the gateway, which asks for the login again (${kind})`, async () => {
+        const gateway = await raise(kind, { ike: 'aes128-sha256-modp2048' });
+        const client = await connect({ ...options(), encapsulation: 'force' });
+        assert.equal((await gateway.control('--rekey', '--ike', 'users')).status, 0);
+        await client.tells('established', 2);
+        await gateway.logs(/IKE_SA users\[2\] established/);
+        await client.tells('xauth-result', 2);
+        assert.deepEqual(client.drops, []);
+      });
+    }
+
     it('questions whether we are there, and ours', async () => {
       const gateway = await raise('aggressive', { connection: { dpd_delay: '1s', dpd_timeout: '5s' } });
       const client = await connect({ ...AGGRESSIVE, encapsulation: 'force', dpd: { idle: 1000, timeout: 8000 } });

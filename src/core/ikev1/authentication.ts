@@ -5,6 +5,7 @@
  *     pre-shared key               HASH_I             HASH_R           prf(psk, Ni_b | Nr_b)
  *     signatures                   CERT, SIG_I        CERT, SIG_R      prf(Ni_b | Nr_b, g^xy)
  *     hybrid (the user follows)    HASH_I             CERT, SIG_R      prf(Ni_b | Nr_b, g^xy)
+ *     hybrid, the gateway begins   CERT, SIG_I        HASH_R           prf(Ni_b | Nr_b, g^xy)
  *
  * A signature is over HASH_I or HASH_R. With ECDSA (RFC 4754 section 7) the prf of these two is the HMAC of the hash that belongs
  * to the curve, whatever hash was agreed on.
@@ -35,13 +36,28 @@ const X509_SIGNATURE = 4;
 const KINDS: Readonly<Record<number, AuthenticationKind>> = {
   [Authentication.PSK]: 'psk',
   [Authentication.XAUTH_INIT_PSK]: 'psk',
+  [Authentication.XAUTH_RESP_PSK]: 'psk',
   [Authentication.RSA_SIG]: 'signatures',
   [Authentication.ECDSA_256]: 'signatures',
   [Authentication.ECDSA_384]: 'signatures',
   [Authentication.ECDSA_521]: 'signatures',
   [Authentication.XAUTH_INIT_RSA]: 'signatures',
+  [Authentication.XAUTH_RESP_RSA]: 'signatures',
   [Authentication.HYBRID_INIT_RSA]: 'hybrid',
+  [Authentication.HYBRID_RESP_RSA]: 'hybrid',
 };
+
+/** With a login or hybrid the number says who of the two has the user: these are for a gateway that renews phase 1 itself. */
+const BEGUN_BY_GATEWAY: Readonly<Record<number, number>> = {
+  [Authentication.XAUTH_INIT_PSK]: Authentication.XAUTH_RESP_PSK,
+  [Authentication.XAUTH_INIT_RSA]: Authentication.XAUTH_RESP_RSA,
+  [Authentication.HYBRID_INIT_RSA]: Authentication.HYBRID_RESP_RSA,
+};
+
+/** What a client that offers `method` takes from its gateway. */
+export function begunByGateway(method: number): number {
+  return BEGUN_BY_GATEWAY[method] ?? method;
+}
 
 /** Methods by which a certificate of that kind signs, the one with XAUTH first; ECDSA has none with it. */
 export const SIGNATURE_METHODS: Readonly<Record<SignatureKind, readonly number[]>> = {
@@ -139,7 +155,8 @@ export function certificateRequests(context: SaContext, choice: Pick<Phase1Choic
 
 function signs(role: Role, choice: Pick<Phase1Choice, 'suite'>): boolean {
   const kind = kindOf(choice);
-  return kind === 'signatures' || (kind === 'hybrid' && role === 'responder');
+  const gateway = choice.suite.authentication === Authentication.HYBRID_RESP_RSA ? 'initiator' : 'responder';
+  return kind === 'signatures' || (kind === 'hybrid' && role === gateway);
 }
 
 function signatureOf({ suite }: Pick<Phase1Choice, 'suite'>): SignatureKind {

@@ -60,8 +60,11 @@ export const AUTHENTICATION_NAMES: Readonly<Record<number, string>> = {
   [Authentication.ECDSA_384]: 'ecdsa-384',
   [Authentication.ECDSA_521]: 'ecdsa-521',
   [Authentication.HYBRID_INIT_RSA]: 'hybrid-rsa',
+  [Authentication.HYBRID_RESP_RSA]: 'hybrid-rsa of the responder',
   [Authentication.XAUTH_INIT_PSK]: 'xauth-psk',
   [Authentication.XAUTH_INIT_RSA]: 'xauth-rsa',
+  [Authentication.XAUTH_RESP_PSK]: 'xauth-psk of the responder',
+  [Authentication.XAUTH_RESP_RSA]: 'xauth-rsa of the responder',
 };
 
 /** The transform that we like best among those offered and allowed, or why none will do. */

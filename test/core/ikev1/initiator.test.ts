@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { bytesEqual } from '../../../src/core/bytes/bytes.ts';
 import type { IkePath } from '../../../src/core/carrier/ike-path.ts';
 import type { CertificateVerifier, OwnCertificate, SignatureKind } from '../../../src/core/crypto/certificates.ts';
+import { begunByGateway } from '../../../src/core/ikev1/authentication.ts';
 import { MINUTE, SECOND } from '../../../src/core/net/time.ts';
 import { Authentication, encodeNotification, NotifyType, Protocol } from '../../../src/core/wire/ikev1.ts';
 import { ExchangeType, encodeMessage, encodePayloads, Flag, IKEV1_VERSION } from '../../../src/core/wire/isakmp.ts';
@@ -338,6 +339,19 @@ describe('signatures', () => {
         assert.deepEqual(signed, [length, length], kind);
         assert.ok(keysMatch(quickMode(pair, 'client')));
       }
+    });
+
+    test(`of a gateway that renews phase 1 itself are its own alone (hybrid), in ${mode} mode`, () => {
+      const { signed, client, gateway } = signers('rsa');
+      const suites = [{ ...SUITE, authentication: Authentication.HYBRID_RESP_RSA }];
+      const authentications = [begunByGateway(Authentication.HYBRID_INIT_RSA)];
+      const asks = { side: 'gateway', certificate: gateway.certificate } as const;
+      const answers = { side: 'client', verifier: client.verifier, authentications } as const;
+      const pair = establishedPair({ mode, suites, client: asks, gateway: answers });
+      assert.deepEqual(signed, [32]);
+      assert.ok(keysMatch(quickMode(pair, 'client')));
+      const unsigned = new Pair({ mode, suites, client: { side: 'gateway' }, gateway: answers }).run();
+      assert.ok(!unsigned.gateway.has('established'));
     });
 
     test(`by another key than the one agreed on are refused in words, in ${mode} mode`, () => {
