@@ -74,6 +74,29 @@ describe('a right configuration', () => {
     assert.match(problems('dpd: true')[0]!, /^dpd: must be a map of idle and timeout at line 1/);
   });
 
+  it('has L2TP when it is asked for, with a secret to prove', () => {
+    assert.equal(accepted('').policy.l2tp, undefined);
+    assert.equal(accepted('l2tp: false').policy.l2tp, undefined);
+    const secret = 'psk: a-long-enough-secret\n';
+    assert.deepEqual(accepted(`${secret}l2tp: true`).policy.l2tp, { methods: ['pap', 'ms-chap-v2'], nbns: [] });
+    const given = accepted(`${secret}l2tp: { authentication: [ms-chap-v2], nbns: [10.1.0.60] }`).policy.l2tp;
+    assert.deepEqual(given?.methods, ['ms-chap-v2']);
+    assert.deepEqual(
+      given?.nbns.map(({ text }) => text),
+      ['10.1.0.60'],
+    );
+    refuses(
+      'l2tp: true',
+      "l2tp: needs a secret that its clients prove at line 1, column 7; set 'psk' or 'psk_file' at the top level",
+    );
+    refuses(
+      `${secret}l2tp: { authentication: [] }`,
+      'l2tp.authentication: is empty at line 2, column 25; name pap or ms-chap-v2, or both',
+    );
+    assert.match(problems(`${secret}l2tp: { authentication: [chap] }`)[0]!, /must be one of pap, ms-chap-v2 at line 2/);
+    assert.match(problems(`${secret}l2tp: 1`)[0]!, /^l2tp: must be a map of authentication and nbns at line 2/);
+  });
+
   it('says all there is to say', () => {
     const config = accepted(
       `

@@ -155,4 +155,29 @@ describe('the login check', async () => {
     assert.deepEqual(clock.slept, [1000, 2000, 4000, 8000, 16000], 'the password between them cleans no slate');
     assert.equal((await passcode('right')).ok, false, 'a password is no passcode');
   });
+
+  it('lets in by MS-CHAPv2 who has an NT hash and proves it, and slows down who guesses', async () => {
+    const hash = new Uint8Array(16).fill(7);
+    const known = { find: ({ name }: User) => (name === 'alice' ? hash : undefined) };
+    const bob = { ...alice, name: 'bob' };
+    const both = { find: (name: string) => [alice, bob].find((user) => user.name === name) };
+    const clock = new FakeClock();
+    const verifier = new PasswordVerifier(both, noPasscodes, known, clock);
+    const right = (ntHash: Uint8Array) => ntHash === hash;
+    assert.deepEqual(await verifier.verifyNtHash({ user: 'alice', source }, right), { ok: true, user: alice });
+    const refused = async (user: string, proves: (ntHash: Uint8Array) => boolean) => {
+      const verdict = await verifier.verifyNtHash({ user, source }, proves);
+      return verdict.ok === false && verdict.reason;
+    };
+    assert.equal(await refused('bob', right), 'no-nt-hash');
+    assert.equal(await refused('carol', right), 'unknown-user');
+    for (let i = 0; i < 8; i++) assert.equal(await refused('alice', () => false), 'wrong-password');
+    assert.ok(clock.slept.length > 0, 'it waits');
+  });
+
+  it('asks for the passcode also after MS-CHAPv2', async () => {
+    const careful = { ...alice, totp: new Uint8Array(1) };
+    const verifier = new PasswordVerifier({ find: () => careful }, noPasscodes, { find: () => new Uint8Array(16) });
+    assert.deepEqual(await verifier.verifyNtHash({ user: 'alice', source }, () => true), { ok: 'passcode' });
+  });
 });

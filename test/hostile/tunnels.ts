@@ -6,6 +6,9 @@ import { join } from 'node:path';
 import type { EspSuite } from '../../src/core/crypto/algorithms.ts';
 import { ivLength } from '../../src/core/esp/packet.ts';
 import { sealEsp } from '../../src/core/esp/seal.ts';
+import { writeTransport } from '../../src/core/l2tp/data.ts';
+import { L2TP_PORT, type PppCall } from '../../src/core/wire/l2tp.ts';
+import { encodeUdp, PROTOCOL_UDP } from '../../src/core/wire/udp.ts';
 import { Arena } from '../../src/dataplane/arena.ts';
 import { createSum } from '../../src/dataplane/checksum.ts';
 import { TunWriter } from '../../src/dataplane/coalesce.ts';
@@ -31,8 +34,14 @@ const ATTACKER = '203.0.113.66';
 
 export type Client = 1 | 2;
 
+export function callOf(client: Client): PppCall {
+  const peer = { port: 1701, peerTunnel: 1, peerSession: 1, mru: 1400, acfc: true, pfc: true };
+  return { ...peer, localTunnel: 100 + client, localSession: 200 + client };
+}
+
 export class Tunnels {
   readonly suite: EspSuite;
+  readonly #l2tp: boolean;
   readonly #folder = mkdtempSync(join(tmpdir(), 'sallyport-hostile-'));
   /** A file stands for the TUN, and for the sockets. */
   readonly #fd = openSync(join(this.#folder, 'tun'), 'w');
@@ -47,8 +56,10 @@ export class Tunnels {
   readonly #at: number;
   readonly #sequences = [0, 0, 0];
 
-  constructor(suite: EspSuite) {
+  /** @param l2tp both clients come by L2TP, each with a call */
+  constructor(suite: EspSuite, l2tp = false) {
     this.suite = suite;
+    this.#l2tp = l2tp;
     const arena = this.#arena;
     const { counters, sessions, up } = this.#shared;
     const at = { fd: this.#fd, role: 'nat-t', family: 2, address: '0.0.0.0', port: 4500 } as const;
@@ -85,6 +96,18 @@ export class Tunnels {
     const iv = new Uint8Array(ivLength(this.suite));
     new DataView(iv.buffer).setUint32(iv.length - 4, sequence);
     return sealEsp(nodeCrypto, sa, sequence, iv, payload, next);
+  }
+
+  /** An authentic packet of `client`'s call, or of one that it only names. */
+  sealCall(client: Client, packet: Uint8Array, call: PppCall = callOf(client)): Uint8Array {
+    const { localTunnel: peerTunnel, localSession: peerSession } = call;
+    const payload = writeTransport(packet, { ...call, peerTunnel, peerSession, port: L2TP_PORT });
+    return this.seal(client, payload, PROTOCOL_UDP);
+  }
+
+  /** An authentic L2TP message of `client`. */
+  sealMessage(client: Client, message: Uint8Array, destination: number = L2TP_PORT): Uint8Array {
+    return this.seal(client, encodeUdp({ source: 1701, destination, payload: message }), PROTOCOL_UDP);
   }
 
   /** An authentic packet whose plaintext is `plaintext` as it is: with whatever trailer. Whole blocks. */
@@ -136,7 +159,7 @@ export class Tunnels {
       new Uint8Array(60).fill(this.#sequences[client]! & 255),
     );
     const before = this.counted();
-    this.receive(this.seal(client, packet), client);
+    this.receive(this.#l2tp ? this.sealCall(client, packet) : this.seal(client, packet), client);
     assert.deepEqual(this.delivered().at(-1), packet);
     assert.deepEqual(this.counted(), before);
     assert.equal(before.path_changes, undefined, 'nobody has moved');
@@ -174,12 +197,14 @@ export class Tunnels {
   #open(client: Client): void {
     const path = { socket: 0, local: '192.0.2.1', remote: { address: `198.51.100.${client}`, port: 4500 } };
     const inner = `${INNER[client]}/32`;
-    const open = { type: 'open-session', slot: client, generation: 1, id: client, inner, path } as const;
-    this.#commands.handle(open, new Uint8Array(0), 0);
+    const common = { type: 'open-session', slot: client, generation: 1, id: client, path } as const;
+    this.#commands.handle({ ...common, inner: this.#l2tp ? undefined : inner }, new Uint8Array(0), 0);
+    const bind = { type: 'bind-call', slot: client, inner, call: callOf(client) } as const;
+    if (this.#l2tp) this.#commands.handle(bind, new Uint8Array(0), 0);
     const keys = keysOf(this.suite, client, 1);
     const install = {
       type: 'install-sa',
-      transport: false,
+      transport: this.#l2tp,
       slot: client,
       direction: 'in',
       spi: spiOf(client, 1),

@@ -72,12 +72,14 @@ export class PppPeer {
   /** What the gateway said to MS-CHAPv2. */
   success: string | undefined;
   refused = false;
+  mute: boolean;
   #oursAcked = false;
   #identifier = 0;
 
   constructor(options: PeerOptions, send: (frame: Bytes) => void) {
     this.#options = options;
     this.#send = send;
+    this.mute = options.mute ?? false;
     this.lcp = [...(options.lcp ?? LCP_OPTIONS)];
     this.ipcp = new Map((options.ipcp ?? [IpcpOption.ADDRESS, IpcpOption.PRIMARY_DNS]).map((type) => [type, ZERO]));
   }
@@ -103,7 +105,7 @@ export class PppPeer {
     const { protocol, information } = parsePppFrame(bytes);
     const packet = parseControlPacket(information);
     this.heard.push({ protocol, packet });
-    if (this.#options.mute) return;
+    if (this.mute) return;
     if (protocol === PppProtocol.LCP) this.#hearLcp(packet);
     else if (protocol === PppProtocol.CHAP) this.#hearChap(packet);
     else if (protocol === PppProtocol.PAP) this.#hearPap(packet);

@@ -34,6 +34,8 @@ export class Caller extends LacSide {
   dialer: Dialer;
   /** Its newest pair; its inbound SPI names it to the gateway's outbound half. */
   pair: EspPair | undefined;
+  /** It hears nothing any more. */
+  silent = false;
 
   constructor(scene: Scene, options: CallerOptions = {}) {
     super();
@@ -94,6 +96,7 @@ export class Caller extends LacSide {
   }
 
   receive(bytes: Bytes): void {
+    if (this.silent) return;
     const before = { tunnel: this.tunnel, session: this.session };
     this.hear(bytes);
     const message = parseL2tp(bytes);
@@ -103,7 +106,7 @@ export class Caller extends LacSide {
     if (before.tunnel !== this.tunnel) this.scccn().icrq();
     if (before.session !== this.session) {
       this.iccn();
-      this.ppp.requestLcp();
+      if (!this.ppp.mute) this.ppp.requestLcp();
     }
   }
 
