@@ -135,7 +135,8 @@ export function handleQuick1(
     responderNonce: context.crypto.random(NONCE_LENGTH),
   };
   const lifetime = shorterLifetime(grant.lifetime, choice);
-  const pair = makePair(context, exchange, choice, grant.spi, nonces, { ...request, lifetime, initiatedBy: 'peer' });
+  const { local, remote } = request;
+  const pair = makePair(context, exchange, choice, grant.spi, nonces, { local, remote, lifetime, initiatedBy: 'peer' });
   const reply = [
     encodeSa([{ ...choice.answer, spi: u32(grant.spi) }]),
     { type: PayloadType.NONCE, body: nonces.responderNonce },
@@ -271,12 +272,13 @@ function refuse(
 /** IDci is the initiator's side, IDcr ours; without both, the two ends of the path (RFC 2409 section 5.5). */
 function readSelectors(payloads: PayloadSet, path: IkePath): Phase2Request | { readonly refused: string } {
   const ids = payloads.all(PayloadType.ID);
-  if (ids.length === 0) return { remote: hostSelector(path.remote.address), local: hostSelector(path.local.address) };
+  if (ids.length === 0)
+    return { remote: hostSelector(path.remote.address), local: hostSelector(path.local.address), path };
   if (ids.length !== 2) throw new MalformedError(`${ids.length} ID payloads in quick mode`);
   const seen = [path.remote.address, path.local.address];
   const [remote, local] = ids.map(parseId).map((id, i) => parseSelector(id) ?? parseNamedHost(id, seen[i]!));
   if (!remote || !local) return { refused: 'its selectors are no addresses or subnets' };
-  return { remote, local };
+  return { remote, local, path };
 }
 
 function makePair(

@@ -44,6 +44,8 @@ export interface Credential {
 export interface Phase2Request {
   readonly local: Selector;
   readonly remote: Selector;
+  /** Over which it asks: the SA follows when the exchange is over, and not before. */
+  readonly path: IkePath;
 }
 
 export interface Phase2Grant {

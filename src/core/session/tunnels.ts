@@ -64,7 +64,7 @@ export class Tunnels {
   authorize(
     session: Session,
     sa: Ikev1Sa,
-    { local, remote }: Phase2Request,
+    { local, remote, path }: Phase2Request,
   ): Phase2Grant | { readonly refused: string } {
     if (isL2tp(local, remote)) return this.#authorizeL2tp(session, sa);
     const refused = whyNot(session);
@@ -80,7 +80,7 @@ export class Tunnels {
     if (session.children.isFull && !this.#makeRoom(session)) {
       return { refused: `it has ${MAX_CHILDREN} tunnels already; give the client fewer routes` };
     }
-    const modes = this.#modes(session, sa);
+    const modes = this.#modes(session, sa, path);
     return { spi: this.#newSpi(), modes, lifetime: this.#options.settings().phase2Lifetime };
   }
 
@@ -114,10 +114,10 @@ export class Tunnels {
   }
 
   /** Encapsulation follows the way that IKE took: on the NAT-T port, and in a cTCP flow, ESP goes there too. */
-  #modes(session: Session, sa: Ikev1Sa): number[] {
+  #modes(session: Session, sa: Ikev1Sa, path: IkePath): number[] {
     const { natTraversal } = sa.established?.traits ?? {};
-    if (sa.path.carrier === 'cisco-tcp') return [EncapsulationMode.TUNNEL];
-    if (sa.path.carrier === 'nat-t') return [natTraversal ? udpTunnelMode(natTraversal) : EncapsulationMode.UDP_TUNNEL];
+    if (path.carrier === 'cisco-tcp') return [EncapsulationMode.TUNNEL];
+    if (path.carrier === 'nat-t') return [natTraversal ? udpTunnelMode(natTraversal) : EncapsulationMode.UDP_TUNNEL];
     return session.ciscoUdp || this.#options.settings().policy.nativeEsp ? [EncapsulationMode.TUNNEL] : [];
   }
 

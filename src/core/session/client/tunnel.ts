@@ -11,7 +11,7 @@ import type { Ikev1Event, Phase2Grant, Phase2Request } from '../../ikev1/types.t
 import { type Endpoint, type Prefix, parsePrefix } from '../../net/address.ts';
 import { earliest, type Instant } from '../../net/time.ts';
 import type { CarrierFailure, Trial } from '../../openings/missing.ts';
-import { openingsOf, sameOpening } from '../../openings/openings.ts';
+import { CISCO_UDP_PORT, openingsOf, sameOpening } from '../../openings/openings.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
 import { Detour, type DetourHost } from './detour.ts';
 import type { Entered } from './entry.ts';
@@ -70,6 +70,8 @@ export class Tunnel {
   /** Renewed, and kept until a pair stands under its successor. */
   #oldSa: Ikev1Sa | undefined;
   #way: Way;
+  /** By which the login under `#sa` was made. */
+  #entrance: Way;
   #flowId: number | undefined;
   #given: GivenConfiguration;
   #remotes: readonly Selector[];
@@ -98,6 +100,7 @@ export class Tunnel {
     this.#location = location;
     this.#sa = entered.winner.sa;
     this.#way = entered.winner.way;
+    this.#entrance = entered.winner.way;
     this.#flowId = entered.winner.flowId;
     this.#given = entered.given;
     this.#remotes = [{ prefix: parsePrefix('0.0.0.0/0')!, protocol: 0, port: 0 }];
@@ -206,6 +209,7 @@ export class Tunnel {
     this.#oldSa = this.#sa;
     this.#sa = winner.sa;
     this.#way = winner.way;
+    this.#entrance = winner.way;
     if (this.#flowId !== undefined && this.#flowId !== winner.flowId) this.#host.closeFlow(this.#flowId);
     this.#flowId = winner.flowId;
     this.#given = given;
@@ -283,7 +287,14 @@ export class Tunnel {
   get #carriers(): readonly EspCarrier[] {
     const { carriers } = this.#options;
     const all = carriersOf(this.#way, carriers, this.#location.remembered);
-    return all.filter((carrier) => carrier !== 'cisco-udp' || this.#given.ciscoUdpPort !== undefined);
+    return all.filter((carrier) => carrier !== 'cisco-udp' || this.#ciscoUdpPort !== undefined);
+  }
+
+  /** As the gateway told. Where IKE floated or ran over TCP it wasn't asked: then the one that it has most likely. */
+  get #ciscoUdpPort(): number | undefined {
+    const { ciscoUdpPort } = this.#given;
+    if (ciscoUdpPort !== undefined || this.#entrance === 'udp') return ciscoUdpPort;
+    return this.#options.ports.remote.ciscoUdp ?? CISCO_UDP_PORT;
   }
 
   get #carrier(): EspCarrier {
@@ -309,7 +320,7 @@ export class Tunnel {
       case 'esp':
         return at(0, 0);
       case 'cisco-udp':
-        return at(this.#options.ports.local.ciscoUdp, this.#given.ciscoUdpPort ?? 0);
+        return at(this.#options.ports.local.ciscoUdp, this.#ciscoUdpPort ?? 0);
       default:
         return { carrier, local, remote };
     }
