@@ -178,6 +178,7 @@ function target(action: RuleChange['action']): (string | number)[] {
 
 function advice(stderr: string): string {
   if (/not permitted|denied/i.test(stderr)) return 'run as root, or with CAP_NET_ADMIN';
+  if (/BusyBox/.test(stderr)) return "this is BusyBox's ip: install iproute2";
   if (/Cannot find device/.test(stderr)) return 'the TUN interface has gone: connect again';
   if (/not supported/i.test(stderr))
     return 'the kernel lacks policy routing (CONFIG_IP_MULTIPLE_TABLES and the like for IPv6)';
