@@ -149,6 +149,6 @@ function handleDeletion(context: SaContext, { protocol, spis }: ReturnType<typeo
     const own = concat(context.initiatorCookie, context.responderCookie);
     if (spis.some((spi) => bytesEqual(spi, own))) context.end('deleted by the peer', 'the client hung up');
   } else if (protocol === Protocol.ESP) {
-    context.emit({ type: 'esp-deleted', spis: spis.filter((spi) => spi.length === 4).map(readU32) });
+    context.emit({ type: 'esp-deleted', spis: spis.filter((spi) => spi.length === 4).map((spi) => readU32(spi)) });
   }
 }
