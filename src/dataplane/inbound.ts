@@ -98,7 +98,7 @@ export class Inbound {
   ): void {
     // with L2TP only packets count: its keepalives would keep an idle session for ever
     if (!sa.transport) this.#noteTraffic(session, now);
-    if (!sa.used) sa.used = this.#reports.firstPacket(session, sa.spi);
+    if (!sa.used && !sa.transport) sa.used = this.#reports.firstPacket(session, sa.spi);
     // Only a packet newer than all others tells where the peer is: an older one may have been held back.
     if (newest && !session.flow.equals(flow) && !session.hasReplaced(sa)) this.#learn(session, flow, socket);
     if (session.moveUnreported) session.moveUnreported = !this.#reports.pathChange(session);
@@ -121,6 +121,8 @@ export class Inbound {
     const reader = this.#transport;
     const content = reader.read(at, available, session.call);
     if (content === Content.PACKET) {
+      // whoever names the call's numbers is its client, whatever phase 1 the SA is of
+      if (!sa.used) sa.used = this.#reports.firstPacket(session, sa.spi);
       this.#noteTraffic(session, now);
       this.#deliver(session, sa, reader.at, reader.length);
     } else if (content !== Content.MESSAGE) this.#drop(content);

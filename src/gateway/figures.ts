@@ -70,7 +70,7 @@ export function addTraffic(sum: Traffic, part: Readonly<Traffic>): void {
 }
 
 function stageOf(step: string): Stage {
-  if (/^(login|waiting for (login|verdict))/.test(step)) return 'login';
+  if (/^(login|waiting for (login|verdict|call))/.test(step)) return 'login';
   if (/^(Mode-Config|waiting for configuration)/.test(step)) return 'configuration';
   return /^(quick mode|phase 2)/.test(step) ? 'phase2' : 'phase1';
 }

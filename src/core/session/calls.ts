@@ -47,6 +47,8 @@ export interface SessionCall {
   asked: { readonly requestId: number; readonly user: string } | undefined;
   /** Who the client is, for when it renews phase 1. */
   key: string;
+  /** The phase 1 of the newest pair that packets go out on. */
+  provenUnder: Ikev1Sa;
 }
 
 export class Calls {
@@ -62,7 +64,7 @@ export class Calls {
   begin(session: Session, sa: Ikev1Sa, now: Instant): void {
     if (session.l2tp) return;
     const lns = new Lns(this.#options.crypto, () => this.#options.lastTraffic(session.id));
-    session.l2tp = { lns, link: undefined, asked: undefined, key: '' };
+    session.l2tp = { lns, link: undefined, asked: undefined, key: '', provenUnder: sa };
     session.stage = { awaits: 'call', until: now + CALL_PATIENCE };
     this.noteMoved(session, sa);
   }

@@ -488,6 +488,7 @@ export class Sessions {
     const { id, who } = session;
     if (session.announced) this.#options.emit({ type: 'session-down', id, who, reason: 'its client began anew' });
     if (session.inner) this.#options.emit({ type: 'unbind-call', id });
+    this.#tunnels.switchWaiting(session, now);
     this.#addresses.release(session);
     this.#roster.setUser(session, undefined);
     session.announced = false;

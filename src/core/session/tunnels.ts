@@ -48,9 +48,14 @@ export class Tunnels {
   handleTimeout(session: Session, now: Instant): void {
     for (let duty = session.children.takeDue(now); duty; duty = session.children.takeDue(now)) {
       if ('rekey' in duty) this.rekey(session, duty.rekey, now);
-      else if ('expired' in duty) this.retire(session, duty.expired);
+      else if ('expired' in duty) this.#expire(session, duty.expired, now);
       else if (session.phase1) this.#switchTo(session, session.phase1, duty.switchTo, now);
     }
+  }
+
+  #expire(session: Session, child: Child, now: Instant): void {
+    this.retire(session, child);
+    if (!session.children.current) this.switchWaiting(session, now);
   }
 
   /** All of a session's tunnels are gone, and the peer knows. */
@@ -135,7 +140,10 @@ export class Tunnels {
    */
   establish(session: Session, sa: Ikev1Sa, pair: EspPair, now: Instant): void {
     const child = session.children.find(pair.inbound.spi);
-    if (child && pair.initiatedBy === 'us' && session.children.replacedBy(child).length > 0) {
+    const replaces = child !== undefined && session.children.replacedBy(child).length > 0;
+    if (child && replaces && isUnproven(session, sa)) {
+      child.switchAt = Number.POSITIVE_INFINITY;
+    } else if (child && replaces && pair.initiatedBy === 'us') {
       child.switchAt = now + SWITCH_AFTER;
     } else if (child) {
       this.#switchTo(session, sa, child, now);
@@ -153,6 +161,7 @@ export class Tunnels {
     const path = this.#espPathFor(session, sa, pair);
     this.#follow(session, path);
     this.#options.emit({ type: 'install-sa', sa: espSa(session.id, 'out', pair), path: session.espPath ?? path });
+    if (session.l2tp) session.l2tp.provenUnder = sa;
     const { replaced, surplus } = session.children.establish(child, now);
     // a peer may give its new SA the old one's SPI: then the dataplane has taken the keys over already
     const gone = replaced.filter((old) => old.pair.outbound.spi !== pair.outbound.spi);
@@ -234,6 +243,11 @@ export class Tunnels {
       const child = session.children.findOutbound(spi);
       if (child) this.#forgetChild(session, child);
     }
+    this.switchWaiting(session, now);
+  }
+
+  /** Pairs that wait for the peer to use them are used now: the older ones are of no use any more. */
+  switchWaiting(session: Session, now: Instant): void {
     const waiting = session.children.all.filter((child) => child.switchAt !== undefined);
     for (const child of waiting) if (session.phase1) this.#switchTo(session, session.phase1, child, now);
   }
@@ -281,6 +295,15 @@ function isL2tp(local: Selector, remote: Selector): boolean {
 
 function isInUdp(mode: number): boolean {
   return mode !== EncapsulationMode.TUNNEL && mode !== EncapsulationMode.TRANSPORT;
+}
+
+/**
+ * A phase 1 took an L2TP call over because it comes from the same address and port with the same identity, which a
+ * neighbour behind the same NAT may come to have, too. So what is for the user goes out on its pair only once a packet of the
+ * call itself came in on it: its numbers are known to the true client alone.
+ */
+function isUnproven({ l2tp }: Session, sa: Ikev1Sa): boolean {
+  return l2tp?.link !== undefined && l2tp.provenUnder !== sa;
 }
 
 /** Why a session may have no tunnel yet; undefined: it may. */

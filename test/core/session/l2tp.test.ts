@@ -199,8 +199,13 @@ describe('an L2TP client that goes on or begins anew', () => {
     caller.askTransport();
     stage.run();
     assert.notEqual(caller.pair?.inbound.spi, old?.inbound.spi);
-    caller.say(MessageType.HELLO);
+    const used = () => [...stage.dataplane.sessions.values()][0]?.outbound.at(-1)?.spi;
+    assert.equal(used(), old?.inbound.spi, 'whose the new pair is has to be shown by a packet of the call');
+    stage.advance(10_000);
+    assert.equal(used(), old?.inbound.spi);
+    stage.gateway.handleFirstPacket(1, caller.pair!.outbound.spi, stage.now);
     stage.run();
+    assert.equal(used(), caller.pair?.inbound.spi);
     assert.deepEqual(stage.addresses, [address]);
     assert.equal(stage.all('session-up').length, 1);
     assert.deepEqual(stage.failures, []);
