@@ -201,7 +201,7 @@ group('dataplanes in namespaces', { skip: reason ?? false }, () => {
       for (const carrier of ['esp', 'cisco-udp'] as const) {
         endB.tell({ type: 'move', session: { ...TO_A, carrier } });
         assert.equal((await ping(b, { target: '10.8.0.1' })).received, 3);
-        assert.equal(endA.heard('path-change').at(-1)?.carrier, carrier);
+        await until(() => endA.heard('path-change').at(-1)?.carrier === carrier);
         assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
       }
       assert.equal(endB.heard('path-change').length, 0, 'answered the same way');

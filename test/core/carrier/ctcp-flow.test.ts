@@ -181,6 +181,36 @@ test('two minutes with a tenth of all segments lost: the flow never stalls, and 
   }
 });
 
+test('after an outage of ten seconds it goes on, whoever has more to say, and the firewall follows', () => {
+  for (const options of [PLAIN, OPTIONS])
+    for (const lengths of [
+      [1400, 100],
+      [100, 1400],
+      [1400, 1400],
+    ] as const) {
+      [client, server] = pair(options);
+      const window = CTCP_WINDOW << (options.windowShift ?? 0);
+      const firewall = { client: new Tracked(client, window), server: new Tracked(server, window) };
+      const begin = now;
+      let after = 0;
+      while (now < begin + 20_000) {
+        now += 1;
+        const isOut = now > begin + 3000 && now < begin + 13_000;
+        for (const [from, to, length, own, other] of [
+          [client, server, lengths[0], firewall.client, firewall.server],
+          [server, client, lengths[1], firewall.server, firewall.client],
+        ] as const) {
+          if (!from.hasRoom(length, now)) continue;
+          const out = send(from, length);
+          if (isOut || !own.passes(out, other)) continue;
+          give(to, out);
+          if (now > begin + 15_000) after++;
+        }
+      }
+      assert.ok(after > 4000, `${lengths}, ${window}: ${after} segments in the last five seconds`);
+    }
+});
+
 /** One direction as Linux's connection tracking keeps it (nf_conntrack_proto_tcp.c, tcp_in_window). */
 class Tracked {
   end: number;
