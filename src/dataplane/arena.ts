@@ -5,7 +5,7 @@
 import { addressOf, type Pointer } from '../ffi/library.ts';
 
 const PAGE = 65_536;
-const PAGES = 112;
+const PAGES = 180;
 
 export class Arena {
   readonly memory = new WebAssembly.Memory({ initial: PAGES, maximum: PAGES });

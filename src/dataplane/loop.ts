@@ -125,7 +125,7 @@ class Loop implements DatagramHandler, FlowHandler {
         data.keepalive,
       );
     }
-    this.#receiver = new Receiver(arena, counters, this);
+    this.#receiver = new Receiver(arena, counters, this, this.#flows !== undefined);
     this.#ikeSender = new IkeSender(arena, counters, data.sockets);
     this.#commands = new CommandHandler(
       arena,

@@ -2,6 +2,7 @@
  * Reading a socket: a batch of datagrams by recvmmsg, each of which GRO may have joined from many, cut again and told apart.
  *
  *     UDP with GRO:  16 messages of 64 KiB       raw ESP:  64 messages of 16 KiB, in the same memory
+ *     cTCP:          64 messages of 64 KiB, in memory of its own: most are single segments, and some are joined
  *     | datagram | datagram | datagram | dgram |     a control message says how long each is, another where it came to
  */
 import type { IkeCarrier } from '../core/carrier/ike-path.ts';
@@ -28,6 +29,7 @@ import { Flow, isRaw, readWords } from './path.ts';
 import type { WorkerSocket } from './worker-socket.ts';
 
 const BUFFER = 16 * 65_536;
+const LARGEST = 65_536;
 const NAME = 32;
 const CONTROL = 128;
 const NON_ESP_MARKER = 4;
@@ -49,11 +51,13 @@ class Batch {
   readonly names: number;
   readonly controls: number;
   readonly count: number;
+  readonly buffer: number;
   readonly stride: number;
 
-  constructor(arena: Arena, buffer: number, count: number) {
+  constructor(arena: Arena, buffer: number, count: number, stride: number) {
     this.count = count;
-    this.stride = BUFFER / count;
+    this.buffer = buffer;
+    this.stride = stride;
     this.messages = arena.allocate(count * Mmsghdr.size, 64);
     this.names = arena.allocate(count * NAME, 64);
     this.controls = arena.allocate(count * CONTROL, 64);
@@ -75,28 +79,29 @@ export class Receiver {
   readonly #arena: Arena;
   readonly #counters: Float64Array;
   readonly #handler: DatagramHandler;
-  readonly #buffer: number;
   readonly #joined: Batch;
   readonly #single: Batch;
+  readonly #segments: Batch | undefined;
   /** Of the message at hand. */
   readonly #flow = new Flow();
   #segment = 0;
 
-  constructor(arena: Arena, counters: Float64Array, handler: DatagramHandler) {
+  constructor(arena: Arena, counters: Float64Array, handler: DatagramHandler, withTcp: boolean) {
     this.#arena = arena;
     this.#counters = counters;
     this.#handler = handler;
     // Room before and behind for whoever seals a packet where it lies.
-    this.#buffer = arena.allocate(BUFFER + 128, 4096) + 64;
-    this.#joined = new Batch(arena, this.#buffer, 16);
-    this.#single = new Batch(arena, this.#buffer, 64);
+    const buffer = arena.allocate(BUFFER + 128, 4096) + 64;
+    this.#joined = new Batch(arena, buffer, BUFFER / LARGEST, LARGEST);
+    this.#single = new Batch(arena, buffer, 64, BUFFER / 64);
+    if (withTcp) this.#segments = new Batch(arena, arena.allocate(64 * LARGEST + 128, 4096) + 64, 64, LARGEST);
   }
 
   /** Handles one batch from `socket`. @param home the flow's local side for a socket bound to one address */
   receive(socket: WorkerSocket, home: Flow): void {
     const { u32, base } = this.#arena;
-    const batch = socket.role === 'esp' ? this.#single : this.#joined;
-    const { messages, count, stride } = batch;
+    const batch = this.#batchOf(socket);
+    const { messages, count, buffer, stride } = batch;
     for (let i = 0; i < count; i++) {
       const message = messages + i * Mmsghdr.size;
       u32[(message + Mmsghdr.nameLength) >> 2] = NAME;
@@ -115,8 +120,13 @@ export class Receiver {
       this.#segment = length;
       this.#readSource(socket, batch.names + i * NAME, home);
       this.#readControl(batch.controls + i * CONTROL, u32[(message + Mmsghdr.controlLength) >> 2]!);
-      this.#split(socket, this.#buffer + i * stride, length);
+      this.#split(socket, buffer + i * stride, length);
     }
+  }
+
+  #batchOf({ role }: WorkerSocket): Batch {
+    if (role === 'cisco-tcp') return this.#segments!;
+    return role === 'esp' ? this.#single : this.#joined;
   }
 
   #readSource(socket: WorkerSocket, name: number, home: Flow): void {

@@ -16,8 +16,9 @@ import { type SynOptions, TcpFlag, type TcpSegment } from '../wire/tcp.ts';
 export const CTCP_WINDOW = 65_535;
 /** Our own addition: towards who scales windows too, more than 64 KiB may be under way. */
 export const CTCP_WINDOW_SHIFT = 7;
-/** An acknowledgement goes out at the latest after this many bytes. */
+/** An acknowledgement goes out at the latest after a quarter of the window, or eight times that where windows are scaled. */
 const ACKNOWLEDGE_AFTER = 16_384;
+const ACKNOWLEDGE_AFTER_SCALED = 8 * ACKNOWLEDGE_AFTER;
 /** Nothing acknowledged for so long, milliseconds: the numbers go back to what is missing. */
 const STALL = 1000;
 /** RFC 5681 section 3.2: as many repeated acknowledgements mean that something was lost. A faithful peer sends none. */
@@ -104,7 +105,7 @@ export class CtcpFlow {
 
   /** So much came that the other side should hear of it at once. */
   get acknowledgeNow(): boolean {
-    return this.#unacknowledged >= ACKNOWLEDGE_AFTER;
+    return this.#unacknowledged >= (this.#ownShift > 0 ? ACKNOWLEDGE_AFTER_SCALED : ACKNOWLEDGE_AFTER);
   }
 
   /** Something came that the other side hasn't heard of yet. */
