@@ -6,6 +6,7 @@ import { checkRoutes } from '../core/session/offered-network.ts';
 import { DEFAULT_TUN_MTU } from '../dataplane/index.ts';
 import { CarrierMemory } from '../host/network/carrier-memory.ts';
 import { type ClientNetwork, openClientNetwork } from '../host/network/client-network.ts';
+import { clientCacheFolder } from '../host/network/folder.ts';
 import type { DnsPlan, NetworkPlan } from '../host/network/plan.ts';
 import { watchNetwork } from '../host/network/watch.ts';
 import type { Asker } from './asker.ts';
@@ -18,7 +19,7 @@ export interface ConnectOptions {
   readonly profile: Profile;
   readonly asker: Asker;
   readonly report: (event: ClientReport) => void;
-  /** Where the journal of the host's network and the memory of carriers are. */
+  /** Where the journal of the host's network is. */
   readonly stateFolder: string;
   /** Ends it. */
   readonly signal: AbortSignal;
@@ -42,7 +43,7 @@ export async function connect({ profile, asker, report, stateFolder, signal }: C
       tun,
       mtu,
       served: network.gateway,
-      memory: new CarrierMemory(join(stateFolder, 'carriers.json')),
+      memory: new CarrierMemory(join(clientCacheFolder(), 'carriers.json')),
       asker,
       report,
       raise: async (tunnel) => raise(network, profile, tunnel, { tun, mtu }, report),

@@ -42,7 +42,7 @@ export class Client {
     writeFileSync(path, file?.text ?? stringify(this.#profile(profile)), { mode: 0o600 });
     netns.resetResolver();
     // What a client keeps is this one's alone, in the mount namespace that `ip netns exec` makes.
-    const own = ['/run/sallyport', '/var/lib/sallyport'].map((folder, i) => {
+    const own = ['/run/sallyport', '/var/cache/sallyport'].map((folder, i) => {
       mkdirSync(join(this.#directory, `kept${i}`), { mode: 0o700 });
       return `mkdir -p ${folder} && mount --bind '${join(this.#directory, `kept${i}`)}' ${folder}`;
     });
