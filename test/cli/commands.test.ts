@@ -251,7 +251,7 @@ describe('sallyport with a running gateway', () => {
     assert.match(head!, /^ID {2}USER +GROUP +ADDRESS +REMOTE +CARRIER +PHASE 1 +ESP +SINCE +SEEN +IN +OUT$/);
     assert.match(
       first!,
-      /^7 +alice +labgroup +10\.77\.0\.2 +192\.0\.2\.7:4500 +nat-t +aes256-sha256-modp2048 +aes256-sha1 \(keys logged\) +3h1m +\d+s +1\.4 kB +23 MB$/,
+      /^7 +alice +labgroup +10\.77\.0\.2 +192\.0\.2\.7:4500 +nat-t +aes256-sha256-modp2048 +aes256-sha1 \(keys logged\) +3h\d+m +\d+[sm] +1\.4 kB +23 MB$/,
     );
     assert.match(second!, /^12 +\(x\\u001b\[2J\) +- +- /);
     assert.equal(head!.indexOf('REMOTE'), first!.indexOf('192.0.2.7'));
