@@ -5,7 +5,7 @@ import type { DhGroup } from '../../src/core/crypto/algorithms.ts';
 import type { Ikev1Event } from '../../src/core/ikev1/types.ts';
 import type { PersonaName } from '../../src/core/personas/persona.ts';
 import type { Netns } from './netns.ts';
-import { until } from './poll.ts';
+import { sleep, until } from './poll.ts';
 
 export interface InitiatorOptions {
   readonly local: string;
@@ -106,12 +106,19 @@ export class Initiator {
     );
   }
 
-  /** A packet through the tunnel and its answer. */
+  /** A packet through the tunnel and its answer; asked again, as the gateway may get it before quick mode's last message. */
   async pings(target: string): Promise<void> {
     const before = this.all('esp').length;
-    this.do({ do: 'ping', target });
-    const told = await this.tells('esp', before + 1);
-    if (told.reply !== true) throw new Error(`no echo reply: ${JSON.stringify(told)}`);
+    const answered = await until(
+      async () => {
+        this.do({ do: 'ping', target });
+        await sleep(500);
+        return this.all('esp')[before];
+      },
+      20_000,
+      () => `an echo reply; told: ${this.#told.map(({ type }) => type).join(', ')}`,
+    );
+    if (answered.reply !== true) throw new Error(`no echo reply: ${JSON.stringify(answered)}`);
   }
 
   async stop(): Promise<void> {
