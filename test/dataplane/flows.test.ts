@@ -277,7 +277,7 @@ group('cTCP in namespaces', { skip: reason ?? false }, () => {
     const { counters } = await far.counters();
     assert.equal(counters.flows_opened, 2);
     assert.equal(counters.flows_closed, 0);
-    assert.ok(counters.flow_syns! > 10_000, `${counters.flow_syns} SYNs answered`);
+    assert.ok(counters.flow_syns! > 2000, `${counters.flow_syns} SYNs answered`);
     assert.ok(counters.drop_tcp_stray! > MAX_RESETS_PER_SECOND);
     near.tell({ type: 'close-flow' });
     await until(async () => (await far.counters()).counters.flows_closed === 1);
