@@ -22,7 +22,7 @@ export const COUNTER_NAMES = [
   'congestion_marks',
   /** Sockets whose card can't checksum, for which UDP GSO was turned off. */
   'gso_off',
-  /** IKE datagrams that found the ring to the main thread full. */
+  /** IKE datagrams and L2TP messages that found the ring to the main thread full. */
   'drop_ike_ring_full',
   'drop_ike_send',
   /** Larger than the receive buffer. */

@@ -6,7 +6,7 @@ import type { Netns } from '../lab/netns.ts';
 import { sleep } from '../lab/poll.ts';
 import { lacking } from '../lab/requirements.ts';
 import { scene } from '../lab/scene.ts';
-import { gatewayPublicAddress, gatewayVmAddress, natPublicAddress } from '../lab/topology.ts';
+import { gatewayPublicAddress, gatewayVmAddress, lanAddress, natPublicAddress } from '../lab/topology.ts';
 import { L2TP_CHILD, type L2tpClientOptions, startL2tpClient } from '../lab/vm/l2tp.ts';
 import type { Vm } from '../lab/vm/vm.ts';
 import { isListed } from './proof.ts';
@@ -40,14 +40,18 @@ describe('L2TP/IPsec of a real kernel', { skip, timeout: 600_000 }, () => {
       const { gateway } = stage;
       const user = method === 'ms-chap-v2' ? 'carol' : 'alice';
       if (user === 'carol') await gateway.addUser(user, `${user}pass`, '--l2tp');
+      const listener = gateway.netns.start(['iperf3', '-s', '-B', lanAddress]);
       const vm = await direct({ method, user, password: `${user}pass`, ipsec: { encap, esp } });
+      vm.tell('transfer');
       try {
         await vm.signals('up', 90_000);
         const row = await isListed(gateway, { user, carrier, protocol: 'l2tp' });
         assert.match(row.address ?? '', poolPattern);
         await pingsAndLeaves(vm);
+        for (const way of ['sender', 'receiver']) assert.match(vm.output, new RegExp(`[1-9][0-9.]* Mbits/sec.*${way}`));
         await gateway.holds(0);
       } finally {
+        await listener.stop();
         await vm.stop();
       }
     });
@@ -72,7 +76,7 @@ describe('L2TP/IPsec of a real kernel', { skip, timeout: 600_000 }, () => {
     }
   });
 
-  it('two at once behind one NAT, with the same private address, and both rekey', async () => {
+  it('two at once behind one NAT, with the same private address, and both renew both phases', async () => {
     const { gateway, net, mark } = stage;
     const vms: Vm[] = [];
     await gateway.addUser('bob', 'bobpass');
@@ -82,7 +86,8 @@ describe('L2TP/IPsec of a real kernel', { skip, timeout: 600_000 }, () => {
         ['bob', net.c2],
       ] as const) {
         const where = { netns: home, bridge: await bridgeAtHome(home), address: '192.168.7.2', route: '192.168.7.1' };
-        const ipsec = { esp: 'aes128-sha1', child: { ...L2TP_CHILD, rekey_time: '15s' } };
+        const renewals = { connection: { rekey_time: '16s', rand_time: '0s' } };
+        const ipsec = { esp: 'aes128-sha1', child: { ...L2TP_CHILD, rekey_time: '11s' }, ...renewals };
         const login = { user, password: `${user}pass`, method: 'pap' } as const;
         vms.push(await startL2tpClient({ name: user, gateway: gatewayPublicAddress, ...where, ...login, ipsec }));
       }
@@ -94,10 +99,12 @@ describe('L2TP/IPsec of a real kernel', { skip, timeout: 600_000 }, () => {
         assert.deepEqual([carrier, protocol], ['nat-t', 'l2tp']);
         assert.ok(remote.startsWith(`${natPublicAddress}:`), remote);
       }
-      await sleep(20_000);
+      await sleep(25_000);
       await Promise.all(vms.map(pingsAndLeaves));
       await gateway.holds(0);
       assert.doesNotMatch(gateway.said(mark), / warn /);
+      for (const user of ['alice', 'bob'])
+        assert.match(gateway.said(mark), new RegExp(`phase 1 renewed by the client.*user=${user}`));
     } finally {
       for (const vm of vms) await vm.stop();
     }

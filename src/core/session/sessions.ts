@@ -172,7 +172,10 @@ export class Sessions {
     const mayCall = group && !asks && this.#options.settings().policy.l2tp !== undefined;
     const caller = mayCall ? this.#calls.renewedBy(sa) : undefined;
     // a call outlives the phase 1 that it began under; whoever begins anew says so by SCCRQ
-    if (caller && caller.group?.name === group?.name) return this.#addPhase1(caller, sa);
+    if (caller && caller.group?.name === group?.name) {
+      this.#addPhase1(caller, sa);
+      return this.#options.emit({ type: 'notice', who: caller.who, text: 'phase 1 renewed by the client' });
+    }
     const session = new Session(++this.#lastId, subject, { awaits: 'nothing' }, now);
     this.#roster.add(session);
     this.#entering.add(session);

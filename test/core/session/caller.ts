@@ -32,9 +32,7 @@ export class Caller extends LacSide {
   readonly #options: CallerOptions;
   readonly ppp: PppPeer;
   dialer: Dialer;
-  /** Its newest pair; its inbound SPI names it to the gateway's outbound half. */
-  pair: EspPair | undefined;
-  /** It hears nothing any more. */
+  /** It neither says nor hears anything any more. */
   silent = false;
 
   constructor(scene: Scene, options: CallerOptions = {}) {
@@ -81,16 +79,17 @@ export class Caller extends LacSide {
     const [local, remote] = [host(PRIVATE, remotePort), host(GATEWAY.address, 1701)];
     this.dialer.sa.beginQuickMode(quickModeIntent({ suites, local, remote }), this.#scene.now);
     this.#scene.run();
-    this.pair = this.#established().at(-1) ?? this.pair;
   }
 
-  #established(): EspPair[] {
-    return this.dialer.events.flatMap((event: Ikev1Event) => (event.type === 'esp-established' ? [event.pair] : []));
+  /** Its newest pair; its inbound SPI names it to the gateway's outbound half. */
+  get pair(): EspPair | undefined {
+    const pairs = (event: Ikev1Event) => (event.type === 'esp-established' ? [event.pair] : []);
+    return this.dialer.events.flatMap(pairs).at(-1);
   }
 
   /** Through its SA: without one, nowhere. */
   override send(bytes: Bytes): this {
-    const sa = this.pair && this.#scene.dataplane.inbound.get(this.pair.outbound.spi);
+    const sa = !this.silent && this.pair && this.#scene.dataplane.inbound.get(this.pair.outbound.spi);
     if (sa) this.#scene.gateway.handleL2tp(sa.sessionId, this.#options.port ?? 1701, bytes, this.#scene.now);
     return this;
   }

@@ -182,7 +182,7 @@ describe('what belongs to an L2TP call ends together', () => {
   it('by silence: what is asked is not answered', () => {
     const stage = scene();
     const caller = call(stage, 1);
-    caller.pair = undefined;
+    caller.silent = true;
     caller.dialer.silent = true;
     stage.advance(5 * MINUTE);
     assert.match(stage.all('session-down')[0]!.reason, /unanswered|no more/);
@@ -230,8 +230,13 @@ describe('an L2TP client that goes on or begins anew', () => {
     const caller = call(stage, 1);
     caller.askTransport();
     stage.run();
-    const { sessions } = stage.dataplane;
-    assert.equal([...sessions.values()][0]?.outbound.at(-1)?.spi, caller.pair?.inbound.spi);
+    const used = () => [...stage.dataplane.sessions.values()][0]?.outbound.at(-1)?.spi;
+    const first = caller.pair!.inbound.spi;
+    assert.equal(used(), first);
+    stage.gateway.handleRekeyNeeded(1, first, stage.now);
+    stage.advance(1000);
+    assert.notEqual(caller.pair!.inbound.spi, first);
+    assert.equal(used(), caller.pair!.inbound.spi);
     assert.deepEqual(stage.addresses, [caller.address]);
   });
 

@@ -6,7 +6,7 @@ import type { CryptoProvider } from '../../../src/core/crypto/provider.ts';
 import { VendorId } from '../../../src/core/ike/vendor-ids.ts';
 import { addressIdentity, keyIdentity } from '../../../src/core/ikev1/identity.ts';
 import { Ikev1Sa } from '../../../src/core/ikev1/sa.ts';
-import type { Credential, Habits, Ikev1Environment, Ikev1Event } from '../../../src/core/ikev1/types.ts';
+import type { Credential, Habits, Ikev1Environment, Ikev1Event, Phase2Request } from '../../../src/core/ikev1/types.ts';
 import { type Endpoint, formatEndpoint, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { earliest, type Instant } from '../../../src/core/net/time.ts';
 import { checkMsChapV2, ntPasswordHash } from '../../../src/core/ppp/ms-chap-v2.ts';
@@ -254,9 +254,9 @@ export class Dialer {
       certificate: undefined,
       verifier: undefined,
       ownIdentity: () => addressIdentity(this.from.address),
-      authorizePhase2: () => ({
+      authorizePhase2: (_: number, { local }: Phase2Request) => ({
         spi: newSpi(),
-        modes: [EncapsulationMode.TUNNEL],
+        modes: [local.protocol === 0 ? EncapsulationMode.TUNNEL : EncapsulationMode.UDP_TRANSPORT],
         lifetime: { seconds: 3600, kilobytes: undefined },
       }),
       lastTraffic: () => 0,

@@ -33,7 +33,8 @@ const METHODS = {
 
 /**
  * Makes /share/up when a ping to the LAN came back; then awaits /share/ping (pings again, and makes /share/pinged) and
- * /share/leave. Its status: 0 all went well, 3 no ESP SA, 4 no ppp0, 5 no answer from the LAN.
+ * /share/leave. Its status: 0 all went well, 3 no ESP SA, 4 no ppp0, 5 no answer from the LAN, 6 no TCP
+ * (tried if there is a /share/transfer).
  */
 function script({ gateway, method, user = lab.user, password = lab.password }: L2tpClientOptions): string {
   return `. /share/guest.sh
@@ -74,6 +75,10 @@ ip -4 addr show ppp0
 ping -n -q -c 10 -i 0.05 -W 2 ${lanAddress} || exit 5
 ping -n -q -c 3 -i 0.05 -W 2 -s 4000 ${lanAddress} || exit 5
 ip -s xfrm state | grep -E 'proto esp|mode|encap|add '
+if test -e /share/transfer; then
+  iperf3 -c ${lanAddress} -t 2 | grep -E 'sender|receiver' || exit 6
+  iperf3 -c ${lanAddress} -t 2 -R | grep -E 'sender|receiver' || exit 6
+fi
 touch /share/up
 wait_for 120 test -e /share/ping
 ping -n -q -c 20 -i 0.05 -W 2 ${lanAddress} || exit 5
