@@ -20,11 +20,11 @@ export async function openSettings(config: GatewayConfig, files: ConfigFiles): P
   return files.lend(paths, async (pathOf) => {
     const source = certificateSource(config, files, pathOf);
     const certificate = source && (await openCertificate(source, new Date()));
-    const users = config.policy.groups.some(({ hybrid, certificates }) => hybrid || certificates);
+    const users = config.policy.groups.some(({ certificates }) => certificates);
     if (certificate && certificate.kind !== 'rsa' && users) {
       throw new HostError(
         'CERTIFICATE',
-        "the gateway's certificate has an ECDSA key, which IKEv1 has no method for where users log in: take one with an RSA key",
+        "the gateway's certificate has an ECDSA key, which IKEv1 has no method for where users with certificates log in: take one with an RSA key",
       );
     }
     return {

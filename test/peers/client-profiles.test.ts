@@ -20,6 +20,7 @@ describe("our client's profiles", { skip, timeout: 400_000 }, () => {
   let authority: Issued;
   let other: Issued;
   let alice: Issued;
+  let configureWithRsa: () => void;
 
   before(async () => {
     authority = workshop.authority('authority', { key: 'rsa2048' });
@@ -37,14 +38,16 @@ describe("our client's profiles", { skip, timeout: 400_000 }, () => {
       extensions: ['subjectAltName=DNS:alice.lab.example'],
     });
     const { gateway } = stage;
-    gateway.configure({
-      groups: { [lab.group]: { psk: lab.groupSecret }, mutual: { authentication: ['hybrid'] } },
-      authentication: ['hybrid', 'certificate'],
-      psk: undefined,
-      certificate: { file: own.certificate, key: own.key },
-      authorities: [authority.certificate],
-      carriers: { 'nat-t': true, esp: true, 'cisco-udp': 10000, 'cisco-tcp': [10000, 443] },
-    });
+    configureWithRsa = () =>
+      gateway.configure({
+        groups: { [lab.group]: { psk: lab.groupSecret }, mutual: { authentication: ['hybrid'] } },
+        authentication: ['hybrid', 'certificate'],
+        psk: undefined,
+        certificate: { file: own.certificate, key: own.key },
+        authorities: [authority.certificate],
+        carriers: { 'nat-t': true, esp: true, 'cisco-udp': 10000, 'cisco-tcp': [10000, 443] },
+      });
+    configureWithRsa();
     assert.deepEqual(await gateway.stop(), []);
     await gateway.serve();
   });
@@ -132,6 +135,27 @@ describe("our client's profiles", { skip, timeout: 400_000 }, () => {
     await client.stop();
     await stage.gateway.holds(0);
   }
+
+  it('hybrid with an ECDSA certificate, which ours alone takes', async () => {
+    const { gateway } = stage;
+    const own = workshop.issue('gate-p256', {
+      key: 'P-256',
+      by: authority,
+      subject: `/CN=${name}`,
+      extensions: [`subjectAltName=DNS:${name},IP:${gatewayAddress}`],
+    });
+    gateway.configure({
+      groups: { mutual: { authentication: ['hybrid'] } },
+      psk: undefined,
+      certificate: { file: own.certificate, key: own.key },
+    });
+    await gateway.stop();
+    await gateway.serve();
+    await getsIn({ profile: { ...hybrid, authorities: [authority.certificate] } });
+    configureWithRsa();
+    await gateway.stop();
+    await gateway.serve();
+  });
 
   it("an impostor doesn't get the password: another authority, or a name that isn't the one dialled", async () => {
     await staysOut({ ...hybrid, authorities: [other.certificate] }, /authorit/);

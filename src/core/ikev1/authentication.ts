@@ -108,7 +108,7 @@ export function prove(
   if (!signs(context.role, choice)) return [{ type: PayloadType.HASH, body: hash }];
   const { certificate } = context.environment.policy;
   // a reload may have changed it since the method was chosen: this negotiation is over
-  if (certificate?.kind !== signatureOf(choice)) throw new MalformedError('our certificate is another by now');
+  if (!certificate || !fits(certificate.kind, choice)) throw new MalformedError('our certificate is another by now');
   const chain = certificate.chain.map((der) => ({
     type: PayloadType.CERT,
     body: concat(Uint8Array.of(X509_SIGNATURE), der),
@@ -137,9 +137,8 @@ export function isProven(
     side === 'gateway' ? 'client' : 'gateway',
   );
   if ('refused' in certificate) return certificate;
-  const agreed = signatureOf(choice);
-  if (certificate.kind !== agreed) {
-    return { refused: `its certificate has a key for ${certificate.kind}, but ${agreed} was agreed on` };
+  if (!fits(certificate.kind, choice)) {
+    return { refused: `its certificate has a key for ${certificate.kind}, but ${signatureOf(choice)} was agreed on` };
   }
   if (!certificate.verifies(hash, payloads.one(PayloadType.SIG))) return { refused: 'its signature is wrong' };
   return names(certificate, id) || { refused: `its certificate isn't for ${identityText(parseId(id))}` };
@@ -157,6 +156,14 @@ function signs(role: Role, choice: Pick<Phase1Choice, 'suite'>): boolean {
   const kind = kindOf(choice);
   const gateway = choice.suite.authentication === Authentication.HYBRID_RESP_RSA ? 'initiator' : 'responder';
   return kind === 'signatures' || (kind === 'hybrid' && role === gateway);
+}
+
+/**
+ * Hybrid has a number for RSA, and none for ECDSA. Ours takes either under it, signed as RFC 4754 does over the HASH of the
+ * agreed prf: other clients find an ECDSA signature wrong.
+ */
+function fits(kind: SignatureKind, choice: Pick<Phase1Choice, 'suite'>): boolean {
+  return kindOf(choice) === 'hybrid' || kind === signatureOf(choice);
 }
 
 function signatureOf({ suite }: Pick<Phase1Choice, 'suite'>): SignatureKind {

@@ -18,7 +18,7 @@ export function policyFromSettings(settings: GatewaySettings): FromSettings {
 /** The methods that some group or peer may use. */
 function servedMethods({ policy, certificate, verifier }: GatewaySettings): number[] {
   const { groups, peers } = policy;
-  const hybrid = certificate?.kind === 'rsa' && groups.some((group) => group.hybrid);
+  const hybrid = certificate && groups.some((group) => group.hybrid);
   const signatures = certificate && verifier;
   const byCertificate = groups.some((group) => group.certificates) || peers.some((peer) => peer.psk === undefined);
   return [

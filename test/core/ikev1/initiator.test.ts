@@ -354,6 +354,20 @@ describe('signatures', () => {
       assert.ok(!unsigned.gateway.has('established'));
     });
 
+    test(`of hybrid are by whichever key the gateway has, in ${mode} mode`, () => {
+      const { signed, client, gateway } = signers('ecdsa256');
+      const authentications = [Authentication.HYBRID_INIT_RSA];
+      const suites = [{ ...SUITE, authentication: Authentication.HYBRID_INIT_RSA }];
+      const pair = establishedPair({
+        mode,
+        suites,
+        client: { verifier: client.verifier },
+        gateway: { certificate: gateway.certificate, authentications },
+      });
+      assert.deepEqual(signed, [32]);
+      assert.ok(keysMatch(quickMode(pair, 'client')));
+    });
+
     test(`by another key than the one agreed on are refused in words, in ${mode} mode`, () => {
       const { client, gateway } = signers('ecdsa256', 'rsa');
       const suites = [{ ...SUITE, authentication: Authentication.ECDSA_256 }];
