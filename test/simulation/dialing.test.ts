@@ -166,3 +166,52 @@ test('a day of rekeys loses nothing', () => {
   assert.equal(world.gateway.sessions().length, 0);
   assert.equal(world.dataplane.inbound.size, 0);
 });
+
+test('a gateway that begins a phase 1 itself is answered by a renewal, once in a while', () => {
+  const { world, dialer } = dialling();
+  dialer.start(world.now);
+  world.run(20 * SECOND);
+  for (let i = 0; i < 3; i++) {
+    const bytes = Uint8Array.of(
+      i + 1,
+      2,
+      3,
+      4,
+      5,
+      6,
+      7,
+      8,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      1,
+      0x10,
+      2,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      28,
+    );
+    const from = { address: parseIp('203.0.113.1')!, port: 4500 };
+    world.network.send({ from, to: { address: HOME, port: 4500 }, content: { kind: 'ike', bytes } }, world.now);
+    world.run(20 * SECOND);
+  }
+  assert.deepEqual(
+    dialer
+      .all('rekeyed')
+      .map(({ phase }) => phase)
+      .filter((phase) => phase === 1),
+    [1],
+  );
+  assert.ok(dialer.isConnected(world.now));
+});

@@ -5,7 +5,7 @@
  * gateway after gateway, and again with growing patience when a tunnel that stood is lost. After each call drain `pollTransmit` and
  * `pollEvent`, then arm one timer for `pollTimeout`.
  */
-import { readU32 } from '../../bytes/bytes.ts';
+import { isZero, readU32 } from '../../bytes/bytes.ts';
 import { MalformedError } from '../../bytes/reader.ts';
 import { toHex } from '../../bytes/text.ts';
 import type { IkePath } from '../../carrier/ike-path.ts';
@@ -16,7 +16,7 @@ import type { Ikev1Environment, Transmit } from '../../ikev1/types.ts';
 import type { IpAddress } from '../../net/address.ts';
 import { earliest, type Instant, MINUTE, SECOND } from '../../net/time.ts';
 import { type CarrierFailure, missingOpenings, type Trial } from '../../openings/missing.ts';
-import { parseMessage } from '../../wire/isakmp.ts';
+import { ExchangeType, parseMessage } from '../../wire/isakmp.ts';
 import { type Entered, Entry, type EntryFailure } from './entry.ts';
 import { type ClientEvent, type ClientFailure, type ClientOptions, type Location, samePlace } from './events.ts';
 import { clientEnvironments } from './ike-policy.ts';
@@ -30,6 +30,7 @@ const FIRST_RETRY = SECOND;
 const LONGEST_RETRY = MINUTE;
 /** A renewal of phase 1 that failed is tried again after this, as long as the old one holds. */
 const RENEWAL_RETRY = MINUTE;
+const RENEWAL_ASKED_EVERY = 10 * MINUTE;
 
 type Stage =
   | { readonly awaits: 'nothing' }
@@ -54,6 +55,7 @@ export class ClientState {
   /** A login under way that renews the tunnel's phase 1, or when one is to be tried again. */
   #renewal: Entry | undefined;
   #renewAt: Instant | undefined;
+  #askedToRenewAt: Instant = Number.NEGATIVE_INFINITY;
   /** The question where the gateway is from the network that we are in now. */
   #relocating: number | undefined;
   #gateway = 0;
@@ -120,6 +122,7 @@ export class ClientState {
     if (!sa) {
       this.#events.push({ type: 'dropped', reason: 'ike_unknown_cookies' });
       this.#tunnel?.hint(path.remote, now);
+      if (this.#isFromGateway(path) && isFirstMessage(datagram)) this.#renewAsAsked(now);
       return;
     }
     sa.handleInput(datagram, path, now);
@@ -357,6 +360,20 @@ export class ClientState {
     return left.filter((way) => !silent.has(way === 'udp' ? 'esp' : way === 'nat-t-from-500' ? 'nat-t' : way));
   }
 
+  /**
+   * Some gateways begin a phase 1 themselves when theirs nears its end, to a client that alone can log in: so it renews. Anybody can
+   * have sent that, hence seldom, and only where nobody would be asked.
+   */
+  #renewAsAsked(now: Instant): void {
+    if (now < this.#askedToRenewAt + RENEWAL_ASKED_EVERY || this.#login.known.password === undefined) return;
+    this.#askedToRenewAt = now;
+    this.#renewAt = now;
+  }
+
+  #isFromGateway({ remote }: IkePath): boolean {
+    return this.#stage.awaits === 'loss' && remote.address.text === this.#stage.location.gateway.text;
+  }
+
   #renew(now: Instant): void {
     this.#renewAt = undefined;
     if (this.#renewal || !this.#tunnel || this.#stage.awaits !== 'loss') return;
@@ -441,6 +458,18 @@ export class ClientState {
       if (!(error instanceof MalformedError)) throw error;
       return undefined;
     }
+  }
+}
+
+/** Of a phase 1 that its sender begins. */
+function isFirstMessage(datagram: Uint8Array): boolean {
+  try {
+    const { responderCookie, exchangeType } = parseMessage(datagram).header;
+    const phase1 = exchangeType === ExchangeType.IDENTITY_PROTECTION || exchangeType === ExchangeType.AGGRESSIVE;
+    return phase1 && isZero(responderCookie);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return false;
   }
 }
 

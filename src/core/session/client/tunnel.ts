@@ -378,8 +378,9 @@ export class Tunnel {
     const carrier = this.#carrier;
     const opening = openingsOf(carrier, this.#options.ports.remote).at(-1)!;
     this.trials.push({ opening, sight: 'silent' });
+    this.#why = `nothing comes through ${carrier}`;
     const [next, ...others] = rest;
-    if (next === undefined) return this.#seekWay(`nothing comes through ${carrier}`, now);
+    if (next === undefined) return this.#seekWay(this.#why, now);
     this.#pairs.moveTo(this.#pathBy(next));
     this.#startProof(others, now);
   }
