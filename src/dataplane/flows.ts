@@ -208,6 +208,10 @@ export class Flows implements CtcpPackets {
         this.#sender.acknowledge(flow);
         this.#reports.flowOpened(flow.ends, flow.socket);
         break;
+      case 'asked':
+        flow.heardAt = this.#sender.now;
+        this.#sender.acknowledge(flow);
+        break;
       case 'challenge':
         this.#sender.acknowledge(flow);
         break;

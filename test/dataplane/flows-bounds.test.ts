@@ -342,6 +342,14 @@ test('an idle client keeps its flow awake, and the server answers', () => {
   const [answer] = server.receive(CLIENT, keepalive!.segment);
   assert.equal(read(answer!.segment).payloadLength, 0);
   assert.deepEqual(client.receive(SERVER, answer!.segment), []);
+  for (let now = 31_000; now < 2 * FLOW_IDLE; now += 1000) {
+    client.now = now;
+    server.now = now;
+    for (const side of [client, server]) side.flows.tick();
+    carry(client.drain());
+    assert.deepEqual(server.drain(), []);
+  }
+  assert.equal(server.flows.size, 1);
 });
 
 test('noise never throws, and never ends the flow', () => {

@@ -40,7 +40,9 @@ export type SegmentVerdict =
   | 'opened'
   | 'refused'
   | 'reset'
-  /** To be answered by an ACK. */
+  /** The other side asks whether we are there: to be answered by an ACK. */
+  | 'asked'
+  /** Doubtful, and to be answered by an ACK, which who is honest can answer rightly. */
   | 'challenge'
   /** To be answered by an RST: the other side has another flow in mind. */
   | 'misplaced'
@@ -188,7 +190,7 @@ export class CtcpFlow {
       return 'reset';
     }
     // a keepalive asks for an ACK with a number that has been acknowledged, RFC 9293 section 3.8.4
-    if (payloadLength <= 1 && ahead === -1) return this.#doubt(now);
+    if (payloadLength <= 1 && ahead === -1) return 'asked';
     if (payloadLength === 0) return 'noted';
     return this.#handlePayload(segment, ahead);
   }

@@ -109,7 +109,7 @@ test('FIN ends a flow as RST does; after its end all is misplaced', () => {
 
 test('a keepalive is answered', () => {
   const { sequence, acknowledgment } = client;
-  assert.equal(give(server, { sequence: (sequence - 1) >>> 0, acknowledgment }), 'challenge');
+  assert.equal(give(server, { sequence: (sequence - 1) >>> 0, acknowledgment }), 'asked');
 });
 
 test("not more than the other side's window is under way", () => {
