@@ -1,29 +1,20 @@
 /**
- * The flows of Cisco IPsec over TCP: accepts and begins them, takes their segments apart, acknowledges, and ends them. A
- * server keeps nothing of a SYN; what belongs to no flow is answered at a bounded rate.
+ * The flows of Cisco IPsec over TCP: begins them or has them from the gate, takes their segments apart, acknowledges, and
+ * ends them.
  */
 
 import type { Bytes } from '../core/bytes/bytes.ts';
 import { CTCP_WINDOW_SHIFT, CtcpFlow } from '../core/carrier/ctcp-flow.ts';
 import { type CtcpPackets, CtcpStream } from '../core/carrier/ctcp-stream.ts';
-import { makeCookie, openCookie } from '../core/carrier/syn-cookie.ts';
 import { CTCP_MAGIC, CTCP_UDP_HEADER, CtcpProtocol, ikeLength, type MagicSearch } from '../core/wire/ctcp.ts';
-import {
-  emptySegment,
-  readSegment,
-  readSynOptions,
-  type SynOptions,
-  TCP_HEADER_LENGTH,
-  TcpFlag,
-} from '../core/wire/tcp.ts';
-import { AF_INET } from '../ffi/libc.ts';
+import { emptySegment, readSegment, readSynOptions, type SynOptions, TcpFlag } from '../core/wire/tcp.ts';
 import type { Arena } from './arena.ts';
 import { Counter } from './counters.ts';
 import type { FlowEnd } from './dataplane.ts';
+import { FlowGate, ownMss } from './flow-gate.ts';
 import { FlowTable } from './flow-table.ts';
 import type { KeyedHash } from './keyed-hash.ts';
 import {
-  DEFAULT_PATH_MTU,
   FLOW_IDLE,
   FLOW_NEWCOMER_IDLE,
   KEEPALIVE_INTERVAL,
@@ -32,7 +23,6 @@ import {
   MAX_NEWCOMERS,
   MAX_NEWCOMERS_PER_ADDRESS,
   MAX_OWN_FLOWS,
-  MAX_RESETS_PER_SECOND,
   SYN_ATTEMPTS,
   SYN_INTERVAL,
 } from './limits.ts';
@@ -46,9 +36,6 @@ import type { WorkerSocket } from './worker-socket.ts';
 /** Room for a packet that was put together from pieces, and for what is written around it when it is passed on. */
 const SCRATCH = 96 * 1024;
 const SCRATCH_AIR = 64;
-const HASHED = 48;
-const IP4_HEADER = 20;
-const IP6_HEADER = 40;
 const MAGIC = Uint8Array.from(CTCP_MAGIC);
 
 /** Five times as fast as in plain JavaScript. */
@@ -66,8 +53,7 @@ export class Flows implements CtcpPackets {
   readonly #counters: Float64Array;
   readonly #handler: FlowHandler;
   readonly #hash: KeyedHash;
-  /** Where flows are accepted. */
-  readonly #ports: ReadonlySet<number>;
+  readonly #gate: FlowGate;
   readonly #keepalive: boolean;
   readonly #table: FlowTable;
   readonly #paths: number;
@@ -78,10 +64,7 @@ export class Flows implements CtcpPackets {
   readonly #owing: TcpFlow[] = [];
   #current!: TcpFlow;
   #held = 0;
-  #resetSecond = 0;
-  #resets = 0;
   #randoms = 0;
-  #cookieEnds!: Flow;
 
   constructor(
     arena: Arena,
@@ -99,11 +82,11 @@ export class Flows implements CtcpPackets {
     this.#counters = counters;
     this.#handler = handler;
     this.#hash = hash;
-    this.#ports = new Set(ports);
+    this.#gate = new FlowGate(arena, sender, counters, hash, ports);
     this.#keepalive = keepalive;
     this.#paths = arena.allocate((MAX_FLOWS + MAX_OWN_FLOWS) * PATH_SIZE, 64);
     this.#scratch = arena.allocate(SCRATCH + 2 * SCRATCH_AIR, 64) + SCRATCH_AIR;
-    this.#hashed = arena.allocate(HASHED);
+    this.#hashed = arena.allocate(8);
     this.#table = new FlowTable(MAX_FLOWS, MAX_NEWCOMERS, MAX_NEWCOMERS_PER_ADDRESS, this.#random());
   }
 
@@ -142,7 +125,7 @@ export class Flows implements CtcpPackets {
     ends.remotePort = segment.sourcePort;
     ends.localPort = segment.destinationPort;
     ends.tcp = undefined;
-    const flow = this.#table.find(ends) ?? this.#answerStranger(at, ends, socket);
+    const flow = this.#table.find(ends) ?? this.#receiveStranger(at, ends, socket);
     if (flow === undefined) return;
     flow.ends.congested = ends.congested;
     this.#handleSegment(flow, at);
@@ -216,7 +199,7 @@ export class Flows implements CtcpPackets {
         this.#sender.acknowledge(flow);
         break;
       case 'misplaced':
-        this.#answerByReset(flow.ends, flow.socket);
+        this.#gate.answerByReset(segment, flow.ends, flow.socket);
         break;
       case 'refused':
       case 'reset':
@@ -248,53 +231,10 @@ export class Flows implements CtcpPackets {
     }
   }
 
-  /** A segment of no flow: a SYN, what proves that our answer to one arrived, or a remainder of another life. */
-  #answerStranger(at: number, ends: Flow, socket: WorkerSocket): TcpFlow | undefined {
-    const segment = this.#segment;
-    const { flags } = segment;
-    // the raw socket may show what came before its filter was set: others' segments are none of our business
-    if (!this.#ports.has(ends.localPort) || (flags & TcpFlag.RST) !== 0) return undefined;
-    if ((flags & (TcpFlag.SYN | TcpFlag.ACK)) === TcpFlag.SYN) {
-      this.#answerSyn(readSynOptions(this.#arena.u8, at, segment.headerLength), ends, socket);
-      return undefined;
-    }
-    const options = (flags & (TcpFlag.SYN | TcpFlag.ACK)) === TcpFlag.ACK ? this.#openCookie(ends) : undefined;
-    if (options === undefined) {
-      this.#drop(Counter.drop_tcp_stray);
-      this.#answerByReset(ends, socket);
-      return undefined;
-    }
-    return this.#accept(options, ends, socket);
+  #receiveStranger(at: number, ends: Flow, socket: WorkerSocket): TcpFlow | undefined {
+    const options = this.#gate.receive(at, this.#segment, ends, socket);
+    return options && this.#accept(options, ends, socket);
   }
-
-  #answerSyn(options: SynOptions, ends: Flow, socket: WorkerSocket): void {
-    this.#counters[Counter.flow_syns]!++;
-    this.#cookieEnds = ends;
-    const cookie = makeCookie(options, this.#flowHash, this.#sender.now);
-    const windowShift = options.windowShift === CTCP_WINDOW_SHIFT ? CTCP_WINDOW_SHIFT : undefined;
-    const answer = { mss: ownMss(socket), windowShift };
-    const { sequence } = this.#segment;
-    this.#sender.sendControl(ends, socket, TcpFlag.SYN | TcpFlag.ACK, cookie, (sequence + 1) >>> 0, answer);
-  }
-
-  #openCookie(ends: Flow): SynOptions | undefined {
-    this.#cookieEnds = ends;
-    return openCookie((this.#segment.acknowledgment - 1) >>> 0, this.#flowHash, this.#sender.now);
-  }
-
-  readonly #flowHash = (period: number, content: number): number => {
-    const { view } = this.#arena;
-    const { local, remote, localPort, remotePort } = this.#cookieEnds;
-    const at = this.#hashed;
-    view.setUint32(at, period >>> 0);
-    view.setUint32(at + 4, content);
-    view.setUint32(at + 8, ((localPort << 16) | remotePort) >>> 0);
-    for (let i = 0; i < 4; i++) {
-      view.setUint32(at + 12 + 4 * i, local[i]!);
-      view.setUint32(at + 28 + 4 * i, remote[i]!);
-    }
-    return this.#hash.hash(at, 44);
-  };
 
   #accept(options: SynOptions, ends: Flow, socket: WorkerSocket): TcpFlow | undefined {
     const surplus = this.#table.surplus();
@@ -366,17 +306,6 @@ export class Flows implements CtcpPackets {
     this.#sender.sendControl(flow.ends, flow.socket, TcpFlag.RST | TcpFlag.ACK, sequence, acknowledgment, undefined);
   }
 
-  /** With the number that the sender of the segment expects, so that it believes it. */
-  #answerByReset(ends: Flow, socket: WorkerSocket): void {
-    const second = Math.floor(this.#sender.now / 1000);
-    if (second !== this.#resetSecond) {
-      this.#resetSecond = second;
-      this.#resets = 0;
-    }
-    if (++this.#resets > MAX_RESETS_PER_SECOND) return;
-    this.#sender.sendControl(ends, socket, TcpFlag.RST, this.#segment.acknowledgment, 0, undefined);
-  }
-
   /** What nobody else can guess. */
   #random(): number {
     this.#arena.view.setUint32(this.#hashed, this.#randoms++);
@@ -386,9 +315,4 @@ export class Flows implements CtcpPackets {
   #drop(counter: number): void {
     this.#counters[counter]!++;
   }
-}
-
-/** What fits the usual path. */
-function ownMss(socket: WorkerSocket): number {
-  return DEFAULT_PATH_MTU - (socket.family === AF_INET ? IP4_HEADER : IP6_HEADER) - TCP_HEADER_LENGTH;
 }
