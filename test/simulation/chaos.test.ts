@@ -3,7 +3,7 @@
  * gateway restarts, a carrier's port is closed, the client is killed. When the trouble has passed, it is connected again, without
  * anybody having been asked anything.
  *
- * SEEDS=n sets how many lives, SEED=x repeats one.
+ * Every other life has cTCP too. SEEDS=n sets how many lives, SEED=x repeats one.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -36,7 +36,11 @@ for (const seed of seeds) {
     const script = new Seeded(seed ^ 0xc4a05);
     const world = new World({ seed, phase1Lifetime: 3600, phase2Lifetime: 900 });
     const nat = world.addNat(1, parseIp('100.64.0.1')!);
-    const dialer = world.addDialer({ address: nat.insideAddress(10) });
+    const flows = seed % 2 === 0 ? (['cisco-tcp'] as const) : [];
+    const dialer = world.addDialer({
+      address: nat.insideAddress(10),
+      carriers: ['nat-t', 'esp', 'cisco-udp', ...flows],
+    });
     dialer.start(world.now);
     world.run(10 * SECOND);
     const end = world.now + DURATION;
@@ -84,8 +88,9 @@ function befall(world: World, dialer: Dialer, nat: Nat, trouble: (typeof TROUBLE
       world.restartGateway();
       return;
     case 'a port is closed': {
-      const closed = script.pick([500, 4500, 10_000]);
-      network.passes = ({ from, to }) => from.port !== closed && to.port !== closed;
+      const closed = script.pick([500, 4500, 10_000, 'UDP'] as const);
+      network.passes = ({ from, to, tcp }) =>
+        tcp === true ? closed !== 10_000 : closed !== 'UDP' && from.port !== closed && to.port !== closed;
       break;
     }
     case 'the client is killed':

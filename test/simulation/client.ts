@@ -347,6 +347,7 @@ export class Client {
 
   #receive({ from, to, content }: Datagram, now: Instant): void {
     if (content.kind === 'esp') return this.#receiveEsp(content, now);
+    if (content.kind !== 'ike') return;
     const path: IkePath = { carrier: to.port === 4500 ? 'nat-t' : 'udp', local: to, remote: from };
     const cookie = content.bytes.subarray(0, 8);
     for (const sa of [...this.#sas]) {

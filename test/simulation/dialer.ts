@@ -25,12 +25,18 @@ export interface DialerOptions {
   readonly carriers?: readonly EspCarrier[];
 }
 
+type FlowPath = EspPath & { readonly carrier: 'cisco-tcp' };
+
 export type ClientEventOf<Type extends ClientEvent['type']> = Extract<ClientEvent, { type: Type }>;
 
 const PORTS = { ike: 500, natT: 4500, ciscoUdp: 10_000 };
 const LOCATING = 20;
 const TYPING = 3 * SECOND;
 const PING_EVERY = 5 * SECOND;
+/** Of a cTCP flow: the local port of the first, when SYNs go out, and how long an answer may take. */
+const FIRST_FLOW_PORT = 50_000;
+const SYNS = [0, SECOND, 3 * SECOND];
+const SYN_PATIENCE = 6 * SECOND;
 
 export class Dialer {
   readonly #options: DialerOptions;
@@ -41,6 +47,8 @@ export class Dialer {
   /** What the host does later: finding an address, typing. */
   #duties: { readonly at: Instant; readonly act: (now: Instant) => void }[] = [];
   #pingAt: Instant | undefined;
+  readonly #flows = new Map<number, { readonly path: FlowPath; readonly isOpen: boolean }>();
+  readonly #closing: number[] = [];
   address: IpAddress | undefined;
   /** All that it ever told. */
   readonly events: ClientEvent[] = [];
@@ -73,6 +81,7 @@ export class Dialer {
   restart(now: Instant): void {
     this.#duties = [];
     this.#pingAt = undefined;
+    this.#flows.clear();
     this.tunnel = undefined;
     this.#dataplane = new DataplaneModel();
     this.#state = this.#newState();
@@ -86,6 +95,10 @@ export class Dialer {
     if (address) this.#network.attach(address, (datagram, at) => this.#receive(datagram, at));
     this.#state.handleNetworkChange(now);
     this.#drain(now);
+  }
+
+  get openFlows(): number {
+    return this.#flows.size;
   }
 
   isConnected(now: Instant): boolean {
@@ -149,8 +162,10 @@ export class Dialer {
       const { path, message } = out;
       // what another address was bound to doesn't leave
       if (path.local.address.text !== this.address?.text) continue;
-      this.#network.send({ from: path.local, to: path.remote, content: { kind: 'ike', bytes: message } }, now);
+      this.#send(path, { kind: 'ike', bytes: message }, now);
     }
+    // what leaves over a flow goes before its end
+    for (const flowId of this.#closing.splice(0)) this.#closeFlow(flowId, now);
   }
 
   #apply(event: ClientEvent, now: Instant): void {
@@ -169,6 +184,12 @@ export class Dialer {
             at,
           ),
         );
+        break;
+      case 'open-flow':
+        this.#openFlow(event, now);
+        break;
+      case 'close-flow':
+        this.#closing.push(event.flowId);
         break;
       case 'send-inner':
         this.#sendInner(now);
@@ -205,15 +226,55 @@ export class Dialer {
     const sealed = this.#dataplane.seal(CLIENT_SESSION);
     if (!sealed || !this.address) return;
     const { packet, path } = sealed;
-    this.#network.send({ from: { ...path.local, address: this.address }, to: path.remote, content: packet }, now);
+    this.#send({ ...path, local: { ...path.local, address: this.address } }, packet, now);
   }
 
-  #receive({ from, to, content }: Datagram, now: Instant): void {
+  #send({ carrier, local, remote }: EspPath | IkePath, content: Datagram['content'], now: Instant): void {
+    this.#network.send({ from: local, to: remote, content, tcp: carrier === 'cisco-tcp' }, now);
+  }
+
+  #openFlow({ flowId, local, remote }: ClientEventOf<'open-flow'>, now: Instant): void {
+    const port = FIRST_FLOW_PORT + flowId;
+    const path: FlowPath = { carrier: 'cisco-tcp', local: { address: local, port }, remote };
+    this.#flows.set(flowId, { path, isOpen: false });
+    for (const after of SYNS) this.#later(now + after, (at) => this.#dial(flowId, at));
+    this.#later(now + SYN_PATIENCE, (at) => {
+      if (this.#flows.get(flowId)?.isOpen === false) this.#loseFlow(flowId, 'timeout', at);
+    });
+  }
+
+  #dial(flowId: number, now: Instant): void {
+    const flow = this.#flows.get(flowId);
+    if (flow?.isOpen === false) this.#send(flow.path, { kind: 'syn' }, now);
+  }
+
+  #closeFlow(flowId: number, now: Instant): void {
+    const flow = this.#flows.get(flowId);
+    this.#flows.delete(flowId);
+    if (flow) this.#send(flow.path, { kind: 'rst' }, now);
+  }
+
+  #loseFlow(flowId: number, failed: 'reset' | 'timeout', now: Instant): void {
+    this.#flows.delete(flowId);
+    this.#state.handleFlow(flowId, { failed }, now);
+  }
+
+  #receive({ from, to, content, tcp = false }: Datagram, now: Instant): void {
+    const known = [...this.#flows].find(([, { path }]) => path.local.port === to.port);
+    if (tcp && !known) return;
+    const flow: FlowPath | undefined = tcp ? known?.[1].path : undefined;
     if (content.kind === 'ike') {
       const path: IkePath = { carrier: to.port === PORTS.natT ? 'nat-t' : 'udp', local: to, remote: from };
-      this.#state.handleDatagram(path, content.bytes, now);
-    } else {
-      this.#receiveEsp(content, { carrier: carrierAt(to.port), local: to, remote: from }, now);
+      this.#state.handleDatagram(flow ?? path, content.bytes, now);
+    } else if (content.kind === 'esp') {
+      this.#receiveEsp(content, flow ?? { carrier: carrierAt(to.port), local: to, remote: from }, now);
+    } else if (known) {
+      const [flowId, { path, isOpen }] = known;
+      if (content.kind === 'rst') this.#loseFlow(flowId, 'reset', now);
+      else if (!isOpen) {
+        this.#flows.set(flowId, { path, isOpen: true });
+        this.#state.handleFlow(flowId, { path }, now);
+      }
     }
     this.#drain(now);
   }

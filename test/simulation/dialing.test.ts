@@ -86,6 +86,41 @@ test('another group secret is a refusal in words', () => {
   assert.match(failure?.reason ?? '', /secret/);
 });
 
+const FLOWS = { address: HOME, carriers: ['cisco-tcp'] } as const;
+
+test('by cTCP alone it stays up through rekeys of both phases, and leaves no flow behind', () => {
+  const world = new World({ seed: 2, phase1Lifetime: 600, phase2Lifetime: 200 });
+  const dialer = world.addDialer(FLOWS);
+  dialer.start(world.now);
+  for (let minute = 0; minute < 60; minute++) {
+    world.run(MINUTE);
+    assert.ok(dialer.isConnected(world.now), `connected after ${minute + 1} minutes`);
+    assert.ok(dialer.openFlows <= 2);
+  }
+  assert.equal(dialer.all('reconnecting').length, 0);
+  assert.ok(dialer.all('rekeyed').filter(({ phase }) => phase === 1).length >= 5);
+  assert.equal(dialer.tunnel?.carrier, 'cisco-tcp');
+  dialer.stop(world.now);
+  world.run(MINUTE);
+  assert.equal(dialer.openFlows, 0);
+  assert.equal(world.gateway.sessions().length, 0);
+});
+
+test('with UDP closed it takes cTCP, and with a flow lost it opens another under the same login', () => {
+  const { world } = dialling();
+  const dialer = world.addDialer({ address: CAFE, carriers: ['nat-t', 'esp', 'cisco-udp', 'cisco-tcp'] });
+  world.network.passes = ({ tcp }) => tcp === true;
+  dialer.start(world.now);
+  world.run(10 * SECOND);
+  assert.equal(dialer.tunnel?.carrier, 'cisco-tcp');
+  const tried = dialer.all('trying').length;
+  dialer.moveTo(HOME, world.now);
+  world.run(20 * SECOND);
+  assert.ok(dialer.isConnected(world.now));
+  assert.equal(dialer.all('trying').length, tried, 'no new login');
+  assert.equal(dialer.openFlows, 1);
+});
+
 test('when its carrier dies it goes over to another without a new login', () => {
   const { world, dialer } = dialling();
   dialer.start(world.now);

@@ -10,12 +10,16 @@ import type { Seeded } from '../seeded.ts';
 /** IKE as bytes, or an ESP packet as a value: who can read it is decided by its key. */
 export type Content =
   | { readonly kind: 'ike'; readonly bytes: Bytes }
-  | { readonly kind: 'esp'; readonly spi: number; readonly key: Bytes; readonly sequence: number };
+  | { readonly kind: 'esp'; readonly spi: number; readonly key: Bytes; readonly sequence: number }
+  /** Of a cTCP flow. */
+  | { readonly kind: 'syn' | 'syn-ack' | 'rst' };
 
 export interface Datagram {
   readonly from: Endpoint;
   readonly to: Endpoint;
   readonly content: Content;
+  /** It goes over TCP, in a flow of Cisco's. */
+  readonly tcp?: boolean;
 }
 
 export interface Weather {

@@ -1,8 +1,9 @@
 /** A gateway, its clients and the network between them, in virtual time; everything follows from one seed. */
 import assert from 'node:assert/strict';
 import { utf8 } from '../../src/core/bytes/text.ts';
-import type { EspPath } from '../../src/core/esp/sa.ts';
-import { type IpAddress, parseIp, parsePrefix } from '../../src/core/net/address.ts';
+import type { IkePath } from '../../src/core/carrier/ike-path.ts';
+import type { EspCarrier, EspPath } from '../../src/core/esp/sa.ts';
+import { formatEndpoint, type IpAddress, parseIp, parsePrefix } from '../../src/core/net/address.ts';
 import { earliest, type Instant, SECOND } from '../../src/core/net/time.ts';
 import type { GatewayEvent } from '../../src/core/session/events.ts';
 import { type GatewayOptions, GatewayState } from '../../src/core/session/gateway-state.ts';
@@ -12,10 +13,11 @@ import { seededCrypto } from '../seeded-crypto.ts';
 import { Client, type ClientOptions } from './client.ts';
 import { DataplaneModel } from './dataplane-model.ts';
 import { Dialer, type DialerOptions } from './dialer.ts';
-import { type Datagram, Nat, Network } from './network.ts';
+import { type Content, type Datagram, Nat, Network } from './network.ts';
 
 export const GATEWAY = parseIp('203.0.113.1')!;
 export const CISCO_UDP_PORT = 10_000;
+const CISCO_TCP_PORT = 10_000;
 export const PSK = 'a group secret of some length';
 const PASSWORD = 'secret';
 /** Of one moment: more are a loop. */
@@ -40,6 +42,8 @@ export class World {
   readonly events: GatewayEvent[] = [];
   readonly #logins: { readonly at: Instant; readonly requestId: number; readonly ok: boolean }[] = [];
   #plans: { readonly at: Instant; readonly act: () => void }[] = [];
+  /** Those that the gateway knows, by their other end. */
+  readonly #flows = new Set<string>();
   now: Instant = 1_000_000;
 
   constructor({ seed, pool = '10.77.0.0/27', phase1Lifetime = 3600, phase2Lifetime = 900 }: WorldOptions) {
@@ -67,7 +71,7 @@ export class World {
         groups: [group, { ...group, name: undefined }],
         peers: [],
         ciscoUdpPort: CISCO_UDP_PORT,
-        ciscoTcpPorts: [],
+        ciscoTcpPorts: [CISCO_TCP_PORT],
         natT: true,
         nativeEsp: true,
         legacy: false,
@@ -90,6 +94,7 @@ export class World {
   restartGateway(): void {
     this.dataplane = new DataplaneModel();
     this.#logins.length = 0;
+    this.#flows.clear();
     this.gateway = new GatewayState(this.#gatewayOptions);
   }
 
@@ -189,28 +194,53 @@ export class World {
     }
     for (let sent = this.gateway.pollTransmit(); sent; sent = this.gateway.pollTransmit()) {
       const { path, message } = sent;
-      this.network.send({ from: path.local, to: path.remote, content: { kind: 'ike', bytes: message } }, this.now);
+      this.#send(path, { kind: 'ike', bytes: message });
     }
     const addresses = this.gateway.sessions().map(({ address }) => address);
     assert.equal(new Set(addresses).size, addresses.length, `an address was given twice: ${addresses}`);
   }
 
-  #receive({ from, to, content }: Datagram): void {
-    if (content.kind === 'ike') {
-      this.gateway.handleDatagram(
-        { carrier: to.port === 4500 ? 'nat-t' : 'udp', local: to, remote: from },
-        content.bytes,
-        this.now,
-      );
-      return this.drain();
+  #receive({ from, to, content, tcp = false }: Datagram): void {
+    const flow = { carrier: 'cisco-tcp', local: to, remote: from } as const;
+    if (tcp && content.kind !== 'rst' && !this.#admit(flow, content)) return;
+    if (content.kind === 'rst') this.#flows.delete(formatEndpoint(from));
+    else if (content.kind === 'ike') {
+      const carrier = to.port === 4500 ? 'nat-t' : 'udp';
+      this.gateway.handleDatagram(tcp ? flow : { carrier, local: to, remote: from }, content.bytes, this.now);
+      this.drain();
+    } else if (content.kind === 'esp') {
+      this.#receiveEsp(content, tcp ? flow : { carrier: espCarrierAt(to.port), local: to, remote: from });
     }
-    const carrier = to.port === 4500 ? 'nat-t' : to.port === CISCO_UDP_PORT ? 'cisco-udp' : 'esp';
-    const path: EspPath = { carrier, local: to, remote: from };
+  }
+
+  /** Opens a flow; what is for none of those that it knows is answered by a RST. */
+  #admit(flow: EspPath, { kind }: Content): boolean {
+    const name = formatEndpoint(flow.remote);
+    if (kind === 'syn') {
+      this.#flows.add(name);
+      this.#send(flow, { kind: 'syn-ack' });
+    } else if (!this.#flows.has(name)) {
+      this.#send(flow, { kind: 'rst' });
+      return false;
+    }
+    return true;
+  }
+
+  #receiveEsp(content: Extract<Content, { kind: 'esp' }>, path: EspPath): void {
     const opened = this.dataplane.open(content, path, this.now);
     if (!opened) return;
     if (opened.moved) this.gateway.handlePathChange(opened.id, path);
     this.drain();
     const echo = this.dataplane.seal(opened.id);
-    if (echo) this.network.send({ from: echo.path.local, to: echo.path.remote, content: echo.packet }, this.now);
+    if (echo) this.#send(echo.path, echo.packet);
   }
+
+  #send({ carrier, local, remote }: EspPath | IkePath, content: Content): void {
+    this.network.send({ from: local, to: remote, content, tcp: carrier === 'cisco-tcp' }, this.now);
+  }
+}
+
+function espCarrierAt(port: number): EspCarrier {
+  if (port === 4500) return 'nat-t';
+  return port === CISCO_UDP_PORT ? 'cisco-udp' : 'esp';
 }
