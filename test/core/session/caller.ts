@@ -1,11 +1,14 @@
 /** An L2TP/IPsec client as Windows makes them: main mode by a secret, quick mode for UDP 1701 in transport mode, L2TP, PPP. */
 import type { Bytes } from '../../../src/core/bytes/bytes.ts';
+import { udpTransportMode } from '../../../src/core/ikev1/phase2-proposal.ts';
 import type { EspPair, Ikev1Event } from '../../../src/core/ikev1/types.ts';
 import { readMessage } from '../../../src/core/l2tp/messages.ts';
 import { type Endpoint, parseIp, prefixOf } from '../../../src/core/net/address.ts';
+import type { Persona } from '../../../src/core/personas/persona.ts';
 import { WINDOWS_VISTA } from '../../../src/core/personas/windows.ts';
 import type { PppMethod } from '../../../src/core/ppp/lcp.ts';
-import { Authentication, EncapsulationMode } from '../../../src/core/wire/ikev1.ts';
+import { phase1Intent, phase2Intent } from '../../../src/core/session/client-offer.ts';
+import { Authentication } from '../../../src/core/wire/ikev1.ts';
 import { MessageType, parseL2tp } from '../../../src/core/wire/l2tp.ts';
 import { quickModeIntent } from '../ikev1/pair.ts';
 import { LacSide } from '../l2tp/lac.ts';
@@ -20,6 +23,8 @@ export interface CallerOptions {
   readonly from?: Endpoint;
   /** UDP port of its L2TP. */
   readonly port?: number;
+  /** Default Windows Vista. */
+  readonly persona?: Persona;
   /** How far it goes by itself. */
   readonly until?: 'phase 1' | 'quick mode' | 'call';
 }
@@ -56,11 +61,17 @@ export class Caller extends LacSide {
     this.dialer = this.connect();
   }
 
+  get #persona(): Persona {
+    return this.#options.persona ?? WINDOWS_VISTA;
+  }
+
   /** Phase 1 and, unless told otherwise, all that comes after. */
   connect(): Dialer {
     const { from = { address: parseIp('198.51.100.200')!, port: 5000 }, until = 'call' } = this.#options;
     const authentication = Authentication.PSK;
-    this.dialer = this.#scene.dial({ from, nat: true, authentication, habits: WINDOWS_VISTA, until: 'phase 1' });
+    const wishes = { exchange: 'main', authentication: 'psk', xauth: false, group: undefined, legacy: true } as const;
+    const speaks = phase1Intent(this.#persona, wishes)!;
+    this.dialer = this.#scene.dial({ from, nat: true, authentication, speaks, until: 'phase 1' });
     if (until !== 'phase 1') this.askTransport();
     if (until === 'call') this.sccrq();
     this.#scene.run();
@@ -74,10 +85,11 @@ export class Caller extends LacSide {
       protocol: 17,
       port,
     });
-    const suite = { esp: { cipher: 'aes-gcm', keyBits: 128 }, group: undefined } as const;
-    const suites = [{ ...suite, mode: EncapsulationMode.UDP_TRANSPORT }];
+    const { natTraversal = 'rfc3947' } = this.dialer.sa.established?.traits ?? {};
+    const wishes = { mode: udpTransportMode(natTraversal), group: undefined, legacy: true };
+    const offer = phase2Intent(this.#persona, wishes)!;
     const [local, remote] = [host(PRIVATE, remotePort), host(GATEWAY.address, 1701)];
-    this.dialer.sa.beginQuickMode(quickModeIntent({ suites, local, remote }), this.#scene.now);
+    this.dialer.sa.beginQuickMode(quickModeIntent({ ...offer, local, remote }), this.#scene.now);
     this.#scene.run();
   }
 

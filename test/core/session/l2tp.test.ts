@@ -5,6 +5,7 @@ import type { Bytes } from '../../../src/core/bytes/bytes.ts';
 import { avp, pair } from '../../../src/core/l2tp/messages.ts';
 import { parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { MINUTE } from '../../../src/core/net/time.ts';
+import { WINDOWS_11, WINDOWS_VISTA, WINDOWS_XP } from '../../../src/core/personas/windows.ts';
 import { ExchangeType, parseMessage } from '../../../src/core/wire/isakmp.ts';
 import { AvpType, MessageType } from '../../../src/core/wire/l2tp.ts';
 import { Code, PppProtocol } from '../../../src/core/wire/ppp.ts';
@@ -80,6 +81,18 @@ describe('many L2TP clients behind one NAT', () => {
 });
 
 describe('an L2TP client', () => {
+  for (const persona of [WINDOWS_11, WINDOWS_VISTA, WINDOWS_XP]) {
+    it(`gets in with all that ${persona.name} offers`, () => {
+      const stage = scene({ legacy: persona === WINDOWS_XP, ntHashes: { user1: 'secret', user2: 'secret' } });
+      for (const i of [1, 2]) assert.ok(call(stage, i, { persona, method: 'ms-chap-v2' }).address);
+      assert.deepEqual(stage.failures, []);
+      const [row] = stage.gateway.sessions();
+      const expected =
+        persona === WINDOWS_XP ? /^3des-sha1-modp2048 .* 3des-sha1/ : /^aes128-sha1-ecp256 .* aes128-sha1/;
+      assert.match(`${row?.phase1} ${row?.esp}`, expected);
+    });
+  }
+
   it('logs in by PAP or by MS-CHAPv2, and learns nothing when it may not', () => {
     const stage = scene({ ntHashes: { carol: 'secret' } });
     assert.ok(call(stage, 1, { method: 'pap' }).address);

@@ -5,8 +5,9 @@ import type { IkePath } from '../../../src/core/carrier/ike-path.ts';
 import type { CryptoProvider } from '../../../src/core/crypto/provider.ts';
 import { VendorId } from '../../../src/core/ike/vendor-ids.ts';
 import { addressIdentity, keyIdentity } from '../../../src/core/ikev1/identity.ts';
+import type { InitiatorIntent } from '../../../src/core/ikev1/phase1.ts';
 import { Ikev1Sa } from '../../../src/core/ikev1/sa.ts';
-import type { Credential, Habits, Ikev1Environment, Ikev1Event, Phase2Request } from '../../../src/core/ikev1/types.ts';
+import type { Credential, Ikev1Environment, Ikev1Event, Phase2Request } from '../../../src/core/ikev1/types.ts';
 import { type Endpoint, formatEndpoint, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { earliest, type Instant } from '../../../src/core/net/time.ts';
 import { checkMsChapV2, ntPasswordHash } from '../../../src/core/ppp/ms-chap-v2.ts';
@@ -42,6 +43,7 @@ export interface SceneOptions {
   /** Seconds. */
   readonly phase1Lifetime?: number;
   readonly l2tp?: L2tpPolicy;
+  readonly legacy?: boolean;
   /** Passwords of those who have an NT hash. */
   readonly ntHashes?: Readonly<Record<string, string>>;
   /** Between network and gateway: false drops the message. */
@@ -92,7 +94,7 @@ export class Scene {
         ciscoTcpPorts: [],
         natT: true,
         nativeEsp: true,
-        legacy: false,
+        legacy: options.legacy ?? false,
         l2tp: options.l2tp,
       },
       natTPort: 4500,
@@ -198,8 +200,8 @@ export interface DialerOptions {
   readonly withoutUnity?: boolean;
   /** `from` is its NAT's: port 500 behind it is `from.port`, port 4500 the next. */
   readonly nat?: boolean;
-  /** How a known client speaks. */
-  readonly habits?: Habits;
+  /** What a known client offers, and how it speaks. */
+  readonly speaks?: Pick<InitiatorIntent, 'suites' | 'lifetime' | 'proposals' | 'habits'>;
 }
 
 const INSIDE: Endpoint = { address: parseIp('192.168.1.7')!, port: 500 };
@@ -230,11 +232,10 @@ export class Dialer {
     const suite = { ...SUITE, authentication: options.authentication ?? Authentication.XAUTH_INIT_PSK };
     const identity =
       mode === 'aggressive' ? keyIdentity(options.group ?? 'labgroup') : addressIdentity(this.from.address);
-    const { habits } = options;
     // whoever speaks as a known client says what it calls itself: its private address
-    const called = habits && options.nat ? addressIdentity(INSIDE.address) : identity;
+    const called = options.speaks && options.nat ? addressIdentity(INSIDE.address) : identity;
     const common = { suites: [suite], credential, identity: called, lifetime: 86_400 };
-    const intent = { ...common, ...(habits && { habits }) };
+    const intent = { ...common, ...options.speaks };
     const local = options.nat ? INSIDE : this.from;
     const path: IkePath = { carrier: 'udp', local, remote: GATEWAY };
     this.sa = Ikev1Sa.initiate(1, this.#environment(), mode, intent, path, scene.now);
