@@ -80,8 +80,10 @@ describe('Cisco IPsec over TCP', { skip, timeout: 300_000 }, () => {
         [0x10, '0'],
       ],
     );
-    assert.ok(Number(flags.at(-1)?.[0]) & 0x04, 'RST');
-    for (const [bits, length, window] of flags.slice(3, -1)) {
+    // what was under way then crosses the RST
+    const end = flags.findIndex(([bits]) => (Number(bits) & 0x04) !== 0);
+    assert.ok(end > 40 && end >= flags.length - 6, `RST at ${end} of ${flags.length}`);
+    for (const [bits, length, window] of flags.slice(3, end)) {
       assert.equal(Number(bits), length === '0' ? 0x10 : 0x18);
       assert.equal(window, '65535');
     }
