@@ -7,34 +7,21 @@
  */
 import { type Bytes, concat } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
-import { fromUtf8, utf8 } from '../bytes/text.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { type Instant, MINUTE, SECOND } from '../net/time.ts';
+import { earliest, type Instant, MINUTE, SECOND } from '../net/time.ts';
 import {
-  ChapCode,
   Code,
   type ControlPacket,
-  encodeChapValue,
   encodeControlPacket,
-  encodePapMessage,
   encodePppFrame,
-  PapCode,
   PppProtocol,
-  parseChapValue,
   parseControlPacket,
-  parseMsChapV2Response,
-  parsePapRequest,
   parsePppFrame,
 } from '../wire/ppp.ts';
 import { IpcpRules, type PppGiven } from './ipcp.ts';
 import { LcpRules, MRU, type PeerLink, type PppMethod } from './lcp.ts';
-import type { MsChapV2Exchange } from './ms-chap-v2.ts';
+import { Login, type PppProof } from './login.ts';
 import { Negotiation, type Outcome } from './negotiation.ts';
-
-/** What a user shows; the name is without a Windows domain. */
-export type PppProof =
-  | { readonly method: 'pap'; readonly name: string; readonly password: string }
-  | { readonly method: 'ms-chap-v2'; readonly name: string; readonly exchange: MsChapV2Exchange };
 
 export type PppVerdict =
   /** `response`: what MS-CHAPv2 proves to the peer, "S=...". */
@@ -54,13 +41,7 @@ export type PppDrop = 'ppp_malformed' | 'ppp_unexpected';
 
 type LinkState =
   | { readonly awaits: 'LCP' }
-  | {
-      readonly awaits: 'credentials';
-      readonly challenge: Bytes | undefined;
-      readonly sendings: number;
-      readonly at: Instant;
-    }
-  | { readonly awaits: 'verdict'; readonly protocol: number; readonly identifier: number }
+  | { readonly awaits: 'credentials' | 'verdict'; readonly login: Login }
   | { readonly awaits: 'IPCP' | 'nothing' }
   /** Refused: it hangs up, or is hung up on. */
   | { readonly awaits: 'goodbye'; readonly until: Instant; readonly reason: string }
@@ -70,12 +51,7 @@ type LinkState =
 export const ECHO_INTERVAL = 2 * MINUTE;
 const ECHO_WAIT = 10 * SECOND;
 export const MAX_ECHOES = 5;
-/** MS-CHAPv2's challenge, RFC 2759 section 3, and how often it is sent. */
-const CHALLENGE_LENGTH = 16;
-const CHALLENGE_WAIT = 3 * SECOND;
-export const MAX_CHALLENGES = 10;
 const GOODBYE = 3 * SECOND;
-const OUR_NAME = utf8('sallyport');
 
 export class PppLink {
   readonly #crypto: CryptoProvider;
@@ -86,8 +62,8 @@ export class PppLink {
   readonly #events: PppEvent[] = [];
   #state: LinkState = { awaits: 'LCP' };
   #ipcp: Negotiation | undefined;
-  /** What was said to the user's proof, for when that was lost. */
-  #lastVerdict: { readonly protocol: number; readonly packet: ControlPacket } | undefined;
+  /** Kept for the verdict that may have to be said again. */
+  #login: Login | undefined;
   #identifier = 0;
   #echoes = 0;
   #echoAt: Instant | undefined;
@@ -111,7 +87,7 @@ export class PppLink {
   /** Takes a frame. Nothing that a peer can send makes it throw. */
   handleInput(frame: Bytes, now: Instant): void {
     if (this.#state.awaits === 'end') return;
-    if (this.#echoes > 0 || this.#echoAt !== undefined) this.#awaitEcho(now);
+    if (this.#echoAt !== undefined) this.#awaitEcho(now);
     try {
       this.#handleFrame(frame, now);
     } catch (error) {
@@ -125,7 +101,9 @@ export class PppLink {
     const state = this.#state;
     if (due(this.#lcp.pollTimeout())) this.#conclude(this.#lcp.handleTimeout(now), 'LCP');
     if (due(this.#ipcp?.pollTimeout())) this.#conclude(this.#ipcp!.handleTimeout(now), 'IPCP');
-    if (state.awaits === 'credentials' && due(state.at)) this.#challengeAgain(state, now);
+    if (state.awaits === 'credentials' && due(state.login.pollTimeout()) && !state.login.handleTimeout(now)) {
+      this.#hangUp('no name and password came');
+    }
     if (state.awaits === 'goodbye' && due(state.until)) this.#end(state.reason);
     if (due(this.#echoAt)) this.#echo(now);
   }
@@ -133,10 +111,9 @@ export class PppLink {
   pollTimeout(): Instant | undefined {
     const state = this.#state;
     if (state.awaits === 'end') return undefined;
-    const own = state.awaits === 'credentials' ? state.at : state.awaits === 'goodbye' ? state.until : undefined;
-    const all = [own, this.#lcp.pollTimeout(), this.#ipcp?.pollTimeout(), this.#echoAt];
-    const set = all.filter((at) => at !== undefined);
-    return set.length === 0 ? undefined : Math.min(...set);
+    const goodbye = state.awaits === 'goodbye' ? state.until : undefined;
+    const login = state.awaits === 'credentials' ? state.login.pollTimeout() : undefined;
+    return earliest(goodbye, login, this.#lcp.pollTimeout(), this.#ipcp?.pollTimeout(), this.#echoAt);
   }
 
   /** The next frame for the peer. */
@@ -152,7 +129,7 @@ export class PppLink {
   answer(verdict: PppVerdict, now: Instant): void {
     const state = this.#state;
     if (state.awaits !== 'verdict') return;
-    this.#sayVerdict(state, verdict);
+    state.login.answer(verdict.ok, verdict.ok ? verdict.response : undefined);
     if (!verdict.ok) {
       this.#state = { awaits: 'goodbye', until: now + GOODBYE, reason: verdict.reason };
       return;
@@ -265,76 +242,25 @@ export class PppLink {
   }
 
   #askProof(now: Instant): void {
-    const challenge = this.#lcpRules.method === 'pap' ? undefined : this.#crypto.random(CHALLENGE_LENGTH);
     this.#identifier = (this.#identifier + 1) & 0xff;
-    this.#state = { awaits: 'credentials', challenge, sendings: 1, at: now + CHALLENGE_WAIT };
-    if (challenge) this.#sendChallenge(challenge);
-  }
-
-  #challengeAgain(state: Extract<LinkState, { awaits: 'credentials' }>, now: Instant): void {
-    if (state.sendings >= MAX_CHALLENGES) return this.#hangUp('no name and password came');
-    this.#state = { ...state, sendings: state.sendings + 1, at: now + CHALLENGE_WAIT };
-    if (state.challenge) this.#sendChallenge(state.challenge);
-  }
-
-  #sendChallenge(value: Bytes): void {
-    const data = encodeChapValue({ value, name: OUR_NAME });
-    this.#send(PppProtocol.CHAP, { code: ChapCode.CHALLENGE, identifier: this.#identifier, data });
+    const send = (protocol: number, packet: ControlPacket) => this.#send(protocol, packet);
+    const login = new Login(this.#crypto, this.#lcpRules.method, this.#identifier, send, now);
+    this.#login = login;
+    this.#state = { awaits: 'credentials', login };
   }
 
   /** What isn't asked for, or no longer, changes nothing: a Success that the peer says is none. */
-  #handleProof(protocol: number, { code, identifier, data }: ControlPacket): void {
+  #handleProof(protocol: number, packet: ControlPacket): void {
     const state = this.#state;
-    const asks = protocol === PppProtocol.PAP ? PapCode.REQUEST : ChapCode.RESPONSE;
-    if (code !== asks) return this.#drop('ppp_unexpected');
-    if (state.awaits !== 'credentials') return this.#repeatVerdict(protocol, identifier);
-    const { challenge } = state;
-    const proof = protocol === PppProtocol.PAP ? this.#papProof(data) : this.#chapProof(identifier, data, challenge);
+    const login = this.#login;
+    if (state.awaits !== 'credentials') {
+      if (!login?.repeatVerdict(protocol, packet)) this.#drop('ppp_unexpected');
+      return;
+    }
+    const proof = state.login.handle(protocol, packet);
     if (!proof) return this.#drop('ppp_unexpected');
-    this.#state = { awaits: 'verdict', protocol, identifier };
+    this.#state = { awaits: 'verdict', login: state.login };
     this.#events.push({ type: 'authenticate', proof });
-  }
-
-  #papProof(data: Bytes): PppProof | undefined {
-    if (this.#lcpRules.method !== 'pap') return undefined;
-    const { name, password } = parsePapRequest(data);
-    return { method: 'pap', name: withoutDomain(fromUtf8(name)), password: fromUtf8(password) };
-  }
-
-  #chapProof(identifier: number, data: Bytes, challenge: Bytes | undefined): PppProof | undefined {
-    if (!challenge || identifier !== this.#identifier) return undefined;
-    const { value, name: bytes } = parseChapValue(data);
-    const { peerChallenge, ntResponse } = parseMsChapV2Response(value);
-    const name = withoutDomain(fromUtf8(bytes));
-    const exchange = {
-      authenticatorChallenge: challenge,
-      peerChallenge: peerChallenge.slice(),
-      ntResponse: ntResponse.slice(),
-      name,
-    };
-    return { method: 'ms-chap-v2', name, exchange };
-  }
-
-  #sayVerdict({ protocol, identifier }: Extract<LinkState, { awaits: 'verdict' }>, verdict: PppVerdict): void {
-    const pap = protocol === PppProtocol.PAP;
-    // section 6 of RFC 2759: error 691 is a wrong name or password, R=0 forbids another try under this link
-    const said = verdict.ok
-      ? `${verdict.response ?? ''} M=Welcome`
-      : 'E=691 R=0 C=00000000000000000000000000000000 V=3 M=Wrong name or password';
-    const packet = {
-      code: pap ? (verdict.ok ? PapCode.ACK : PapCode.NAK) : verdict.ok ? ChapCode.SUCCESS : ChapCode.FAILURE,
-      identifier,
-      data: pap ? encodePapMessage(utf8(verdict.ok ? 'Welcome' : 'Wrong name or password')) : utf8(said),
-    };
-    this.#lastVerdict = { protocol, packet };
-    this.#send(protocol, packet);
-  }
-
-  #repeatVerdict(protocol: number, identifier: number): void {
-    const last = this.#lastVerdict;
-    const wasLost = last?.protocol === protocol && last.packet.identifier === identifier;
-    if (last && wasLost) this.#send(protocol, last.packet);
-    else this.#drop('ppp_unexpected');
   }
 
   #rejectProtocol(protocol: number, information: Bytes): void {
@@ -392,11 +318,6 @@ export class PppLink {
 
 function hungUp(awaits: string): string {
   return awaits === 'nothing' ? 'the client hung up' : `the client hung up while ${awaits} was awaited`;
-}
-
-/** "DOMAIN\name": the domain is Windows' own affair (RFC 2759 section 4). */
-function withoutDomain(name: string): string {
-  return name.slice(name.lastIndexOf('\\') + 1);
 }
 
 /** What is sent back to say that it isn't known: cut to what the peer surely takes (section 5.7). */

@@ -1,0 +1,141 @@
+/** The user's proof, from the side that asks for it: PAP (RFC 1334) or CHAP with MS-CHAPv2 (RFC 1994, RFC 2759). */
+import type { Bytes } from '../bytes/bytes.ts';
+import { fromUtf8, utf8 } from '../bytes/text.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
+import { type Instant, SECOND } from '../net/time.ts';
+import {
+  ChapCode,
+  type ControlPacket,
+  encodeChapValue,
+  encodePapMessage,
+  PapCode,
+  PppProtocol,
+  parseChapValue,
+  parseMsChapV2Response,
+  parsePapRequest,
+} from '../wire/ppp.ts';
+import type { PppMethod } from './lcp.ts';
+import type { MsChapV2Exchange } from './ms-chap-v2.ts';
+
+/** What a user shows; the name is without a Windows domain. */
+export type PppProof =
+  | { readonly method: 'pap'; readonly name: string; readonly password: string }
+  | { readonly method: 'ms-chap-v2'; readonly name: string; readonly exchange: MsChapV2Exchange };
+
+/** MS-CHAPv2's challenge, RFC 2759 section 3, and how often it is sent. */
+const CHALLENGE_LENGTH = 16;
+const CHALLENGE_WAIT = 3 * SECOND;
+export const MAX_CHALLENGES = 10;
+const OUR_NAME = utf8('sallyport');
+const REFUSAL = 'Wrong name or password';
+/** RFC 2759 section 6: error 691 is a wrong name or password, R=0 forbids another try under this link. */
+const MS_CHAP_REFUSAL = `E=691 R=0 C=${'0'.repeat(32)} V=3 M=${REFUSAL}`;
+
+interface Packet {
+  readonly protocol: number;
+  readonly packet: ControlPacket;
+}
+
+export class Login {
+  readonly #send: (protocol: number, packet: ControlPacket) => void;
+  /** Undefined with PAP, where the peer begins. */
+  readonly #challenge: { readonly value: Bytes; readonly identifier: number } | undefined;
+  #sendings = 0;
+  #askAgainAt: Instant | undefined;
+  /** The packet that the verdict is on. */
+  #asked: { readonly protocol: number; readonly identifier: number } | undefined;
+  /** What was said to it, for when that was lost. */
+  #verdict: Packet | undefined;
+
+  /** Asks at once. @param identifier of the challenge */
+  constructor(
+    crypto: CryptoProvider,
+    method: PppMethod,
+    identifier: number,
+    send: (protocol: number, packet: ControlPacket) => void,
+    now: Instant,
+  ) {
+    this.#send = send;
+    this.#challenge = method === 'pap' ? undefined : { value: crypto.random(CHALLENGE_LENGTH), identifier };
+    this.#ask(now);
+  }
+
+  pollTimeout(): Instant | undefined {
+    return this.#askAgainAt;
+  }
+
+  /** False: it was asked often enough. */
+  handleTimeout(now: Instant): boolean {
+    if (this.#sendings >= MAX_CHALLENGES) return false;
+    this.#ask(now);
+    return true;
+  }
+
+  /** The proof, once; undefined: the packet is none that was asked for. Throws MalformedError for one that isn't whole. */
+  handle(protocol: number, { code, identifier, data }: ControlPacket): PppProof | undefined {
+    const proof =
+      protocol === PppProtocol.PAP
+        ? code === PapCode.REQUEST && papProof(data, this.#challenge !== undefined)
+        : code === ChapCode.RESPONSE &&
+          identifier === this.#challenge?.identifier &&
+          chapProof(data, this.#challenge.value);
+    if (!proof) return undefined;
+    this.#asked = { protocol, identifier };
+    this.#askAgainAt = undefined;
+    return proof;
+  }
+
+  /** @param response what MS-CHAPv2 proves to the peer, "S=..." */
+  answer(ok: boolean, response: string | undefined): void {
+    const { protocol, identifier } = this.#asked!;
+    const pap = protocol === PppProtocol.PAP;
+    const code = pap ? (ok ? PapCode.ACK : PapCode.NAK) : ok ? ChapCode.SUCCESS : ChapCode.FAILURE;
+    const said = ok ? `${response ?? ''} M=Welcome` : MS_CHAP_REFUSAL;
+    const data = pap ? encodePapMessage(utf8(ok ? 'Welcome' : REFUSAL)) : utf8(said);
+    this.#verdict = { protocol, packet: { code, identifier, data } };
+    this.#send(protocol, this.#verdict.packet);
+  }
+
+  /** Says the verdict again to whom it didn't reach; false: that was none of its proofs. */
+  repeatVerdict(protocol: number, { identifier, code }: ControlPacket): boolean {
+    const verdict = this.#verdict;
+    const isProof = code === (protocol === PppProtocol.PAP ? PapCode.REQUEST : ChapCode.RESPONSE);
+    if (!verdict || !isProof || verdict.protocol !== protocol || verdict.packet.identifier !== identifier) return false;
+    this.#send(protocol, verdict.packet);
+    return true;
+  }
+
+  #ask(now: Instant): void {
+    this.#sendings++;
+    this.#askAgainAt = now + CHALLENGE_WAIT;
+    if (!this.#challenge) return;
+    const { value, identifier } = this.#challenge;
+    const data = encodeChapValue({ value, name: OUR_NAME });
+    this.#send(PppProtocol.CHAP, { code: ChapCode.CHALLENGE, identifier, data });
+  }
+}
+
+/** A password in clear that wasn't asked for isn't read. */
+function papProof(data: Bytes, challenged: boolean): PppProof | undefined {
+  if (challenged) return undefined;
+  const { name, password } = parsePapRequest(data);
+  return { method: 'pap', name: withoutDomain(fromUtf8(name)), password: fromUtf8(password) };
+}
+
+function chapProof(data: Bytes, challenge: Bytes): PppProof {
+  const { value, name: bytes } = parseChapValue(data);
+  const { peerChallenge, ntResponse } = parseMsChapV2Response(value);
+  const name = withoutDomain(fromUtf8(bytes));
+  const exchange = {
+    authenticatorChallenge: challenge,
+    peerChallenge: peerChallenge.slice(),
+    ntResponse: ntResponse.slice(),
+    name,
+  };
+  return { method: 'ms-chap-v2', name, exchange };
+}
+
+/** "DOMAIN\name": the domain is Windows' own affair (RFC 2759 section 4). */
+function withoutDomain(name: string): string {
+  return name.slice(name.lastIndexOf('\\') + 1);
+}
