@@ -45,6 +45,7 @@ function summary(config: GatewayConfig, certificate: OpenedCertificate | undefin
     }),
     ...(certificate ? [`  identity  ${own(certificate)}`] : []),
     ...(config.authorities.length > 0 ? [`  trusts    ${config.authorities.join(', ')}`] : []),
+    ...(policy.l2tp ? [`  l2tp      users log in by ${policy.l2tp.methods.join(', ')}`] : []),
     ...(policy.legacy ? ['  legacy    modp1024, modp1536, 3DES and MD5 are let in'] : []),
     ...(config.metrics ? [`  metrics   http://${formatEndpoint(config.metrics)}/metrics`] : []),
     ...(config.keylog ? [`  keylog    keys are written to ${config.keylog}`] : []),

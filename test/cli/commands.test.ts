@@ -245,9 +245,11 @@ describe('sallyport with a running gateway', () => {
       lastSeen: null,
       keylog: false,
     };
-    const { state } = await running(test, [row, evil]);
+    const call = { ...row, id: 13, protocol: 'l2tp' } as const;
+    const { state } = await running(test, [row, evil, call]);
     const { stdout } = await run(['sessions', '--state', state]);
-    const [head, first, second] = stdout.split('\n');
+    const [head, first, second, third] = stdout.split('\n');
+    assert.match(third!, /^13 +alice .* l2tp nat-t +aes256/, 'what is inside comes before the carrier');
     assert.match(head!, /^ID {2}USER +GROUP +ADDRESS +REMOTE +CARRIER +PHASE 1 +ESP +SINCE +SEEN +IN +OUT$/);
     assert.match(
       first!,
@@ -256,7 +258,7 @@ describe('sallyport with a running gateway', () => {
     assert.match(second!, /^12 +\(x\\u001b\[2J\) +- +- /);
     assert.equal(head!.indexOf('REMOTE'), first!.indexOf('192.0.2.7'));
     const json = await run(['sessions', '--json', '--state', state]);
-    assert.deepEqual(JSON.parse(json.stdout), [row, evil]);
+    assert.deepEqual(JSON.parse(json.stdout), [row, evil, call]);
   });
 
   it('shows nobody when nobody is on', async (test) => {
