@@ -1,13 +1,34 @@
 /** Signals that end a program. */
 
-/** Calls `onEnd` at the first of `signals`; the second doesn't wait for anything. */
-export function onEndSignal(signals: readonly NodeJS.Signals[], onEnd: (signal: NodeJS.Signals) => void): void {
-  let seen = false;
+/**
+ * Milliseconds in which a signal that comes again is the same wish: a closed terminal tells its programs twice (kernel and shell),
+ * and so do `timeout` and other parents that signal both their child and its group.
+ */
+export const SAME_WISH = 500;
+
+export interface SignalContext {
+  /** Milliseconds on a clock that only goes forward. */
+  readonly now: () => number;
+  readonly exit: (status: number) => void;
+}
+
+const REAL: SignalContext = { now: () => performance.now(), exit: (status) => process.exit(status) };
+
+/** Calls `onEnd` at the first of `signals`; another one, once {@link SAME_WISH} is over, doesn't wait for anything. */
+export function onEndSignal(
+  signals: readonly NodeJS.Signals[],
+  onEnd: (signal: NodeJS.Signals) => void,
+  { now, exit }: SignalContext = REAL,
+): void {
+  let first: number | undefined;
   for (const signal of signals) {
     process.on(signal, () => {
-      if (seen) process.exit(1);
-      seen = true;
-      onEnd(signal);
+      if (first === undefined) {
+        first = now();
+        onEnd(signal);
+      } else if (now() - first >= SAME_WISH) {
+        exit(1);
+      }
     });
   }
 }
