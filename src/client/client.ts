@@ -315,6 +315,8 @@ export class Client {
   }
 
   async #remember({ carrier, gateway }: TunnelUp): Promise<void> {
+    // what was forced says nothing about what the network lets through best
+    if (this.#parts.options.carriers.length === 1) return;
     const network = await networkName();
     if (network !== undefined) this.#parts.memory.remember(network, gateway, carrier);
   }

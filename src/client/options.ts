@@ -65,7 +65,7 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
     carriers: carrier === 'auto' ? CARRIERS : [carrier],
     persona,
     applicationVersion: profile.applicationVersion,
-    routes: profile.routes,
+    routes: profile.routes?.some(({ length }) => length === 0) ? 'all' : profile.routes,
     user: profile.user,
     password: profile.password,
     domain: profile.domain,

@@ -5,11 +5,12 @@ import { hideSecret } from '../config/profile/hide-secret.ts';
 import { type Issued, Workshop } from '../host/pki/openssl.ts';
 import { Client, type ClientOptions } from '../lab/client.ts';
 import * as lab from '../lab/gateway.ts';
+import { until } from '../lab/poll.ts';
 import { lacking } from '../lab/requirements.ts';
 import { scratch } from '../lab/scratch.ts';
 import { StrongSwan } from '../lab/strongswan.ts';
 import { type GatewayKind, type ResponderOptions, responderConfiguration } from '../lab/swanctl.ts';
-import { gatewayAddress, gatewayPublicAddress, Topology } from '../lab/topology.ts';
+import { gatewayAddress, gatewayPublicAddress, lanPrefix, Topology } from '../lab/topology.ts';
 import { reaches } from '../lab/traffic.ts';
 
 const skip = lacking('charon-systemd', 'swanctl', 'openssl');
@@ -109,6 +110,47 @@ describe('our client and strongSwan as the gateway', { skip, timeout: 300_000 },
     await raise('certificates');
     const certificate = { file: alice.certificate, key: alice.key };
     await getsIn({ profile: { ...trusting(authority), authentication: 'certificate', certificate, group: undefined } });
+  });
+
+  it('by YAML: stays up while the gateway renews both phases', async () => {
+    const gateway = await raise('aggressive');
+    const { client } = await Client.connect(stage.net!.cl, {});
+    stage.client = client;
+    const renewals = (phase: 1 | 2) => client.reports.filter((one) => one.type === 'rekeyed' && one.phase === phase);
+    for (const [phase, what] of [
+      [2, ['--child', 'lan']],
+      [1, ['--ike', 'users']],
+      [2, ['--child', 'lan']],
+    ] as const) {
+      const before = renewals(phase).length;
+      assert.equal((await gateway.control('--rekey', ...what)).status, 0);
+      await until(
+        () => renewals(phase).length > before || undefined,
+        30_000,
+        () => `a new phase ${phase}; the client said:\n${client.log}\n${gateway.log.split('\n').slice(-60).join('\n')}`,
+      );
+      assert.ok(await reaches(stage.net!.cl), client.log);
+    }
+    assert.equal(client.reports.filter(({ type }) => type === 'reconnecting' || type === 'up').length, 1, client.log);
+  });
+
+  it('by YAML: a gateway that has less than everything to offer', async () => {
+    await raise('aggressive', { child: { local_ts: lanPrefix } });
+    await getsIn({});
+    await getsIn({ profile: { routes: [lanPrefix] } });
+  });
+
+  it('by YAML: a gateway that ends everything and takes the client back', async () => {
+    const gateway = await raise('aggressive');
+    const { client } = await Client.connect(stage.net!.cl, {});
+    stage.client = client;
+    assert.equal((await gateway.control('--terminate', '--ike', 'users')).status, 0);
+    await until(
+      () => client.reports.filter(({ type }) => type === 'up').length === 2 || undefined,
+      30_000,
+      () => `a second tunnel; the client said:\n${client.log}`,
+    );
+    assert.ok(await reaches(stage.net!.cl), client.log);
   });
 
   it('turns away from a gateway whose authority it does not trust, and from a wrong password', async () => {

@@ -421,7 +421,8 @@ export class ClientState {
     this.#failed++;
     if (kind !== 'login' && this.#failed < this.#options.gateways.length) {
       this.#gateway++;
-      this.#events.push({ type: 'notice', text: `${gateway}: ${reason}` });
+      const why = reason.includes(gateway) ? reason : `${gateway}: ${reason}`;
+      this.#events.push({ type: 'notice', text: `${why}; now ${this.#gatewayName}` });
       return this.#begin();
     }
     this.#gateway++;

@@ -5,7 +5,7 @@ import type { IpAddress } from '../../net/address.ts';
 import { type Instant, SECOND } from '../../net/time.ts';
 import type { Sight, Trial } from '../../openings/missing.ts';
 import type { CarrierPorts } from '../../openings/openings.ts';
-import type { Attribute } from '../../wire/ikev1.ts';
+import { type Attribute, ConfigurationAttribute } from '../../wire/ikev1.ts';
 import { configurationRequest, type GivenConfiguration, readConfiguration } from '../client-configuration.ts';
 import { declineLogin, type LoginQuestion, XauthDialogue } from '../xauth-dialogue.ts';
 import type { ClientEvent, ClientOptions, Location } from './events.ts';
@@ -68,6 +68,8 @@ export class Entry {
   readonly #dialogue: XauthDialogue;
   #stage: Stage = { awaits: 'phase 1' };
   #winner: Winner | undefined;
+  /** Who is asked for it again has given a wrong one. */
+  #hasSentPassword = false;
 
   /** Call `handleTimeout` next. */
   constructor(o: EntryOptions, now: Instant) {
@@ -124,7 +126,9 @@ export class Entry {
     if (!answers) {
       this.#winner!.sa.answerRequest(stage.messageId, declineLogin(), now);
       this.#o.host.touch(this.#winner!.sa);
-      return this.#fail({ kind: 'login', reason: 'no answer was given to what the gateway asked' });
+      const again = this.#hasSentPassword && stage.questions.some(({ asks }) => asks === 'password');
+      const reason = again ? 'the gateway refused name or password' : 'no answer was given to what the gateway asked';
+      return this.#fail({ kind: 'login', reason });
     }
     this.#o.login.note(stage.questions, answers);
     this.#reply(stage.messageId, this.#dialogue.reply(answers), now);
@@ -198,6 +202,7 @@ export class Entry {
   #reply(messageId: number, attributes: readonly Attribute[], now: Instant): void {
     const sa = this.#winner!.sa;
     this.#stage = { awaits: 'verdict', until: now + VERDICT_PATIENCE };
+    this.#hasSentPassword ||= attributes.some(({ type }) => type === ConfigurationAttribute.XAUTH_USER_PASSWORD);
     sa.answerRequest(messageId, attributes, now);
     this.#o.host.touch(sa);
   }
@@ -254,7 +259,8 @@ export class Entry {
 function failureOf(lost: readonly LostWay[]): EntryFailure {
   const refusal = lost.find(({ refused }) => refused);
   if (refusal) return { kind: 'refused', reason: refusal.reason };
-  return { kind: 'blocked', reason: lost.map(({ way, reason }) => `${way}: ${reason}`).join('; ') };
+  const reasons = [...new Set(lost.map(({ reason }) => reason))];
+  return { kind: 'blocked', reason: `no carrier gets through (${reasons.join(', ')})` };
 }
 
 function trialsOf(ports: CarrierPorts, lost: readonly LostWay[], winner: Winner | undefined): Trial[] {

@@ -40,7 +40,7 @@ export interface ClientOptions {
   /** Said in Mode-Config; undefined: as the persona does. */
   readonly applicationVersion: string | undefined;
   /** Networks to reach through the tunnel, instead of those that the gateway names. */
-  readonly routes: readonly Prefix[] | undefined;
+  readonly routes: readonly Prefix[] | 'all' | undefined;
   /** Saved name and password, used once before a person is asked. */
   readonly user: string | undefined;
   readonly password: string | undefined;
