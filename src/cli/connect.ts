@@ -2,6 +2,7 @@
 import { type Connect, connectAttended } from '../client/attended.ts';
 import type { Ending } from '../client/report.ts';
 import { clientFolder } from '../host/network/folder.ts';
+import { expectClientRights } from '../host/network/rights.ts';
 import { askerFrom, expectAnswers } from './asker.ts';
 import { type ClientView, JsonView, LiveView, PlainView } from './client-view.ts';
 import { openDescriptor } from './descriptor.ts';
@@ -25,15 +26,16 @@ const STATUS: Readonly<Record<Ending, number>> = { user: 0, failed: 1, refused: 
 
 export async function run(args: string[]): Promise<number> {
   const { connect } = await import('../client/program.ts');
-  return runWith(args, connect);
+  return runWith(args, connect, expectClientRights);
 }
 
-/** The command, whoever connects. */
-export async function runWith(args: string[], connect: Connect): Promise<number> {
+/** The command, whoever connects; `expectRights` throws where the rights for it are missing. */
+export async function runWith(args: string[], connect: Connect, expectRights = () => {}): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS);
   const [argument = ''] = expectArguments(positionals, 'the profile');
   const lines = passwordLines(values);
   const profile = readProfile(argument, values);
+  expectRights();
   // Whatever is written from here on is ours alone.
   process.umask(0o077);
   const ended = new AbortController();
@@ -45,18 +47,26 @@ export async function runWith(args: string[], connect: Connect): Promise<number>
   const given = lines ? { ...profile, password: undefined } : profile;
   const sources = { lines, type, mayAsk: profile.mayAsk };
   expectAnswers(given, sources);
+  let isTold = false;
   try {
     const result = await connectAttended(
       {
         profile: given,
         asker: askerFrom(sources),
-        report: (event) => view.report(event),
+        report: (event) => {
+          isTold ||= event.type === 'down';
+          view.report(event);
+        },
         stateFolder: clientFolder(),
         signal: ended.signal,
       },
       connect,
     );
     return STATUS[result.ending];
+  } catch (error) {
+    // people have read it as the last line already; a mistake of ours comes with its stack besides
+    if (isTold && !values.json && (error as { code?: unknown }).code !== undefined) return STATUS.failed;
+    throw error;
   } finally {
     view.close();
     lines?.close();

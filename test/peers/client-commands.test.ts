@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { stringify } from 'yaml';
 import type { ClientReport } from '../../src/client/report.ts';
 import type { ClientStatus } from '../../src/control/client-types.ts';
 import { hideSecret } from '../config/profile/hide-secret.ts';
@@ -145,6 +146,40 @@ describe("the client's commands", { skip, timeout: 300_000 }, () => {
     const wrong = start(['connect', 'lab.pcf', '--password-stdin'], { input: 'wrong\nwrong\nwrong\nwrong\n' });
     assert.equal(await wrong.ended, 3, wrong.output);
     assert.match(wrong.stdout, /\nthe gateway refused the login: name, password or passcode is wrong\n$/);
+  });
+
+  it('say so too when no other password was given', async () => {
+    const wrong = start(['connect', 'lab.pcf', '--password-stdin'], { input: 'wrong\n' });
+    assert.equal(await wrong.ended, 3, wrong.output);
+    assert.match(wrong.stdout, /\nthe gateway refused name or password\n$/);
+  });
+
+  it('go on to the next gateway where one is dead, and take 0.0.0.0/0 for everything', async () => {
+    const profile = { gateway: ['192.0.2.77', gatewayAddress], group: lab.group, psk: lab.groupSecret, user: lab.user };
+    const text = stringify({ ...profile, routes: ['0.0.0.0/0'] });
+    writeFileSync(join(folder, 'backups.yaml'), text, { mode: 0o600 });
+    const client = start(['connect', 'backups.yaml', '--password-stdin'], { input: `${lab.password}\n` });
+    await client.prints(/^connected by \S+ to 192\.0\.2\.1\S* as \S+, everything goes through it/m, 60_000);
+    assert.match(client.stdout, /^note: 192\.0\.2\.77: no carrier gets through \(no answer.*\); now 192\.0\.2\.1$/m);
+    assert.equal((await command('disconnect')).status, 0);
+    await stage.gateway.holds(0);
+  });
+
+  it('say once, in one sentence, why nothing could begin, and leave nothing', async () => {
+    const before = await stage.net.cl.ip('rule', 'show');
+    const powerless = start(['connect', 'lab.pcf'], {}, 'exec setpriv --bounding-set -all --inh-caps -all "$0" "$@"');
+    assert.equal(await powerless.ended, 1);
+    assert.match(powerless.output, /^sallyport: connecting needs the rights of root, .*: run it with sudo.*\n$/);
+    const noTun = 'mount -t tmpfs none /dev/net && exec "$0" "$@" <password';
+    const deviceless = start(
+      ['connect', 'lab.pcf', '--password-stdin'],
+      {},
+      `exec unshare -m sh -c '${noTun}' "$0" "$@"`,
+    );
+    assert.equal(await deviceless.ended, 1);
+    assert.match(deviceless.output, /^there is no \/dev\/net\/tun: .*\n$/);
+    assert.equal(await stage.net.cl.ip('rule', 'show'), before);
+    assert.ok(!existsSync(join(folder, 'run', 'client-lab.sock')));
   });
 
   it('answer what is asked after the password with the next line', async () => {

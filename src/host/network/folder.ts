@@ -8,7 +8,10 @@ export function clientFolder(): string {
   if (process.geteuid?.() === 0) return '/run/sallyport';
   const runtime = process.env.XDG_RUNTIME_DIR;
   if (runtime) return join(runtime, 'sallyport');
-  throw new HostError('STATE_FOLDER', 'there is no folder for what runs: run as root, or set XDG_RUNTIME_DIR');
+  throw new HostError(
+    'STATE_FOLDER',
+    "this is for root: run it with sudo. A user's own clients are found when XDG_RUNTIME_DIR is set",
+  );
 }
 
 /** For what is better remembered but may be lost: /var/cache/sallyport for root, else in XDG_CACHE_HOME. It may be missing yet. */
