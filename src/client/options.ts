@@ -1,6 +1,7 @@
 /** A profile as the sessions want it: who we are, what we offer, whom we trust. */
 import type { Profile } from '../config/profile/profile.ts';
 import { EMPTY } from '../core/bytes/bytes.ts';
+import type { DhGroup } from '../core/crypto/algorithms.ts';
 import { addressIdentity, identityFromText, keyIdentity } from '../core/ikev1/identity.ts';
 import { parseIp } from '../core/net/address.ts';
 import { SECOND } from '../core/net/time.ts';
@@ -39,8 +40,9 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
       "our certificate has an ECDSA key, which IKEv1 has no method for where users log in: take one with an RSA key, or 'xauth: false'",
     );
   }
-  const group = typeof pfs === 'number' ? pfs : undefined;
-  const phase2 = (mode: number) => phase2Intent(persona, { mode, group, legacy });
+  const own = typeof pfs === 'number' ? pfs : undefined;
+  const phase2 = (mode: number, told?: DhGroup) =>
+    phase2Intent(persona, { mode, group: pfs === 'gateway' ? told : own, legacy });
   if (!phase1 || !phase2(EncapsulationMode.TUNNEL)) throw nothingToOffer(persona);
   return {
     crypto: nodeCrypto,
@@ -61,7 +63,7 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
     certificate,
     verifier: authorities.length > 0 ? gatewayVerifier(authorities, profile.gatewayIdentities) : undefined,
     legacy,
-    phase2: (mode) => phase2(mode)!,
+    phase2: (mode, told) => phase2(mode, told)!,
     carriers: carrier === 'auto' ? CARRIERS : [carrier],
     persona,
     applicationVersion: profile.applicationVersion,

@@ -105,13 +105,15 @@ export class ClientState {
 
   /** The host's addresses or routes are others now, or it woke from sleep. */
   handleNetworkChange(now: Instant): void {
-    const { awaits } = this.#stage;
-    if (awaits === 'loss' || awaits === 'entry') {
+    const stage = this.#stage;
+    if (stage.awaits === 'loss' || stage.awaits === 'entry') {
       this.#relocating = ++this.#lastId;
       this.#events.push({ type: 'locate', requestId: this.#relocating, gateway: this.#gatewayName });
-    } else if (awaits === 'retry') {
+    } else if (stage.awaits === 'retry') {
       this.#retry = FIRST_RETRY;
       this.#begin();
+    } else if (stage.awaits === 'location') {
+      this.#locate(stage.ways);
     }
     this.#settle(now);
   }
@@ -338,7 +340,8 @@ export class ClientState {
       this.#stood = true;
       this.#upSince ??= now;
     }
-    if (!tunnel.ending) return;
+    // a gateway may end the old phase 1 as soon as its successor is known
+    if (!tunnel.ending || (tunnel.ending.kind === 'lost' && this.#renewal)) return;
     const { kind, reason } = tunnel.ending;
     this.#trials.push(...tunnel.trials);
     this.#ruledOut.add(tunnel.way);

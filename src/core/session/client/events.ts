@@ -1,4 +1,6 @@
 /** What the client without its sockets is given, and what it tells whoever has them. */
+
+import type { DhGroup } from '../../crypto/algorithms.ts';
 import type { CertificateVerifier, OwnCertificate } from '../../crypto/certificates.ts';
 import type { CryptoProvider } from '../../crypto/provider.ts';
 import type { EspCarrier, EspPath, EspSa } from '../../esp/sa.ts';
@@ -31,8 +33,11 @@ export interface ClientOptions {
   readonly certificate: OwnCertificate | undefined;
   readonly verifier: CertificateVerifier | undefined;
   readonly legacy: boolean;
-  /** What quick mode offers, by encapsulation mode. */
-  readonly phase2: (mode: number) => Pick<QuickModeIntent, 'suites' | 'lifetime' | 'proposals'>;
+  /** What quick mode offers, by encapsulation mode and the group of PFS that the gateway asks for, if it does. */
+  readonly phase2: (
+    mode: number,
+    group: DhGroup | undefined,
+  ) => Pick<QuickModeIntent, 'suites' | 'lifetime' | 'proposals'>;
   /** Allowed carriers, the best first. */
   readonly carriers: readonly EspCarrier[];
   readonly ports: ClientPorts;

@@ -27,6 +27,8 @@ export class Pairs {
   readonly #options: ClientOptions;
   readonly #children = new Children();
   #path: EspPath | undefined;
+  /** The gateway asks for a Diffie-Hellman in each quick mode. */
+  pfs = false;
 
   constructor(host: PairsHost, options: ClientOptions) {
     this.#host = host;
@@ -51,7 +53,7 @@ export class Pairs {
 
   /** False: too much is under way already. */
   begin(sa: Ikev1Sa, local: Selector, remote: Selector, now: Instant, renewed?: Child): boolean {
-    const offer = this.#options.phase2(modeOn(sa));
+    const offer = this.#options.phase2(modeOn(sa), this.pfs ? sa.established?.suite.group : undefined);
     const { lifetime } = offer;
     const again = renewed && { suites: [{ ...renewed.pair.suite, mode: modeOn(sa) }], lifetime };
     const replaces = renewed ? { replaces: renewed.pair.inbound.spi } : {};
@@ -68,7 +70,7 @@ export class Pairs {
         formatSelector(pair.local) === formatSelector(local) && formatSelector(pair.remote) === formatSelector(remote),
     );
     if (!known || this.#children.isFull) return { refused: `it asks for ${asked}, which no tunnel of ours has` };
-    return { spi: this.#newSpi(), modes: [modeOn(sa)], lifetime: this.#options.phase2(modeOn(sa)).lifetime };
+    return { spi: this.#newSpi(), modes: [modeOn(sa)], lifetime: this.#options.phase2(modeOn(sa), undefined).lifetime };
   }
 
   /** Receives on it from now on. `path`: where its packets go, if there is no tunnel yet. */

@@ -9,7 +9,7 @@ import type { Ikev1Sa } from '../../ikev1/sa.ts';
 import { hostSelector, type Selector } from '../../ikev1/selector.ts';
 import type { Ikev1Event, Phase2Grant, Phase2Request } from '../../ikev1/types.ts';
 import { type Endpoint, type Prefix, parsePrefix } from '../../net/address.ts';
-import { earliest, type Instant } from '../../net/time.ts';
+import { earliest, type Instant, MINUTE, SECOND } from '../../net/time.ts';
 import type { CarrierFailure, Trial } from '../../openings/missing.ts';
 import { CISCO_UDP_PORT, openingsOf, sameOpening } from '../../openings/openings.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
@@ -22,6 +22,13 @@ import { answersEcho, echoRequests, innerNeighbours, PROOF_EVERY, PROOF_PATIENCE
 import type { FlowOutcome } from './race.ts';
 import { carriersOf, pathOf, type Way, waysTo } from './ways.ts';
 
+/** How long the gateway may take to answer a quick mode that there is no tunnel without: two repeats fit in. */
+const QUICK_MODE_PATIENCE = 12 * SECOND;
+/** A pair that ended without a successor is made anew, after this if it did so just before; doubled each time. */
+const FIRST_MEND_WAIT = 2 * SECOND;
+/** So often in a row, which a minute without trouble ends; then the gateway has no use for us. */
+const MAX_MENDS = 4;
+const MENDED_AFTER = MINUTE;
 /** A gateway that takes no tunnel to everything gets one for each of its networks, as long as they are few. */
 export const MAX_SELECTORS = 16;
 
@@ -31,7 +38,7 @@ export interface TunnelHost extends DetourHost, PairsHost {
 }
 
 type Stage =
-  | { readonly awaits: 'quick mode' }
+  | { readonly awaits: 'quick mode'; readonly until: Instant }
   /** An answer through the carrier in use; if none comes, one of `rest` is tried. */
   | {
       readonly awaits: 'proof';
@@ -49,10 +56,10 @@ type Stage =
 
 /**
  * `lost`: it worked, and the gateway is gone. `blocked`: no carrier that this phase 1 leads to carries. `refused`: the gateway
- * wants no such tunnel.
+ * wants no such tunnel. `silent`: it says nothing about it.
  */
 export interface TunnelEnding {
-  readonly kind: 'lost' | 'blocked' | 'refused';
+  readonly kind: 'lost' | 'blocked' | 'refused' | 'silent';
   readonly reason: string;
 }
 
@@ -67,19 +74,23 @@ export class Tunnel {
   readonly notOffered: EspCarrier[] = [];
   #location: Location;
   #sa: Ikev1Sa;
-  /** Renewed, and kept until a pair stands under its successor. */
-  #oldSa: Ikev1Sa | undefined;
+  /** Renewed, and kept with its flow until a pair stands under its successor. */
+  #old: { readonly sa: Ikev1Sa; readonly flowId: number | undefined } | undefined;
   #way: Way;
   /** By which the login under `#sa` was made. */
   #entrance: Way;
   #flowId: number | undefined;
   #given: GivenConfiguration;
   #remotes: readonly Selector[];
-  #stage: Stage = { awaits: 'quick mode' };
+  #stage: Stage;
   /** An answer came through at least once. */
   #proven = false;
   /** Why another way was sought the last time. */
   #why = '';
+  /** Pairs made anew since it last went well, when the last was, and when the next is due. */
+  #mends = 0;
+  #mendedAt: Instant = Number.NEGATIVE_INFINITY;
+  #mendAt: Instant | undefined;
   /** The carrier when it was told last; undefined: it never was up. */
   #announced: EspCarrier | undefined;
 
@@ -104,6 +115,7 @@ export class Tunnel {
     this.#flowId = entered.winner.flowId;
     this.#given = entered.given;
     this.#remotes = [{ prefix: parsePrefix('0.0.0.0/0')!, protocol: 0, port: 0 }];
+    this.#stage = { awaits: 'quick mode', until: now + QUICK_MODE_PATIENCE };
     this.#beginPairs(now);
   }
 
@@ -128,7 +140,7 @@ export class Tunnel {
   }
 
   owns(sa: Ikev1Sa): boolean {
-    return sa === this.#sa || sa === this.#oldSa;
+    return sa === this.#sa || sa === this.#old?.sa;
   }
 
   describe(): TunnelUp {
@@ -155,18 +167,18 @@ export class Tunnel {
         return this.#pairStands(now);
       case 'esp-abandoned':
         this.#pairs.abandon(event.inboundSpi, event.replaces, now);
-        return this.#pairRefused(event.reason, now);
+        if (event.replaces === undefined) this.#pairRefused('refused', event.reason, now);
+        return;
       case 'esp-refused':
         return this.#host.emit({ type: 'notice', text: `quick mode: ${event.reason}` });
       case 'esp-deleted':
         this.#pairs.deleted(event.spis, now);
-        if (this.isUp && !this.#pairs.cover(this.#remotes)) this.#beginPairs(now);
-        return;
+        return this.#checkCover(now);
       case 'path-answered':
         return this.#pathAnswered(event.path, now);
       case 'ended':
-        if (sa === this.#oldSa) this.#oldSa = undefined;
-        else if (sa === this.#sa) this.#end('lost', `${event.reason}: ${event.detail}`);
+        // before it stood, the same again would end the same
+        if (sa === this.#sa) this.#end(this.#announced ? 'lost' : 'refused', `${event.reason}: ${event.detail}`);
         return;
       case 'failed':
         return this.#host.emit({ type: 'notice', text: `${event.step}: ${event.reason}` });
@@ -179,7 +191,7 @@ export class Tunnel {
     if (this.#stage.awaits === 'way') {
       this.#stage.detour.handleFlow(flowId, outcome, now);
       this.#followDetour(now);
-    } else if (flowId === this.#flowId && 'failed' in outcome) {
+    } else if (flowId === this.#flowId && 'failed' in outcome && this.#stage.awaits !== 'network') {
       this.#seekWay(`the cTCP connection ended (${outcome.failed})`, now);
     }
   }
@@ -205,12 +217,12 @@ export class Tunnel {
 
   /** A renewed phase 1 takes over, and gets pairs of its own. */
   renew({ winner, given }: Entered, now: Instant): void {
-    this.#oldSa?.close('renewed');
-    this.#oldSa = this.#sa;
+    if (this.#stage.awaits === 'way') this.#stage.detour.stop();
+    this.#closeOld();
+    this.#old = { sa: this.#sa, flowId: this.#flowId };
     this.#sa = winner.sa;
     this.#way = winner.way;
     this.#entrance = winner.way;
-    if (this.#flowId !== undefined && this.#flowId !== winner.flowId) this.#host.closeFlow(this.#flowId);
     this.#flowId = winner.flowId;
     this.#given = given;
     this.#beginPairs(now);
@@ -245,8 +257,11 @@ export class Tunnel {
     this.#pairs.handleTimeout(this.#sa, now);
     const stage = this.#stage;
     if (stage.awaits === 'proof') this.#prove(stage, now);
-    else if (stage.awaits === 'nothing') this.#checkLife(now);
-    else if (stage.awaits === 'way') {
+    else if (stage.awaits === 'quick mode') this.#checkQuickMode(stage.until, now);
+    else if (stage.awaits === 'nothing') {
+      this.#checkCover(now);
+      this.#checkLife(now);
+    } else if (stage.awaits === 'way') {
       stage.detour.handleTimeout(now);
       this.#host.touch(this.#sa);
       this.#followDetour(now);
@@ -261,8 +276,13 @@ export class Tunnel {
       case 'way':
         return earliest(stage.detour.pollTimeout(), this.#pairs.pollTimeout());
       case 'nothing':
-        return earliest(this.#canAsk ? this.#liveness.pollTimeout() : undefined, this.#pairs.pollTimeout());
+        return earliest(
+          this.#canAsk ? this.#liveness.pollTimeout() : undefined,
+          this.#mendAt,
+          this.#pairs.pollTimeout(),
+        );
       case 'quick mode':
+        return earliest(stage.until, this.#pairs.pollTimeout());
       case 'network':
         return this.#pairs.pollTimeout();
       case 'end':
@@ -274,11 +294,9 @@ export class Tunnel {
   close(reason: string): void {
     if (this.#stage.awaits === 'way') this.#stage.detour.stop();
     this.#pairs.close();
-    for (const sa of [this.#oldSa, this.#sa]) {
-      if (!sa) continue;
-      sa.close(reason);
-      this.#host.touch(sa);
-    }
+    this.#closeOld();
+    this.#sa.close(reason);
+    this.#host.touch(this.#sa);
     if (this.#flowId !== undefined) this.#host.closeFlow(this.#flowId);
     this.#flowId = undefined;
   }
@@ -326,17 +344,50 @@ export class Tunnel {
     }
   }
 
-  #beginPairs(now: Instant): void {
+  #beginPairs(now: Instant, remotes: readonly Selector[] = this.#remotes): void {
     const local = hostSelector(this.#given.address);
-    for (const remote of this.#remotes) this.#pairs.begin(this.#sa, local, remote, now);
-    if (this.#stage.awaits !== 'nothing') this.#stage = { awaits: 'quick mode' };
+    // it names no group: that of phase 1 is the one that both are known to have
+    this.#pairs.pfs = this.#given.pfs === true;
+    for (const remote of remotes) this.#pairs.begin(this.#sa, local, remote, now);
+    if (!this.isUp) this.#stage = { awaits: 'quick mode', until: now + QUICK_MODE_PATIENCE };
+  }
+
+  #checkQuickMode(until: Instant, now: Instant): void {
+    if (until > now) return;
+    this.#pairRefused(this.#announced ? 'lost' : 'silent', 'the gateway left quick mode unanswered', now);
+  }
+
+  /** A pair may end without a successor: deleted, or because its lifetime ran out while no rekey came through. */
+  #checkCover(now: Instant): void {
+    const bare = this.isUp ? this.#remotes.filter((remote) => !this.#pairs.cover([remote])) : [];
+    if (bare.length === 0) {
+      this.#mendAt = undefined;
+      return;
+    }
+    if (now - this.#mendedAt > MENDED_AFTER) this.#mends = 0;
+    this.#mendAt ??= this.#mends === 0 ? now : this.#mendedAt + FIRST_MEND_WAIT * 2 ** (this.#mends - 1);
+    if (this.#mendAt > now) return;
+    if (this.#mends === MAX_MENDS) return this.#end('lost', 'the gateway ends what it agrees to, or agrees to no more');
+    this.#mends++;
+    this.#mendedAt = now;
+    this.#mendAt = now + FIRST_MEND_WAIT * 2 ** (this.#mends - 1);
+    this.#beginPairs(now, bare);
+  }
+
+  #closeOld(): void {
+    if (!this.#old) return;
+    const { sa, flowId } = this.#old;
+    sa.close('renewed');
+    this.#host.touch(sa);
+    if (flowId !== undefined && flowId !== this.#flowId) this.#host.closeFlow(flowId);
+    this.#old = undefined;
   }
 
   #pairStands(now: Instant): void {
     if (!this.#pairs.cover(this.#remotes)) return;
-    this.#oldSa?.close('renewed');
-    if (this.#oldSa) this.#host.touch(this.#oldSa);
-    if (this.#stage.awaits === 'nothing') return this.#pairs.moveTo(this.#pathBy(this.#carrier));
+    this.#mendAt = undefined;
+    this.#closeOld();
+    if (this.isUp) return this.#pairs.moveTo(this.#pathBy(this.#carrier));
     if (this.#stage.awaits !== 'quick mode') return;
     const [first, ...rest] = this.#carriers;
     if (first === undefined) return this.#seekWay('the gateway offers no carrier that is allowed', now);
@@ -347,14 +398,14 @@ export class Tunnel {
   }
 
   /** The gateway may take no tunnel to everything, but one to each of the networks that it named. */
-  #pairRefused(reason: string, now: Instant): void {
+  #pairRefused(kind: TunnelEnding['kind'], reason: string, now: Instant): void {
     const routes = this.#routes;
     if (this.#stage.awaits !== 'quick mode') return;
     if (this.#remotes.length === 1 && this.#remotes[0]!.prefix.length === 0 && routes !== 'all') {
       this.#remotes = routes.slice(0, MAX_SELECTORS).map((prefix) => ({ prefix, protocol: 0, port: 0 }));
       return this.#beginPairs(now);
     }
-    this.#end('refused', reason);
+    this.#end(kind, reason);
   }
 
   #startProof(rest: readonly EspCarrier[], now: Instant): void {
@@ -463,10 +514,10 @@ export class Tunnel {
     if (sameWay && found.way === 'nat-t' && this.#announced) {
       this.#pairs.moveTo(this.#pathBy('nat-t'));
       this.#stage = { awaits: 'nothing' };
+      this.#checkCover(now);
       // a packet from the new place tells the gateway's ESP
       return this.#sendSignOfLife();
     }
-    this.#stage = { awaits: 'quick mode' };
     this.#beginPairs(now);
   }
 
