@@ -1,6 +1,5 @@
 /** sallyport disconnect: ends a running client, and waits until the host's network is as it was. */
-import { ControlError } from '../control/error.ts';
-import { askClient, runningClients } from './running-clients.ts';
+import { askClient, notConnected, runningClients } from './running-clients.ts';
 import { expectArguments, parseCommand, UsageError } from './usage.ts';
 
 export async function run(args: string[]): Promise<number> {
@@ -15,6 +14,6 @@ async function onlyOne(): Promise<string> {
   const names = (await runningClients()).map(({ profile }) => profile);
   if (names.length > 1) throw new UsageError(`which one? ${names.join(', ')} are connected`);
   const [name] = names;
-  if (name === undefined) throw new ControlError('NOT_RUNNING', 'nothing is connected');
+  if (name === undefined) throw notConnected('nothing is connected');
   return name;
 }

@@ -103,9 +103,9 @@ function report(need: Need, firewall: Firewall | undefined): Report {
   };
 }
 
-/** The carriers that need nothing which the firewall can't open. */
-function remaining({ carriers, ports }: Need, { cannot }: FirewallRules): readonly Carrier[] {
-  return carriers.filter(
+/** Of all carriers those that need nothing which the firewall can't open: also for who asked for another one alone. */
+function remaining({ ports }: Need, { cannot }: FirewallRules): readonly Carrier[] {
+  return CARRIERS.filter(
     (carrier) =>
       !openingsOf(carrier, ports, 'ike').some((opening) => cannot.some((shut) => sameOpening(shut, opening))),
   );
@@ -146,6 +146,6 @@ function rulesPage(need: Need, firewall: Firewall): string {
     ...rules.blocks.flatMap(({ title, lines }) => ['', `# ${title}`, ...lines]),
     '',
     ...rules.notes.map((note) => `# ${note}`),
-    ...(rules.cannot.length > 0 ? [`# Carriers that remain: ${left.join(', ') || 'none'}.`] : []),
+    ...(rules.cannot.length > 0 ? [`# Carriers that remain: ${left.join(', ')}.`] : []),
   ].join('\n');
 }

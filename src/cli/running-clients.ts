@@ -22,6 +22,12 @@ export async function askClient<V extends ClientVerb>(argument: string, verb: V,
     return await callClient(clientSocket(folder, profile), verb);
   } catch (error) {
     if ((error as ControlError).code !== 'NOT_RUNNING') throw error;
-    throw new ControlError('NOT_RUNNING', `${profile} is not connected`);
+    throw notConnected(`${profile} is not connected`);
   }
+}
+
+/** Root's clients are hidden from others, who could take silence for an answer. */
+export function notConnected(words: string): ControlError {
+  const isRoot = process.geteuid?.() === 0;
+  return new ControlError('NOT_RUNNING', `${words}${isRoot ? '' : ', or root is; run it with sudo to see that'}`);
 }

@@ -1,9 +1,8 @@
 /** sallyport status: how the running clients do. */
 import type { ClientStatus } from '../control/client-types.ts';
-import { ControlError } from '../control/error.ts';
 import { escapeControls } from '../host/escape.ts';
 import { blockedWords, endingWords } from './client-words.ts';
-import { askClient, runningClients } from './running-clients.ts';
+import { askClient, notConnected, runningClients } from './running-clients.ts';
 import { formatAge, formatBytes } from './table.ts';
 import { expectArguments, parseCommand } from './usage.ts';
 
@@ -17,7 +16,7 @@ export async function run(args: string[]): Promise<number> {
   }
   const all = await runningClients();
   if (values.json) console.log(JSON.stringify(all, null, 2));
-  else if (all.length === 0) throw new ControlError('NOT_RUNNING', 'nothing is connected');
+  else if (all.length === 0) throw notConnected('nothing is connected');
   else console.log(all.map((status) => statusText(status, Date.now())).join('\n\n'));
   return 0;
 }
