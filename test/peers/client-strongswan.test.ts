@@ -87,6 +87,26 @@ describe('our client and strongSwan as the gateway', { skip, timeout: 300_000 },
     await getsIn(pcf('DHGroup=14'));
   });
 
+  it("by a file of vpnc's", async () => {
+    await raise('aggressive');
+    const lines = [
+      `IPSec gateway ${gatewayAddress}`,
+      `IPSec ID ${lab.group}`,
+      `IPSec secret ${lab.groupSecret}`,
+      `Xauth username ${lab.user}`,
+      `Xauth password ${lab.password}`,
+      'IKE DH Group dh14',
+    ];
+    await getsIn({ file: { extension: 'conf', text: lines.join('\n') } });
+  });
+
+  for (const persona of ['cisco-4.0', 'macos']) {
+    it(`by YAML: speaking as ${persona}`, async () => {
+      await raise('aggressive', { ike: ['aes256-sha1-modp1024', 'aes256-sha1-modp2048', 'aes256-sha256-modp2048'] });
+      await getsIn({ profile: { persona, legacy: true } });
+    });
+  }
+
   it('by YAML: from behind a NAT', async () => {
     await raise('aggressive');
     await getsIn({ profile: { gateway: gatewayPublicAddress } }, 'c1');
