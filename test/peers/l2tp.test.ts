@@ -33,15 +33,24 @@ describe('L2TP/IPsec of a real kernel', { skip, timeout: 600_000 }, () => {
       carrier: 'esp',
       esp: 'aes256-sha256',
     },
+    {
+      name: 'ESP in UDP, 3DES as Windows XP has it, MS-CHAPv2',
+      method: 'ms-chap-v2',
+      encap: true,
+      carrier: 'nat-t',
+      esp: '3des-sha1',
+      ike: '3des-sha1-modp2048',
+    },
   ] as const;
 
-  for (const { name, method, encap, carrier, esp } of cases) {
+  for (const { name, method, encap, carrier, ...proposals } of cases) {
     it(name, async () => {
       const { gateway } = stage;
       const user = method === 'ms-chap-v2' ? 'carol' : 'alice';
-      if (user === 'carol') await gateway.addUser(user, `${user}pass`, '--l2tp');
+      const { stdout: users } = await gateway.command('user', 'list');
+      if (!users.includes(user)) await gateway.addUser(user, `${user}pass`, '--l2tp');
       const listener = gateway.netns.start(['iperf3', '-s', '-B', lanAddress]);
-      const vm = await direct({ method, user, password: `${user}pass`, ipsec: { encap, esp } });
+      const vm = await direct({ method, user, password: `${user}pass`, ipsec: { encap, ...proposals } });
       vm.tell('transfer');
       try {
         await vm.signals('up', 90_000);
