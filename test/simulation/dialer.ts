@@ -23,6 +23,8 @@ export interface DialerOptions {
   readonly address: IpAddress;
   readonly gateway: IpAddress;
   readonly carriers?: readonly EspCarrier[];
+  /** Nothing is saved, and nobody is there to type. */
+  readonly alone?: boolean;
 }
 
 type FlowPath = EspPath & { readonly carrier: 'cisco-tcp' };
@@ -130,7 +132,7 @@ export class Dialer {
   }
 
   #newState(): ClientState {
-    const { user, password, psk, group, exchange = 'aggressive', gateway, carriers } = this.#options;
+    const { user, password, psk, group, exchange = 'aggressive', gateway, carriers, alone } = this.#options;
     const offer = { exchange, authentication: 'psk', xauth: true, group: undefined, legacy: false } as const;
     const credential = { psk: utf8(psk), accepts: () => true, subject: undefined, known: true };
     return new ClientState({
@@ -149,7 +151,7 @@ export class Dialer {
       applicationVersion: undefined,
       routes: undefined,
       user,
-      password,
+      password: alone ? undefined : password,
       domain: undefined,
       idle: 10 * SECOND,
       lastTraffic: () => this.#dataplane.lastTraffic(CLIENT_SESSION),
@@ -177,6 +179,7 @@ export class Dialer {
         break;
       case 'ask':
         this.questions++;
+        if (this.#options.alone) break;
         this.#later(now + TYPING, (at) =>
           this.#state.answer(
             event.requestId,

@@ -98,3 +98,13 @@ test('a gateway that ends the old phase 1 for its successor loses nobody', () =>
   assert.equal(dialer.all('reconnecting').length, 0);
   assert.ok(dialer.isConnected(world.now));
 });
+
+test('with nobody there to type it ends after a while, and says so', () => {
+  const world = new World({ seed: 1 });
+  const dialer = world.addDialer({ address: HOME, alone: true });
+  dialer.start(world.now);
+  world.network.passes = ({ from }) => dialer.questions === 0 || from.address.text === HOME.text;
+  world.run(3 * MINUTE);
+  assert.equal(dialer.questions, 1);
+  assert.deepEqual(dialer.last('down').failure, { kind: 'silent', reason: 'nobody answered what the gateway asked' });
+});

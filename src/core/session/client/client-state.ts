@@ -19,6 +19,7 @@ import { type CarrierFailure, missingOpenings, type Trial } from '../../openings
 import { ExchangeType, parseMessage } from '../../wire/isakmp.ts';
 import { type Entered, Entry, type EntryFailure } from './entry.ts';
 import { type ClientEvent, type ClientFailure, type ClientOptions, type Location, samePlace } from './events.ts';
+import { Gateways } from './gateways.ts';
 import { clientEnvironments } from './ike-policy.ts';
 import { Login } from './login.ts';
 import type { FlowOutcome } from './race.ts';
@@ -45,6 +46,7 @@ export class ClientState {
   readonly #options: ClientOptions;
   readonly #environments: Readonly<Record<Way, Ikev1Environment>>;
   readonly #login: Login;
+  readonly #gateways: Gateways;
   /** By the initiator's cookie, which is ours. */
   readonly #sas = new Map<string, Ikev1Sa>();
   readonly #touched = new Set<Ikev1Sa>();
@@ -58,9 +60,6 @@ export class ClientState {
   #askedToRenewAt: Instant = Number.NEGATIVE_INFINITY;
   /** The question where the gateway is from the network that we are in now. */
   #relocating: number | undefined;
-  #gateway = 0;
-  /** Gateways that failed in this round. */
-  #failed = 0;
   /** Since when the tunnel stands, or stood; undefined: none ever did. */
   #upSince: Instant | undefined;
   #retry = FIRST_RETRY;
@@ -77,6 +76,7 @@ export class ClientState {
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#login = new Login(options);
+    this.#gateways = new Gateways(options.gateways);
     this.#environments = clientEnvironments(options, (saId, request) => {
       const sa = [...this.#sas.values()].find(({ id }) => id === saId);
       const tunnel = sa && this.#tunnel?.owns(sa) ? this.#tunnel : undefined;
@@ -108,7 +108,7 @@ export class ClientState {
     const stage = this.#stage;
     if (stage.awaits === 'loss' || stage.awaits === 'entry') {
       this.#relocating = ++this.#lastId;
-      this.#events.push({ type: 'locate', requestId: this.#relocating, gateway: this.#gatewayName });
+      this.#events.push({ type: 'locate', requestId: this.#relocating, gateway: this.#gateways.current });
     } else if (stage.awaits === 'retry') {
       this.#retry = FIRST_RETRY;
       this.#begin();
@@ -206,11 +206,6 @@ export class ClientState {
     return this.#stage.awaits === 'entry' ? this.#stage.entry : undefined;
   }
 
-  get #gatewayName(): string {
-    const { gateways } = this.#options;
-    return gateways[this.#gateway % gateways.length]!;
-  }
-
   /** A new attempt at the gateway whose turn it is. */
   #begin(): void {
     this.#trials.length = 0;
@@ -222,7 +217,7 @@ export class ClientState {
   #locate(ways: readonly Way[] | undefined): void {
     const requestId = ++this.#lastId;
     this.#stage = { awaits: 'location', requestId, ways };
-    this.#events.push({ type: 'locate', requestId, gateway: this.#gatewayName });
+    this.#events.push({ type: 'locate', requestId, gateway: this.#gateways.current });
   }
 
   #relocated(location: Location, now: Instant): void {
@@ -257,7 +252,7 @@ export class ClientState {
     },
     began: (way: Way): void => {
       const carriers = carriersOf(way, this.#options.carriers, undefined);
-      this.#events.push({ type: 'trying', gateway: this.#gatewayName, carriers });
+      this.#events.push({ type: 'trying', gateway: this.#gateways.current, carriers });
     },
     touch: (sa: Ikev1Sa): void => {
       this.#touched.add(sa);
@@ -330,7 +325,8 @@ export class ClientState {
 
   #raise(entered: Entered, location: Location, now: Instant): void {
     this.#lastAddress = entered.given.address;
-    this.#tunnel = new Tunnel(this.#host, this.#options, this.#gatewayName, location, entered, now);
+    this.#gateways.learn(entered.given.backupServers);
+    this.#tunnel = new Tunnel(this.#host, this.#options, this.#gateways.current, location, entered, now);
   }
 
   #followTunnel(now: Instant): void {
@@ -392,7 +388,8 @@ export class ClientState {
     if (!this.#tunnel || this.#stage.awaits !== 'loss') return;
     if ('kind' in result) {
       this.#events.push({ type: 'notice', text: `phase 1 could not be renewed: ${result.reason}` });
-      this.#renewAt = now + RENEWAL_RETRY;
+      // a password that is wrong stays wrong, and too many of them lock its user out
+      if (result.kind !== 'login' || result.askNext) this.#renewAt = now + RENEWAL_RETRY;
     } else if (result.given.address.text === this.#tunnel.given.address.text) {
       this.#tunnel.renew(result, now);
     } else {
@@ -412,23 +409,24 @@ export class ClientState {
   #wait(reason: string, now: Instant): void {
     const at = now + this.#retry;
     this.#retry = Math.min(LONGEST_RETRY, this.#retry * 2);
-    this.#failed = 0;
+    this.#gateways.beginRound();
     this.#stage = { awaits: 'retry', at };
     this.#events.push({ type: 'reconnecting', reason, at });
   }
 
   /** The gateway can't be entered: another may be; one that could be once may be again; a login that is wrong stays wrong. */
-  #giveUp({ kind, reason }: EntryFailure, now: Instant): void {
+  #giveUp({ kind, reason, askNext }: EntryFailure, now: Instant): void {
     const failures = this.#carrierFailures();
-    const gateway = this.#gatewayName;
-    this.#failed++;
-    if (kind !== 'login' && this.#failed < this.#options.gateways.length) {
-      this.#gateway++;
-      const why = reason.includes(gateway) ? reason : `${gateway}: ${reason}`;
-      this.#events.push({ type: 'notice', text: `${why}; now ${this.#gatewayName}` });
+    const gateway = this.#gateways.current;
+    if (askNext) {
+      this.#events.push({ type: 'notice', text: reason });
       return this.#begin();
     }
-    this.#gateway++;
+    if (kind !== 'login' && this.#gateways.next()) {
+      const why = reason.includes(gateway) ? reason : `${gateway}: ${reason}`;
+      this.#events.push({ type: 'notice', text: `${why}; now ${this.#gateways.current}` });
+      return this.#begin();
+    }
     if (kind !== 'login' && this.#stood) return this.#wait(reason, now);
     this.#stop(reason);
     this.#stage = { awaits: 'end' };

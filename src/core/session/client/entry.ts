@@ -2,7 +2,7 @@
 import type { Ikev1Sa } from '../../ikev1/sa.ts';
 import type { Ikev1Event } from '../../ikev1/types.ts';
 import type { IpAddress } from '../../net/address.ts';
-import { type Instant, SECOND } from '../../net/time.ts';
+import { type Instant, MINUTE, SECOND } from '../../net/time.ts';
 import type { Sight, Trial } from '../../openings/missing.ts';
 import type { CarrierPorts } from '../../openings/openings.ts';
 import { type Attribute, ConfigurationAttribute } from '../../wire/ikev1.ts';
@@ -15,8 +15,11 @@ import { pathOf, type Way } from './ways.ts';
 
 /** How long the gateway may take to ask who we are, to make up its mind (it may ask others), and to give an address. */
 const QUESTION_PATIENCE = 10 * SECOND;
+/** As long as the engine keeps the gateway's question: later answers would go nowhere. */
+const ANSWER_PATIENCE = 2 * MINUTE;
 const VERDICT_PATIENCE = 60 * SECOND;
 const CONFIGURATION_PATIENCE = 15 * SECOND;
+
 export interface EntryHost extends RaceHost {
   emit(event: ClientEvent): void;
   /** The SA has something to send. */
@@ -35,17 +38,20 @@ export interface Entered {
 export interface EntryFailure {
   readonly kind: 'blocked' | 'refused' | 'login' | 'silent';
   readonly reason: string;
+  /** A password that was kept is wrong, and now forgotten: the user may know another. */
+  readonly askNext?: boolean;
 }
 
 type Stage =
   | { readonly awaits: 'phase 1' }
   | { readonly awaits: 'question'; readonly until: Instant }
-  /** The user types; the gateway's patience is the bound. */
+  /** The user types. */
   | {
       readonly awaits: 'answers';
       readonly requestId: number;
       readonly messageId: number;
       readonly questions: readonly LoginQuestion[];
+      readonly until: Instant;
     }
   | { readonly awaits: 'verdict'; readonly until: Instant }
   | { readonly awaits: 'configuration'; readonly until: Instant }
@@ -169,23 +175,28 @@ export class Entry {
         return this.#handleQuestion(event.messageId, event.attributes, now);
       case 'xauth-result':
         if (event.succeeded) return this.#requestConfiguration(now);
-        this.#o.login.forget();
-        return this.#fail({
-          kind: 'login',
-          reason: 'the gateway refused the login: name, password or passcode is wrong',
-        });
+        return this.#loginRefused('the gateway refused the login: name, password or passcode is wrong');
       case 'configuration-received':
         return this.#configured(event.attributes);
-      case 'ended': {
-        const kind = this.#stage.awaits === 'configuration' ? 'refused' : 'login';
-        return this.#fail({ kind, reason: `the gateway ended the login: ${event.detail}` });
-      }
+      case 'ended':
+        return this.#ended(`the gateway ended the login: ${event.detail}`);
       case 'failed':
         this.#o.host.emit({ type: 'notice', text: `${event.step}: ${event.reason}` });
         return;
       default:
         return;
     }
+  }
+
+  #ended(reason: string): void {
+    // to end it all is how some refuse a password
+    if (this.#stage.awaits === 'verdict') return this.#loginRefused(reason);
+    this.#fail({ kind: this.#stage.awaits === 'answers' ? 'silent' : 'refused', reason });
+  }
+
+  #loginRefused(reason: string): void {
+    if (this.#stage.awaits === 'end') return;
+    this.#fail({ kind: 'login', reason, askNext: this.#o.login.forget() });
   }
 
   #handleQuestion(messageId: number, attributes: readonly Attribute[], now: Instant): void {
@@ -195,7 +206,7 @@ export class Entry {
     const { questions, words } = step;
     if (questions.length === 0) return this.#reply(messageId, this.#dialogue.reply([]), now);
     const requestId = this.#o.host.newRequestId();
-    this.#stage = { awaits: 'answers', requestId, messageId, questions };
+    this.#stage = { awaits: 'answers', requestId, messageId, questions, until: now + ANSWER_PATIENCE };
     this.#o.host.emit({ type: 'ask', requestId, words, questions });
   }
 
@@ -229,9 +240,10 @@ export class Entry {
     this.#stage = { awaits: 'nothing', entered: { winner: this.#winner!, given, lost: this.#race.lost } };
   }
 
-  #giveUp(awaited: 'question' | 'verdict' | 'configuration', now: Instant): void {
+  #giveUp(awaited: 'question' | 'answers' | 'verdict' | 'configuration', now: Instant): void {
     // a gateway that needs no login doesn't ask
     if (awaited === 'question') return this.#requestConfiguration(now);
+    if (awaited === 'answers') return this.#fail({ kind: 'silent', reason: 'nobody answered what the gateway asked' });
     const what = awaited === 'verdict' ? 'a verdict on the login' : 'the configuration that was asked for';
     this.#fail({ kind: 'silent', reason: `the gateway went silent: ${what} didn't come` });
   }

@@ -31,9 +31,11 @@ export class Login {
     this.#typed = {};
   }
 
-  /** It didn't. */
-  forget(): void {
+  /** It didn't. True: by a password that nobody typed just now, so that asking the user is worth another attempt. */
+  forget(): boolean {
+    const isOld = this.#password !== undefined && this.#typed.password === undefined;
     this.#password = undefined;
     this.#typed = {};
+    return isOld;
   }
 }
