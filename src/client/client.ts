@@ -9,7 +9,6 @@ import {
   type ClientOptions,
   type TunnelUp,
 } from '../core/session/client/events.ts';
-import type { LoginQuestion } from '../core/session/xauth-dialogue.ts';
 import type { Dataplane, DataplaneEvents, SessionCounters } from '../dataplane/dataplane.ts';
 import { openDataplane } from '../dataplane/index.ts';
 import type { CarrierMemory } from '../host/network/carrier-memory.ts';
@@ -18,6 +17,7 @@ import type { Gateway } from '../host/network/plan.ts';
 import type { Asker } from './asker.ts';
 import { GatewayNames } from './gateway-names.ts';
 import { locate } from './locate.ts';
+import { Questions } from './questions.ts';
 import type { ClientReport } from './report.ts';
 import { blockedCarrier, tunnelReport } from './reports.ts';
 
@@ -54,6 +54,7 @@ export class Client {
   /** Those that end with what is sent now. */
   readonly #closing: IkePath[] = [];
   readonly #names = new GatewayNames();
+  readonly #questions: Questions;
   readonly #past = { packetsIn: 0, bytesIn: 0, packetsOut: 0, bytesOut: 0 };
   /** The host's network follows one event after the other. */
   #network: Promise<void> = Promise.resolve();
@@ -101,6 +102,9 @@ export class Client {
     const { ike, natT, ciscoUdp } = dataplane.ports;
     this.#parts = parts;
     this.#dataplane = dataplane;
+    this.#questions = new Questions(parts.asker, parts.report, (requestId, answers) =>
+      this.act((state) => state.answer(requestId, answers, now())),
+    );
     if (parts.served) this.#names.served(parts.served.name, parts.served.address);
     this.#state = new ClientState({
       ...parts.options,
@@ -201,7 +205,7 @@ export class Client {
         break;
       }
       case 'ask':
-        void this.#ask(event);
+        this.#questions.ask(event);
         break;
       case 'open-session':
         dataplane.openSession(event.id, event.inner, event.path);
@@ -239,29 +243,6 @@ export class Client {
       // too many, or no such carrier on this machine: it counts as not there
       setImmediate(() => this.act((state) => state.handleFlow(flowId, { failed: 'timeout' }, now())));
     }
-  }
-
-  async #ask({ requestId, words, questions }: ClientEvent & { readonly type: 'ask' }): Promise<void> {
-    try {
-      const answers: string[] = [];
-      for (const [i, question] of questions.entries())
-        answers.push(await this.#answer(question, i === 0 ? words : undefined));
-      this.act((state) => state.answer(requestId, answers, now()));
-    } catch (error) {
-      this.#parts.report({ type: 'notice', text: (error as Error).message });
-      this.act((state) => state.answer(requestId, undefined, now()));
-    }
-  }
-
-  async #answer({ asks, confirm }: LoginQuestion, words = ''): Promise<string> {
-    const kind = asks === 'next-pin' ? 'answer' : asks;
-    const question = { kind, prompt: words };
-    this.#parts.report({ type: 'question', ...question });
-    const answer = await this.#parts.asker.ask(question);
-    if (confirm && (await this.#parts.asker.ask({ kind, prompt: 'again' })) !== answer) {
-      throw new Error('the two are not the same');
-    }
-    return answer;
   }
 
   /** What a person is told, some of it when the host's network is ready. */
