@@ -92,7 +92,9 @@ async function raise(
   report: (event: ClientReport) => void,
 ): Promise<void> {
   const { given } = tunnel;
-  const routes = profile.routes ? checkRoutes(profile.routes, [tunnel.remote.address]) : undefined;
+  // none at all is none, not everything
+  const isList = tunnel.routes !== 'all' && tunnel.routes.length > 0;
+  const routes = isList ? checkRoutes(tunnel.routes, [tunnel.remote.address]) : undefined;
   for (const { what, why } of routes?.dropped ?? []) report({ type: 'notice', text: `not taken: ${what}: ${why}` });
   const servers = profile.dns ? given.dns : [];
   const split = profile.splitDns ? given.splitDns : [];
@@ -103,7 +105,7 @@ async function raise(
   const applied = await network.apply({
     ...device,
     address,
-    routes: routes?.kept ?? given.routes,
+    routes: routes?.kept ?? tunnel.routes,
     localLan,
     dns,
     onLoss,

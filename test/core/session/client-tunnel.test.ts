@@ -8,7 +8,7 @@ import type { EspPair } from '../../../src/core/ikev1/types.ts';
 import { parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { HOUR, type Instant, MINUTE } from '../../../src/core/net/time.ts';
 import type { ClientEvent, ClientOptions } from '../../../src/core/session/client/events.ts';
-import { Tunnel } from '../../../src/core/session/client/tunnel.ts';
+import { MAX_SELECTORS, Tunnel } from '../../../src/core/session/client/tunnel.ts';
 import type { GivenConfiguration } from '../../../src/core/session/client-configuration.ts';
 
 const LOCAL = parseIp('192.0.2.2')!;
@@ -152,6 +152,17 @@ describe("a client's tunnel", () => {
     );
     for (const intent of sa.begun.slice(1)) bench.agree(intent);
     assert.ok(tunnel.isUp);
+  });
+
+  it('asks for as many networks as it may have pairs, and takes no more into the tunnel', () => {
+    const routes = Array.from({ length: MAX_SELECTORS + 2 }, (_, i) => parsePrefix(`10.${i}.0.0/16`)!);
+    bench = new Bench({ routes });
+    const { sa, tunnel, events } = bench;
+    bench.refuse(sa.begun[0]!);
+    assert.equal(sa.begun.length, 1 + MAX_SELECTORS);
+    for (const intent of sa.begun.slice(1)) bench.agree(intent);
+    assert.deepEqual(tunnel.describe().routes, routes.slice(0, MAX_SELECTORS));
+    assert.match(JSON.stringify(events.find(({ type }) => type === 'notice')), /2 are not reached/);
   });
 
   it('asks for each network also where the gateway says nothing to one for everything, and ends if that helps nothing', () => {

@@ -12,6 +12,7 @@ export class Liveness {
   #heardAt: Instant;
   #questions = 0;
   #askAt: Instant | undefined;
+  #askedAt: Instant = Number.NEGATIVE_INFINITY;
 
   /** `idle`: milliseconds of silence after which it is asked. */
   constructor(idle: number, now: Instant) {
@@ -27,9 +28,12 @@ export class Liveness {
     this.#askAt = undefined;
   }
 
-  /** Something happened to the network, or somebody says that the gateway has forgotten us: ask at once. */
+  /**
+   * Something happened to the network, or somebody says that the gateway has forgotten us: ask at once, but not more often than a
+   * question goes out anyway, since anybody can say so.
+   */
   doubt(now: Instant): void {
-    if (this.#questions === 0) this.#askAt = now;
+    if (this.#questions === 0) this.#askAt ??= Math.max(now, this.#askedAt + ASK_EVERY);
   }
 
   check(now: Instant): LivenessVerdict {
@@ -38,6 +42,7 @@ export class Liveness {
     if (this.#questions === MAX_QUESTIONS) return 'gone';
     this.#questions++;
     this.#askAt = now + ASK_EVERY;
+    this.#askedAt = now;
     return 'ask';
   }
 

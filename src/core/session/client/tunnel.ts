@@ -150,7 +150,7 @@ export class Tunnel {
       gateway: this.#gateway,
       remote: path?.remote ?? this.#sa.path.remote,
       given: this.#given,
-      routes: this.#routes,
+      routes: this.#carried,
       phase1: this.#sa.established ? phase1SuiteName(this.#sa.established.suite) : '',
       esp: current ? suiteName(current.suite.esp) : '',
     };
@@ -319,8 +319,15 @@ export class Tunnel {
     return this.#pairs.path?.carrier ?? this.#carriers[0] ?? 'esp';
   }
 
+  /** What is wanted of it. */
   get #routes(): readonly Prefix[] | 'all' {
     return this.#options.routes ?? this.#given.routes;
+  }
+
+  /** What its pairs carry of that. */
+  get #carried(): readonly Prefix[] | 'all' {
+    const networks = this.#remotes.map(({ prefix }) => prefix);
+    return networks.some(({ length }) => length === 0) ? this.#routes : networks;
   }
 
   get #canAsk(): boolean {
@@ -403,6 +410,8 @@ export class Tunnel {
     if (this.#stage.awaits !== 'quick mode') return;
     if (this.#remotes.length === 1 && this.#remotes[0]!.prefix.length === 0 && routes !== 'all') {
       this.#remotes = routes.slice(0, MAX_SELECTORS).map((prefix) => ({ prefix, protocol: 0, port: 0 }));
+      const left = routes.length - this.#remotes.length;
+      if (left > 0) this.#host.emit({ type: 'notice', text: tooManyNetworks(left) });
       return this.#beginPairs(now);
     }
     this.#end(kind, reason);
@@ -551,6 +560,10 @@ export class Tunnel {
     if (this.#stage.awaits === 'way') this.#stage.detour.stop();
     this.#stage = { awaits: 'end', ending: { kind, reason } };
   }
+}
+
+function tooManyNetworks(left: number): string {
+  return `the gateway wants a pair for each network and has more than ${MAX_SELECTORS}: ${left} are not reached`;
 }
 
 /** Where IKE passes, it passes. */
