@@ -26,6 +26,8 @@ export class Netns {
     const netns = new Netns(name);
     netns.resetResolver();
     await must(['ip', 'netns', 'add', name]);
+    // nobody else has the addresses of a lab: they are there at once
+    await netns.sysctl('net.ipv6.conf.all.accept_dad=0', 'net.ipv6.conf.default.accept_dad=0');
     await netns.ip('link', 'set', 'lo', 'up');
     return netns;
   }
