@@ -9,7 +9,7 @@ import type { Ikev1Sa } from '../../ikev1/sa.ts';
 import { hostSelector, type Selector } from '../../ikev1/selector.ts';
 import type { Ikev1Event, Phase2Grant, Phase2Request } from '../../ikev1/types.ts';
 import { type Endpoint, type Prefix, parsePrefix } from '../../net/address.ts';
-import { earliest, type Instant, MINUTE, SECOND } from '../../net/time.ts';
+import { earliest, type Instant, SECOND } from '../../net/time.ts';
 import type { CarrierFailure, Trial } from '../../openings/missing.ts';
 import { CISCO_UDP_PORT, openingsOf, sameOpening } from '../../openings/openings.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
@@ -17,6 +17,7 @@ import { Detour, type DetourHost } from './detour.ts';
 import type { Entered } from './entry.ts';
 import { CLIENT_SESSION, type ClientOptions, type Location, samePlace, type TunnelUp } from './events.ts';
 import { Liveness } from './liveness.ts';
+import { Mending } from './mending.ts';
 import { Pairs, type PairsHost } from './pairs.ts';
 import { answersEcho, echoRequests, innerNeighbours, PROOF_EVERY, PROOF_PATIENCE } from './proof.ts';
 import type { FlowOutcome } from './race.ts';
@@ -24,11 +25,6 @@ import { carriersOf, pathOf, type Way, waysTo } from './ways.ts';
 
 /** How long the gateway may take to answer a quick mode that there is no tunnel without: two repeats fit in. */
 const QUICK_MODE_PATIENCE = 12 * SECOND;
-/** A pair that ended without a successor is made anew, after this if it did so just before; doubled each time. */
-const FIRST_MEND_WAIT = 2 * SECOND;
-/** So often in a row, which a minute without trouble ends; then the gateway has no use for us. */
-const MAX_MENDS = 4;
-const MENDED_AFTER = MINUTE;
 /** A gateway that takes no tunnel to everything gets one for each of its networks, as long as they are few. */
 export const MAX_SELECTORS = 16;
 
@@ -87,10 +83,7 @@ export class Tunnel {
   #proven = false;
   /** Why another way was sought the last time. */
   #why = '';
-  /** Pairs made anew since it last went well, when the last was, and when the next is due. */
-  #mends = 0;
-  #mendedAt: Instant = Number.NEGATIVE_INFINITY;
-  #mendAt: Instant | undefined;
+  readonly #mending = new Mending();
   /** The carrier when it was told last; undefined: it never was up. */
   #announced: EspCarrier | undefined;
 
@@ -278,7 +271,7 @@ export class Tunnel {
       case 'nothing':
         return earliest(
           this.#canAsk ? this.#liveness.pollTimeout() : undefined,
-          this.#mendAt,
+          this.#mending.pollTimeout(),
           this.#pairs.pollTimeout(),
         );
       case 'quick mode':
@@ -367,18 +360,10 @@ export class Tunnel {
   /** A pair may end without a successor: deleted, or because its lifetime ran out while no rekey came through. */
   #checkCover(now: Instant): void {
     const bare = this.isUp ? this.#remotes.filter((remote) => !this.#pairs.cover([remote])) : [];
-    if (bare.length === 0) {
-      this.#mendAt = undefined;
-      return;
-    }
-    if (now - this.#mendedAt > MENDED_AFTER) this.#mends = 0;
-    this.#mendAt ??= this.#mends === 0 ? now : this.#mendedAt + FIRST_MEND_WAIT * 2 ** (this.#mends - 1);
-    if (this.#mendAt > now) return;
-    if (this.#mends === MAX_MENDS) return this.#end('lost', 'the gateway ends what it agrees to, or agrees to no more');
-    this.#mends++;
-    this.#mendedAt = now;
-    this.#mendAt = now + FIRST_MEND_WAIT * 2 ** (this.#mends - 1);
-    this.#beginPairs(now, bare);
+    if (bare.length === 0) return this.#mending.done();
+    const verdict = this.#mending.check(now);
+    if (verdict === 'mend') this.#beginPairs(now, bare);
+    else if (verdict === 'give up') this.#end('lost', 'the gateway ends what it agrees to, or agrees to no more');
   }
 
   #closeOld(): void {
@@ -392,7 +377,7 @@ export class Tunnel {
 
   #pairStands(now: Instant): void {
     if (!this.#pairs.cover(this.#remotes)) return;
-    this.#mendAt = undefined;
+    this.#mending.done();
     this.#closeOld();
     if (this.isUp) return this.#pairs.moveTo(this.#pathBy(this.#carrier));
     if (this.#stage.awaits !== 'quick mode') return;
