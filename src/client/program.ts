@@ -95,7 +95,10 @@ async function raise(
   // none at all is none, not everything
   const isList = tunnel.routes !== 'all' && tunnel.routes.length > 0;
   const routes = isList ? checkRoutes(tunnel.routes, [tunnel.remote.address]) : undefined;
-  for (const { what, why } of routes?.dropped ?? []) report({ type: 'notice', text: `not taken: ${what}: ${why}` });
+  const wished = profile.routes ? checkRoutes(profile.routes, [tunnel.remote.address]).dropped : [];
+  for (const { what, why } of [...wished, ...(routes?.dropped ?? [])]) {
+    report({ type: 'notice', text: `not taken: ${what}: ${why}` });
+  }
   const servers = profile.dns ? given.dns : [];
   const split = profile.splitDns ? given.splitDns : [];
   const dns: DnsPlan | undefined = servers.length > 0 ? { servers, domain: given.domain, split } : undefined;

@@ -13,6 +13,7 @@ import { earliest, type Instant, SECOND } from '../../net/time.ts';
 import type { CarrierFailure, Trial } from '../../openings/missing.ts';
 import { CISCO_UDP_PORT, openingsOf, sameOpening } from '../../openings/openings.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
+import { checkRoutes } from '../offered-network.ts';
 import { Detour, type DetourHost } from './detour.ts';
 import type { Entered } from './entry.ts';
 import { CLIENT_SESSION, type ClientOptions, type Location, samePlace, type TunnelUp } from './events.ts';
@@ -314,7 +315,8 @@ export class Tunnel {
 
   /** What is wanted of it. */
   get #routes(): readonly Prefix[] | 'all' {
-    return this.#options.routes ?? this.#given.routes;
+    const { routes = this.#given.routes } = this.#options;
+    return routes === 'all' || routes.length === 0 ? routes : checkRoutes(routes, [this.#location.gateway]).kept;
   }
 
   /** What its pairs carry of that. */
