@@ -148,6 +148,17 @@ describe("the client's commands", { skip, timeout: 300_000 }, () => {
     assert.match(wrong.stdout, /\nthe gateway refused the login: name, password or passcode is wrong\n$/);
   });
 
+  it('say that a secret is wrong where main mode leaves it to silence, rather than blame a firewall', async () => {
+    const profile = { gateway: gatewayAddress, psk: 'not-the-secret', user: lab.user, exchange: 'main' };
+    writeFileSync(join(folder, 'main.yaml'), stringify(profile), { mode: 0o600 });
+    const client = start(['connect', 'main.yaml', '--password-stdin'], { input: `${lab.password}\n` });
+    assert.equal(await client.ended, 3, client.output);
+    assert.match(
+      client.stdout,
+      /\nthe gateway answers, but leaves the negotiation unfinished: the secrets differ, .*\n$/,
+    );
+  });
+
   it('say so too when no other password was given', async () => {
     const wrong = start(['connect', 'lab.pcf', '--password-stdin'], { input: 'wrong\n' });
     assert.equal(await wrong.ended, 3, wrong.output);
@@ -161,6 +172,18 @@ describe("the client's commands", { skip, timeout: 300_000 }, () => {
     const client = start(['connect', 'backups.yaml', '--password-stdin'], { input: `${lab.password}\n` });
     await client.prints(/^connected by \S+ to 192\.0\.2\.1\S* as \S+, everything goes through it/m, 60_000);
     assert.match(client.stdout, /^note: 192\.0\.2\.77: no carrier gets through \(no answer.*\); now 192\.0\.2\.1$/m);
+    assert.equal((await command('disconnect')).status, 0);
+    await stage.gateway.holds(0);
+  });
+
+  it('tell which of the routes that a profile names are not taken', async () => {
+    const profile = { gateway: gatewayAddress, group: lab.group, psk: lab.groupSecret, user: lab.user };
+    const text = stringify({ ...profile, routes: ['192.0.2.0/24', '10.1.0.0/24', '127.0.0.0/8'] });
+    writeFileSync(join(folder, 'routes.yaml'), text, { mode: 0o600 });
+    const client = start(['connect', 'routes.yaml', '--password-stdin'], { input: `${lab.password}\n` });
+    await client.prints(/^connected by \S+ to \S+ as \S+, 10\.1\.0\.0\/24 goes through it/m, 60_000);
+    assert.match(client.stdout, /^note: not taken: 192\.0\.2\.0\/24: it holds the gateway's own address/m);
+    assert.match(client.stdout, /^note: not taken: 127\.0\.0\.0\/8: /m);
     assert.equal((await command('disconnect')).status, 0);
     await stage.gateway.holds(0);
   });

@@ -74,7 +74,7 @@ export function readUnprotected(message: IsakmpMessage): string | undefined {
     .filter(({ type }) => type === PayloadType.N)
     .map(({ body }) => parseNotification(body).type)
     .filter((type) => type <= LAST_ERROR);
-  return errors.length > 0 ? `it says ${errors.map(notifyExplained).join('; ')}` : undefined;
+  return errors.length > 0 ? `the peer says ${errors.map(notifyExplained).join('; ')}` : undefined;
 }
 
 /** True if the notification proves that the peer is there now: it can't be a replay. */

@@ -283,7 +283,10 @@ export class Ikev1Sa {
 
   #hear(message: IsakmpMessage): DropReason {
     const says = readUnprotected(message);
-    if (says) this.#context.fail('phase 1', `${says}; ${silenceExplained(this.#phase1)}`);
+    const { awaits } = this.#phase1;
+    // to our first message this is the answer, and there is no silence to explain
+    const isAnswer = awaits === 'main 2' || awaits === 'aggressive 2';
+    if (says) this.#context.fail('phase 1', isAnswer ? says : `${says}; ${silenceExplained(this.#phase1)}`);
     return 'ike_unauthenticated_notify';
   }
 

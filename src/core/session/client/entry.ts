@@ -267,10 +267,15 @@ export class Entry {
   }
 }
 
-/** A refusal says more than silence. */
+/** A refusal says more than silence; and who answers on a path that doesn't move is behind no firewall, but wants something else. */
 function failureOf(lost: readonly LostWay[]): EntryFailure {
   const refusal = lost.find(({ refused }) => refused);
   if (refusal) return { kind: 'refused', reason: refusal.reason };
+  if (lost.some(({ way, sight }) => way !== 'nat-t-from-500' && sight === 'answered')) {
+    const reason =
+      'the gateway answers, but leaves the negotiation unfinished: the secrets differ, or it wants another exchange or authentication than the profile names';
+    return { kind: 'refused', reason };
+  }
   const reasons = [...new Set(lost.map(({ reason }) => reason))];
   return { kind: 'blocked', reason: `no carrier gets through (${reasons.join(', ')})` };
 }

@@ -141,7 +141,7 @@ export class Race {
     if (!attempt) return;
     if ('path' in outcome) return this.#begin({ ...attempt, path: outcome.path }, now);
     const refused = outcome.failed === 'refused';
-    const reason = refused ? 'the gateway refused the connection' : 'no answer to the SYN';
+    const reason = refused ? 'the gateway refused the connection' : 'no answer';
     this.#lose(attempt, { sight: refused ? 'refused' : 'silent', reason, refused: false }, now);
   }
 
@@ -222,7 +222,7 @@ function isUnanswered(attempt: Attempt, winnerSince: Instant): boolean {
 }
 
 function silence(attempt: Attempt): Loss {
-  if (attempt.awaits !== 'proof') return { sight: 'silent', reason: 'no answer to the SYN', refused: false };
+  if (attempt.awaits !== 'proof') return { sight: 'silent', reason: 'no answer', refused: false };
   return lossOf(attempt, attempt.heard ? 'the negotiation went silent' : 'no answer');
 }
 
