@@ -9,6 +9,7 @@ import {
   type ClientOptions,
   type TunnelUp,
 } from '../core/session/client/events.ts';
+import { TokenBucket } from '../core/session/token-bucket.ts';
 import type { Dataplane, DataplaneEvents, SessionCounters } from '../dataplane/dataplane.ts';
 import { openDataplane } from '../dataplane/index.ts';
 import type { CarrierMemory } from '../host/network/carrier-memory.ts';
@@ -59,6 +60,8 @@ export class Client {
   /** The host's network follows one event after the other. */
   #network: Promise<void> = Promise.resolve();
   #tunnel: TunnelUp | undefined;
+  /** A gateway may have much to say. */
+  readonly #notices = new TokenBucket({ perSecond: 0.5, burst: 30 });
   /** Told to be tried since a tunnel stood last. */
   readonly #tried = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
@@ -280,7 +283,7 @@ export class Client {
         report({ type: 'reconnecting', reason: event.reason, inSeconds: Math.round((event.at - now()) / 1000) });
         break;
       case 'notice':
-        report(event);
+        if (this.#notices.take(now())) report(event);
     }
   }
 

@@ -72,6 +72,8 @@ export type QuickModeState =
 
 type State<Awaits extends QuickModeState['awaits']> = Extract<QuickModeState, { awaits: Awaits }>;
 
+/** Seconds. A peer that wants less would have us do nothing but rekey. */
+const SHORTEST_LIFETIME = 30;
 /** vpnc, asked to rekey, writes its own 20 bytes over our nonce and takes just these for Nr_b: so ours has no more. */
 const INITIATOR_NONCE_LENGTH = 20;
 
@@ -313,7 +315,7 @@ function toldLifetime(payloads: PayloadSet): Pick<Phase2Choice, 'seconds' | 'kil
 function shorterLifetime(ours: Phase2Lifetime, theirs: Pick<Phase2Choice, 'seconds' | 'kilobytes'>): Phase2Lifetime {
   const { kilobytes } = theirs;
   return {
-    seconds: Math.min(ours.seconds, theirs.seconds ?? ours.seconds),
+    seconds: Math.max(SHORTEST_LIFETIME, Math.min(ours.seconds, theirs.seconds ?? ours.seconds)),
     kilobytes: ours.kilobytes && kilobytes ? Math.min(ours.kilobytes, kilobytes) : (ours.kilobytes ?? kilobytes),
   };
 }
