@@ -173,10 +173,12 @@ group('dataplanes in namespaces', { skip: reason ?? false }, () => {
     await tunnel(ends({}), async (endA) => {
       await b.ip('addr', 'add', '10.8.0.99/32', 'dev', 'tun0');
       await ping(b, { target: '10.8.0.1' });
+      const before = await endA.counters();
       assert.equal((await ping(b, { target: '10.8.0.1', source: '10.8.0.99' })).received, 0);
       const { counters, sessions } = await endA.counters();
       assert.equal(counters.drop_inner_source, 3);
-      assert.equal(sessions[0]!.packetsIn, 3, "a forged packet is not counted as the session's");
+      const counted = sessions[0]!.packetsIn - before.sessions[0]!.packetsIn;
+      assert.equal(counted, 0, "a forged packet is not counted as the session's");
     });
   });
 

@@ -167,7 +167,7 @@ describe("our client's profiles", { skip, timeout: 400_000 }, () => {
       { ...hybrid, authorities: [authority.certificate], gateway: gatewayPublicAddress },
       /and not for 198\.51\.100\.1; see gateway_id/,
     );
-    await stage.gateway.logs(/connection failed/, stage.mark);
+    await stage.gateway.logs(/connection failed/, stage.mark, 60_000);
     assert.doesNotMatch(stage.gateway.said(stage.mark), /session is up|password is wrong/);
   });
 });
