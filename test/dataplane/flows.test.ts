@@ -219,11 +219,11 @@ group('cTCP in namespaces', { skip: reason ?? false }, () => {
       const relay = nat.start([process.execPath, new URL('lab/relay.ts', import.meta.url).pathname, GATEWAY]);
       programs.push(relay);
       await relay.prints(/listening/);
+      const [far, near] = await tunnel({ remote: '10.7.1.254' });
       if (loss)
         await nat.nft(`table ip lossy { chain in { type filter hook input priority -10;
           tcp dport 10000 numgen random mod 100 < 2 drop; tcp sport 10000 numgen random mod 100 < 2 drop; }; }`);
       try {
-        const [far, near] = await tunnel({ remote: '10.7.1.254' });
         for (const reverse of [false, true]) {
           const { bytes } = await transfer(client, gateway, { target: '10.8.0.1', seconds: 3, reverse });
           assert.ok(bytes > (loss ? 50_000 : 1_000_000), `${bytes} bytes of TCP`);
