@@ -92,13 +92,9 @@ async function raise(
   report: (event: ClientReport) => void,
 ): Promise<void> {
   const { given } = tunnel;
-  // none at all is none, not everything
-  const isList = tunnel.routes !== 'all' && tunnel.routes.length > 0;
-  const routes = isList ? checkRoutes(tunnel.routes, [tunnel.remote.address]) : undefined;
-  const wished = profile.routes ? checkRoutes(profile.routes, [tunnel.remote.address]).dropped : [];
-  for (const { what, why } of [...wished, ...(routes?.dropped ?? [])]) {
-    report({ type: 'notice', text: `not taken: ${what}: ${why}` });
-  }
+  // what is left of them is in the tunnel's own
+  const dropped = profile.routes ? checkRoutes(profile.routes, [tunnel.remote.address]).dropped : [];
+  for (const { what, why } of dropped) report({ type: 'notice', text: `not taken: ${what}: ${why}` });
   const servers = profile.dns ? given.dns : [];
   const split = profile.splitDns ? given.splitDns : [];
   const dns: DnsPlan | undefined = servers.length > 0 ? { servers, domain: given.domain, split } : undefined;
@@ -108,7 +104,7 @@ async function raise(
   const applied = await network.apply({
     ...device,
     address,
-    routes: routes?.kept ?? tunnel.routes,
+    routes: tunnel.routes,
     localLan,
     dns,
     onLoss,

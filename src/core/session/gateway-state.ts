@@ -4,18 +4,17 @@
  * An ISAKMP SA is found by both of its cookies, a session by its id, an inbound ESP SA by its SPI. After each call drain
  * `pollTransmit` and `pollEvent`, then arm one timer for `pollTimeout`.
  */
-import { type Bytes, isZero, readU32 } from '../bytes/bytes.ts';
+import { type Bytes, isZero } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { EspPath } from '../esp/sa.ts';
 import { addressIdentity, identityText } from '../ikev1/identity.ts';
-import { MIN_SPI } from '../ikev1/phase2-proposal.ts';
 import { Ikev1Sa } from '../ikev1/sa.ts';
 import type { Ikev1Environment, Ikev1Event, Ikev1Policy, Transmit } from '../ikev1/types.ts';
 import { formatEndpoint, type IpAddress } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
-import { ExchangeType, type IsakmpMessage, parseMessage } from '../wire/isakmp.ts';
+import { ExchangeType, type IsakmpMessage, isPhase1, parseMessage } from '../wire/isakmp.ts';
 import { Admission } from './admission.ts';
 import { Credentials, type Subject } from './credentials.ts';
 import { Deadlines } from './deadlines.ts';
@@ -25,6 +24,7 @@ import type { GatewaySettings } from './policy.ts';
 import { SaTable } from './sa-table.ts';
 import { type SessionView, viewSession } from './session.ts';
 import { Sessions } from './sessions.ts';
+import { newSpi } from './spi.ts';
 import { invalidCookie, invalidSpi } from './strangers.ts';
 
 export interface GatewayOptions extends GatewaySettings {
@@ -64,7 +64,7 @@ export class GatewayState {
       ...options,
       settings: () => this.#settings,
       emit: (event) => this.#events.push(event),
-      newSpi: (isTaken) => this.#newSpi(isTaken),
+      newSpi: (isTaken) => newSpi(crypto, isTaken),
       initiate: (intent, path, now) => this.#initiate(intent, path, now),
     });
   }
@@ -199,7 +199,8 @@ export class GatewayState {
   #find(path: IkePath, datagram: Bytes, now: Instant): Ikev1Sa | undefined {
     try {
       const message = parseMessage(datagram);
-      if (isPhase1(message) && datagram.length > MAX_PHASE1_MESSAGE) throw new MalformedError('too long for phase 1');
+      if (isPhase1(message.header) && datagram.length > MAX_PHASE1_MESSAGE)
+        throw new MalformedError('too long for phase 1');
       const { initiatorCookie, responderCookie } = message.header;
       if (isZero(responderCookie)) return this.#findFirst(message, path, now);
       const known = this.#sas.byCookies(initiatorCookie, responderCookie);
@@ -223,7 +224,7 @@ export class GatewayState {
     const { exchangeType, version } = message.header;
     const known = this.#sas.byFirstMessage(message.header.initiatorCookie, path.remote);
     if (known) return known;
-    if (version >> 4 !== 1 || !isPhase1(message)) {
+    if (version >> 4 !== 1 || !isPhase1(message.header)) {
       this.#events.push({ type: 'dropped', reason: version >> 4 === 1 ? 'ike_unexpected_exchange' : 'ike_version' });
       return undefined;
     }
@@ -325,16 +326,4 @@ export class GatewayState {
     this.#told.delete(sa.id);
     this.#deadlines.set(`sa ${sa.id}`, undefined);
   }
-
-  /** Random, and unique among all inbound SAs of the process. */
-  #newSpi(isTaken: (spi: number) => boolean): number {
-    for (;;) {
-      const spi = readU32(this.#environment.crypto.random(4));
-      if (spi >= MIN_SPI && !isTaken(spi)) return spi;
-    }
-  }
-}
-
-function isPhase1({ header: { exchangeType } }: IsakmpMessage): boolean {
-  return exchangeType === ExchangeType.IDENTITY_PROTECTION || exchangeType === ExchangeType.AGGRESSIVE;
 }

@@ -141,3 +141,7 @@ export function encodePayloads(payloads: readonly Payload[]): Uint8Array<ArrayBu
 export function firstPayload(payloads: readonly Payload[]): number {
   return payloads[0]?.type ?? PayloadType.NONE;
 }
+
+export function isPhase1({ exchangeType }: IsakmpHeader): boolean {
+  return exchangeType === ExchangeType.IDENTITY_PROTECTION || exchangeType === ExchangeType.AGGRESSIVE;
+}

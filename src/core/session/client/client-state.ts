@@ -5,18 +5,18 @@
  * gateway after gateway, and again with growing patience when a tunnel that stood is lost. After each call drain `pollTransmit` and
  * `pollEvent`, then arm one timer for `pollTimeout`.
  */
-import { isZero, readU32 } from '../../bytes/bytes.ts';
+import { isZero } from '../../bytes/bytes.ts';
 import { MalformedError } from '../../bytes/reader.ts';
 import { toHex } from '../../bytes/text.ts';
 import type { IkePath } from '../../carrier/ike-path.ts';
 import type { EspPath } from '../../esp/sa.ts';
-import { MIN_SPI } from '../../ikev1/phase2-proposal.ts';
 import { Ikev1Sa } from '../../ikev1/sa.ts';
 import type { Ikev1Environment, Transmit } from '../../ikev1/types.ts';
 import type { IpAddress } from '../../net/address.ts';
 import { earliest, type Instant, MINUTE, SECOND } from '../../net/time.ts';
 import { type CarrierFailure, missingOpenings, type Trial } from '../../openings/missing.ts';
-import { ExchangeType, parseMessage } from '../../wire/isakmp.ts';
+import { type IsakmpHeader, isPhase1, parseMessage } from '../../wire/isakmp.ts';
+import { newSpi } from '../spi.ts';
 import { type Entered, Entry, type EntryFailure } from './entry.ts';
 import { type ClientEvent, type ClientFailure, type ClientOptions, type Location, samePlace } from './events.ts';
 import { Gateways } from './gateways.ts';
@@ -120,11 +120,13 @@ export class ClientState {
 
   /** Takes an IKE message without its non-ESP marker. Nothing that a peer can send makes it throw. */
   handleDatagram(path: IkePath, datagram: Uint8Array, now: Instant): void {
-    const sa = this.#find(datagram);
+    const header = readHeader(datagram);
+    const sa = header && this.#sas.get(toHex(header.initiatorCookie));
     if (!sa) {
       this.#events.push({ type: 'dropped', reason: 'ike_unknown_cookies' });
       this.#tunnel?.hint(path.remote, now);
-      if (this.#isFromGateway(path) && isFirstMessage(datagram)) this.#renewAsAsked(now);
+      const begins = header && isPhase1(header) && isZero(header.responderCookie);
+      if (begins && this.#isFromGateway(path)) this.#renewAsAsked(now);
       return;
     }
     sa.handleInput(datagram, path, now);
@@ -276,12 +278,7 @@ export class ClientState {
     closeFlow: (flowId: number): void => {
       this.#events.push({ type: 'close-flow', flowId });
     },
-    newSpi: (isTaken: (spi: number) => boolean): number => {
-      for (;;) {
-        const spi = readU32(this.#options.crypto.random(4));
-        if (spi >= MIN_SPI && !isTaken(spi)) return spi;
-      }
-    },
+    newSpi: (isTaken: (spi: number) => boolean): number => newSpi(this.#options.crypto, isTaken),
     failures: (): CarrierFailure[] => this.#carrierFailures(this.#doubts).filter(isTold),
   };
 
@@ -452,26 +449,15 @@ export class ClientState {
     this.#entry?.stop();
     this.#dropTunnel(reason);
   }
-
-  #find(datagram: Uint8Array): Ikev1Sa | undefined {
-    try {
-      return this.#sas.get(toHex(parseMessage(datagram).header.initiatorCookie));
-    } catch (error) {
-      if (!(error instanceof MalformedError)) throw error;
-      return undefined;
-    }
-  }
 }
 
-/** Of a phase 1 that its sender begins. */
-function isFirstMessage(datagram: Uint8Array): boolean {
+/** Undefined: it is malformed. */
+function readHeader(datagram: Uint8Array): IsakmpHeader | undefined {
   try {
-    const { responderCookie, exchangeType } = parseMessage(datagram).header;
-    const phase1 = exchangeType === ExchangeType.IDENTITY_PROTECTION || exchangeType === ExchangeType.AGGRESSIVE;
-    return phase1 && isZero(responderCookie);
+    return parseMessage(datagram).header;
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    return false;
+    return undefined;
   }
 }
 

@@ -11,7 +11,7 @@ import { declineLogin, type LoginQuestion, XauthDialogue } from '../xauth-dialog
 import type { ClientEvent, ClientOptions, Location } from './events.ts';
 import type { Login } from './login.ts';
 import { type FlowOutcome, type LostWay, Race, type RaceHost, type Winner } from './race.ts';
-import { pathOf, type Way } from './ways.ts';
+import { openingOf, pathOf, type Way } from './ways.ts';
 
 /** How long the gateway may take to ask who we are, to make up its mind (it may ask others), and to give an address. */
 const QUESTION_PATIENCE = 10 * SECOND;
@@ -99,7 +99,7 @@ export class Entry {
   /** What may be closed: it had longer than the way that won, and said nothing yet. */
   get doubts(): Trial[] {
     const { unanswered = [] } = this.#race.result ?? {};
-    return unanswered.map((way) => trialOf(this.#o.options.ports.remote, way, 'silent'));
+    return unanswered.map((way) => ({ opening: openingOf(way, this.#o.options.ports.remote), sight: 'silent' }));
   }
 
   owns(sa: Ikev1Sa): boolean {
@@ -281,13 +281,8 @@ function failureOf(lost: readonly LostWay[]): EntryFailure {
 }
 
 function trialsOf(ports: CarrierPorts, lost: readonly LostWay[], winner: Winner | undefined): Trial[] {
-  const won = winner ? [trialOf(ports, winner.way, 'answered')] : [];
-  const floated = winner?.way === 'nat-t-from-500' ? [trialOf(ports, 'nat-t', 'answered')] : [];
-  return [...lost.map(({ way, sight }) => trialOf(ports, way, sight)), ...won, ...floated];
-}
-
-/** What a way's first message says about the opening that it needs. */
-function trialOf({ ike, natT, ciscoTcp }: CarrierPorts, way: Way, sight: Sight): Trial {
-  if (way === 'cisco-tcp') return { opening: { kind: 'tcp', port: ciscoTcp }, sight };
-  return { opening: { kind: 'udp', port: way === 'nat-t' ? natT : ike }, sight };
+  const tried = (way: Way, sight: Sight): Trial => ({ opening: openingOf(way, ports), sight });
+  const won = winner ? [tried(winner.way, 'answered')] : [];
+  const floated = winner?.way === 'nat-t-from-500' ? [tried('nat-t', 'answered')] : [];
+  return [...lost.map(({ way, sight }) => tried(way, sight)), ...won, ...floated];
 }

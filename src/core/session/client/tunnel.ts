@@ -22,7 +22,7 @@ import { Mending } from './mending.ts';
 import { Pairs, type PairsHost } from './pairs.ts';
 import { answersEcho, echoRequests, innerNeighbours, PROOF_EVERY, PROOF_PATIENCE } from './proof.ts';
 import type { FlowOutcome } from './race.ts';
-import { carriersOf, pathOf, type Way, waysTo } from './ways.ts';
+import { carriersOf, openingOf, pathOf, type Way, waysTo } from './ways.ts';
 
 /** How long the gateway may take to answer a quick mode that there is no tunnel without: two repeats fit in. */
 const QUICK_MODE_PATIENCE = 12 * SECOND;
@@ -45,7 +45,7 @@ type Stage =
       readonly askAt: Instant;
       readonly round: number;
     }
-  | { readonly awaits: 'way'; readonly detour: Detour; readonly reason: string }
+  | { readonly awaits: 'way'; readonly detour: Detour }
   /** We are nowhere; the gateway may still know us when we are back. */
   | { readonly awaits: 'network' }
   | { readonly awaits: 'nothing' }
@@ -66,9 +66,8 @@ export class Tunnel {
   readonly #gateway: string;
   readonly #pairs: Pairs;
   readonly #liveness: Liveness;
-  /** What was seen of openings, and which carriers the gateway doesn't offer. */
+  /** What was seen of openings. */
   readonly trials: Trial[] = [];
-  readonly notOffered: EspCarrier[] = [];
   #location: Location;
   #sa: Ikev1Sa;
   /** Renewed, and kept with its flow until a pair stands under its successor. */
@@ -481,7 +480,7 @@ export class Tunnel {
     const paths = ways.map((way) => ({ way, path: pathOf(way, this.#location, this.#options.ports) }));
     this.#why = reason;
     const detour = new Detour(this.#host, this.#sa, this.#canAsk ? paths : [], now);
-    this.#stage = { awaits: 'way', detour, reason };
+    this.#stage = { awaits: 'way', detour };
     detour.handleTimeout(now);
     this.#host.touch(this.#sa);
     this.#followDetour(now);
@@ -490,18 +489,17 @@ export class Tunnel {
   /** Nothing came back by it a moment ago. After a while, or elsewhere, that may have changed. */
   #isBlocked(way: Way, again: boolean): boolean {
     if (again || way === 'udp') return false;
-    const carrier = way === 'cisco-tcp' ? 'cisco-tcp' : 'nat-t';
-    const [opening] = openingsOf(carrier, this.#options.ports.remote);
-    return this.trials.some((trial) => sameOpening(trial.opening, opening!) && trial.sight !== 'answered');
+    const opening = openingOf(way, this.#options.ports.remote);
+    return this.trials.some((trial) => sameOpening(trial.opening, opening) && trial.sight !== 'answered');
   }
 
   #followDetour(now: Instant): void {
     if (this.#stage.awaits !== 'way') return;
-    const { detour, reason } = this.#stage;
+    const { detour } = this.#stage;
     if (!detour.result) return;
     const { found } = detour.result;
     for (const way of detour.result.silent) this.#noteSilent(way);
-    if (!found) return this.#noWay(reason);
+    if (!found) return this.#noWay();
     const sameWay = found.way === this.#way || (found.way === 'nat-t' && this.#way === 'nat-t-from-500');
     this.#sa.followPath(found.path);
     if (this.#flowId !== undefined && this.#flowId !== found.flowId) this.#host.closeFlow(this.#flowId);
@@ -518,16 +516,14 @@ export class Tunnel {
   }
 
   #noteSilent(way: Way): void {
-    if (way === 'udp') return;
-    const [opening] = openingsOf(way === 'cisco-tcp' ? 'cisco-tcp' : 'nat-t', this.#options.ports.remote);
-    this.trials.push({ opening: opening!, sight: 'silent' });
+    if (way !== 'udp') this.trials.push({ opening: openingOf(way, this.#options.ports.remote), sight: 'silent' });
   }
 
-  #noWay(reason: string): void {
-    if (this.#announced) return this.#end('lost', reason);
+  #noWay(): void {
+    if (this.#announced) return this.#end('lost', this.#why);
     // a gateway that is not ours may leave the question unanswered though packets pass
     const unanswered = !answersEcho(this.#given) && this.#carriers.length > 0 && !this.#proven;
-    if (!unanswered) return this.#end('blocked', reason);
+    if (!unanswered) return this.#end('blocked', this.#why);
     this.#host.emit({
       type: 'notice',
       text: `no answer came through the tunnel yet (${this.#carrier}); if nothing works, its opening is blocked`,

@@ -9,6 +9,7 @@
  */
 import type { IkePath } from '../../carrier/ike-path.ts';
 import type { EspCarrier } from '../../esp/sa.ts';
+import type { CarrierPorts, Opening } from '../../openings/openings.ts';
 import type { ClientPorts, Location } from './events.ts';
 
 export type Way = 'nat-t' | 'nat-t-from-500' | 'udp' | 'cisco-tcp';
@@ -40,6 +41,12 @@ export function carriersOf(
   return remembered && carriers.includes(remembered)
     ? [remembered, ...carriers.filter((carrier) => carrier !== remembered)]
     : carriers;
+}
+
+/** What the first message needs open: towards this port of the gateway, and back. */
+export function openingOf(way: Way, { ike, natT, ciscoTcp }: CarrierPorts): Opening {
+  if (way === 'cisco-tcp') return { kind: 'tcp', port: ciscoTcp };
+  return { kind: 'udp', port: way === 'nat-t' ? natT : ike };
 }
 
 /** The path of the first message. A cTCP flow's local port is known when it is open: until then it is 0. */
