@@ -26,6 +26,8 @@ export type Tool =
   | 'ike-scan'
   | 'charon-systemd'
   | 'swanctl'
+  | 'vpnserver'
+  | 'vpncmd'
   | 'openvpn'
   | 'openssl'
   | 'setpriv'
