@@ -1,0 +1,35 @@
+/** What a report says, before it is made into a page. */
+import type { Finding } from '../../core/diagnosis/finding.ts';
+
+export interface ReportPage {
+  /** What was looked at: a file's or a host's name. */
+  readonly title: string;
+  /** One sentence. */
+  readonly verdict: string;
+  readonly isHealthy: boolean;
+  /** "1,204 packets", "3 negotiations". */
+  readonly facts: readonly string[];
+  readonly findings: readonly Finding[];
+  readonly ladders: readonly Ladder[];
+}
+
+/** The messages of one negotiation between two peers, in order. */
+export interface Ladder {
+  readonly title: string;
+  readonly left: string;
+  readonly right: string;
+  readonly steps: readonly Step[];
+  /** How many steps more there are that would only make it long. */
+  readonly omitted: number;
+}
+
+export interface Step {
+  /** Number in the capture, from 1. */
+  readonly packet: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly isFromLeft: boolean;
+  readonly what: string;
+  readonly details: readonly string[];
+  readonly isRepeat: boolean;
+}
