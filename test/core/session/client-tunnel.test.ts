@@ -8,7 +8,8 @@ import type { EspPair } from '../../../src/core/ikev1/types.ts';
 import { parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { HOUR, type Instant, MINUTE } from '../../../src/core/net/time.ts';
 import type { ClientEvent, ClientOptions } from '../../../src/core/session/client/events.ts';
-import { MAX_SELECTORS, Tunnel } from '../../../src/core/session/client/tunnel.ts';
+import { MAX_SELECTORS } from '../../../src/core/session/client/reach.ts';
+import { Tunnel } from '../../../src/core/session/client/tunnel.ts';
 import type { GivenConfiguration } from '../../../src/core/session/client-configuration.ts';
 
 const LOCAL = parseIp('192.0.2.2')!;

@@ -4,18 +4,47 @@
  */
 import type { Bytes } from '../../bytes/bytes.ts';
 import { type IpAddress, type Prefix, parseIp, prefixContains } from '../../net/address.ts';
-import { SECOND } from '../../net/time.ts';
+import { type Instant, SECOND } from '../../net/time.ts';
 import { encodeEchoRequest } from '../../wire/icmp.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
 
 /** How long a carrier has to bring an answer, and how often it is asked for one meanwhile. */
-export const PROOF_PATIENCE = 1.6 * SECOND;
-export const PROOF_EVERY = 250;
+const PROOF_PATIENCE = 1.6 * SECOND;
+const PROOF_EVERY = 250;
 
 /** Our own limit: enough kinds of neighbours, few packets. */
 const MAX_NEIGHBOURS = 4;
 /** Nobody's (RFC 2544 appendix C.2.2): a gateway whose firewall drops all that is for itself still says that it goes no further. */
 const BEYOND = parseIp('198.18.0.1')!;
+
+/** When an answer through a carrier is asked for, and until when. */
+export class Proof {
+  readonly since: Instant;
+  readonly #until: Instant;
+  #askAt: Instant;
+  #round = 0;
+
+  constructor(now: Instant) {
+    this.since = now;
+    this.#until = now + PROOF_PATIENCE;
+    this.#askAt = now;
+  }
+
+  isOver(now: Instant): boolean {
+    return this.#until <= now;
+  }
+
+  /** The number of the question that is due; undefined: none is. */
+  takeRound(now: Instant): number | undefined {
+    if (this.#askAt > now) return undefined;
+    this.#askAt = now + PROOF_EVERY;
+    return this.#round++;
+  }
+
+  pollTimeout(): Instant {
+    return Math.min(this.#until, this.#askAt);
+  }
+}
 
 /** Addresses behind the tunnel, the gateway's own first, that answer if anything does. */
 export function innerNeighbours(

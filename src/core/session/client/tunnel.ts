@@ -8,26 +8,24 @@ import { phase1SuiteName } from '../../ikev1/phase1-proposal.ts';
 import type { Ikev1Sa } from '../../ikev1/sa.ts';
 import { hostSelector, type Selector } from '../../ikev1/selector.ts';
 import type { Ikev1Event, Phase2Grant, Phase2Request } from '../../ikev1/types.ts';
-import { type Endpoint, type Prefix, parsePrefix } from '../../net/address.ts';
+import type { Endpoint, IpAddress } from '../../net/address.ts';
 import { earliest, type Instant, SECOND } from '../../net/time.ts';
 import type { CarrierFailure, Trial } from '../../openings/missing.ts';
-import { CISCO_UDP_PORT, openingsOf, sameOpening } from '../../openings/openings.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
-import { checkRoutes } from '../offered-network.ts';
 import { Detour, type DetourHost } from './detour.ts';
 import type { Entered } from './entry.ts';
 import { CLIENT_SESSION, type ClientOptions, type Location, samePlace, type TunnelUp } from './events.ts';
 import { Liveness } from './liveness.ts';
 import { Mending } from './mending.ts';
 import { Pairs, type PairsHost } from './pairs.ts';
-import { answersEcho, echoRequests, innerNeighbours, PROOF_EVERY, PROOF_PATIENCE } from './proof.ts';
+import { goesWithIke, Passage } from './passage.ts';
+import { answersEcho, echoRequests, Proof } from './proof.ts';
 import type { FlowOutcome } from './race.ts';
-import { carriersOf, openingOf, pathOf, type Way, waysTo } from './ways.ts';
+import { MAX_SELECTORS, Reach } from './reach.ts';
+import type { Way } from './ways.ts';
 
 /** How long the gateway may take to answer a quick mode that there is no tunnel without: two repeats fit in. */
 const QUICK_MODE_PATIENCE = 12 * SECOND;
-/** A gateway that takes no tunnel to everything gets one for each of its networks, as long as they are few. */
-export const MAX_SELECTORS = 16;
 
 export interface TunnelHost extends DetourHost, PairsHost {
   /** What stood in the way of the other carriers. */
@@ -37,14 +35,7 @@ export interface TunnelHost extends DetourHost, PairsHost {
 type Stage =
   | { readonly awaits: 'quick mode'; readonly until: Instant }
   /** An answer through the carrier in use; if none comes, one of `rest` is tried. */
-  | {
-      readonly awaits: 'proof';
-      readonly rest: readonly EspCarrier[];
-      readonly since: Instant;
-      readonly until: Instant;
-      readonly askAt: Instant;
-      readonly round: number;
-    }
+  | { readonly awaits: 'proof'; readonly proof: Proof; readonly rest: readonly EspCarrier[] }
   | { readonly awaits: 'way'; readonly detour: Detour }
   /** We are nowhere; the gateway may still know us when we are back. */
   | { readonly awaits: 'network' }
@@ -66,18 +57,12 @@ export class Tunnel {
   readonly #gateway: string;
   readonly #pairs: Pairs;
   readonly #liveness: Liveness;
-  /** What was seen of openings. */
-  readonly trials: Trial[] = [];
-  #location: Location;
+  readonly #passage: Passage;
   #sa: Ikev1Sa;
   /** Renewed, and kept with its flow until a pair stands under its successor. */
   #old: { readonly sa: Ikev1Sa; readonly flowId: number | undefined } | undefined;
-  #way: Way;
-  /** By which the login under `#sa` was made. */
-  #entrance: Way;
-  #flowId: number | undefined;
   #given: GivenConfiguration;
-  #remotes: readonly Selector[];
+  readonly #reach: Reach;
   #stage: Stage;
   /** An answer came through at least once. */
   #proven = false;
@@ -101,13 +86,10 @@ export class Tunnel {
     this.#gateway = gateway;
     this.#pairs = new Pairs(host, options);
     this.#liveness = new Liveness(options.idle, now);
-    this.#location = location;
+    this.#passage = new Passage(options, location, entered.winner);
     this.#sa = entered.winner.sa;
-    this.#way = entered.winner.way;
-    this.#entrance = entered.winner.way;
-    this.#flowId = entered.winner.flowId;
     this.#given = entered.given;
-    this.#remotes = [{ prefix: parsePrefix('0.0.0.0/0')!, protocol: 0, port: 0 }];
+    this.#reach = new Reach(options);
     this.#stage = { awaits: 'quick mode', until: now + QUICK_MODE_PATIENCE };
     this.#beginPairs(now);
   }
@@ -125,7 +107,12 @@ export class Tunnel {
   }
 
   get way(): Way {
-    return this.#way;
+    return this.#passage.way;
+  }
+
+  /** What was seen of openings. */
+  get trials(): readonly Trial[] {
+    return this.#passage.trials;
   }
 
   get given(): GivenConfiguration {
@@ -143,7 +130,7 @@ export class Tunnel {
       gateway: this.#gateway,
       remote: path?.remote ?? this.#sa.path.remote,
       given: this.#given,
-      routes: this.#carried,
+      routes: this.#reach.carried(this.#given, this.#gatewayAddress),
       phase1: this.#sa.established ? phase1SuiteName(this.#sa.established.suite) : '',
       esp: current ? suiteName(current.suite.esp) : '',
     };
@@ -184,7 +171,7 @@ export class Tunnel {
     if (this.#stage.awaits === 'way') {
       this.#stage.detour.handleFlow(flowId, outcome, now);
       this.#followDetour(now);
-    } else if (flowId === this.#flowId && 'failed' in outcome && this.#stage.awaits !== 'network') {
+    } else if (flowId === this.#passage.flowId && 'failed' in outcome && this.#stage.awaits !== 'network') {
       this.#seekWay(`the cTCP connection ended (${outcome.failed})`, now);
     }
   }
@@ -212,11 +199,9 @@ export class Tunnel {
   renew({ winner, given }: Entered, now: Instant): void {
     if (this.#stage.awaits === 'way') this.#stage.detour.stop();
     this.#closeOld();
-    this.#old = { sa: this.#sa, flowId: this.#flowId };
+    this.#old = { sa: this.#sa, flowId: this.#passage.flowId };
     this.#sa = winner.sa;
-    this.#way = winner.way;
-    this.#entrance = winner.way;
-    this.#flowId = winner.flowId;
+    this.#passage.enter(winner);
     this.#given = given;
     this.#beginPairs(now);
     this.#host.emit({ type: 'rekeyed', phase: 1, suite: this.describe().phase1 });
@@ -227,13 +212,13 @@ export class Tunnel {
    * Anybody can send that, so it is a reason to ask and no more.
    */
   hint(from: Endpoint, now: Instant): void {
-    if (this.isUp && from.address.text === this.#location.gateway.text) this.#liveness.doubt(now);
+    if (this.isUp && from.address.text === this.#gatewayAddress.text) this.#liveness.doubt(now);
   }
 
   /** We are in another network, or the same after sleep: whatever way leads to the gateway from here. */
   relocate(location: Location, now: Instant): void {
-    const same = samePlace(this.#location, location);
-    this.#location = location;
+    const same = samePlace(this.#passage.location, location);
+    this.#passage.location = location;
     if (same && this.isUp) this.#liveness.doubt(now);
     else if (same && this.#stage.awaits === 'quick mode') return;
     else this.#seekWay('the network changed', now, true);
@@ -265,7 +250,7 @@ export class Tunnel {
     const stage = this.#stage;
     switch (stage.awaits) {
       case 'proof':
-        return earliest(stage.until, stage.askAt, this.#pairs.pollTimeout());
+        return earliest(stage.proof.pollTimeout(), this.#pairs.pollTimeout());
       case 'way':
         return earliest(stage.detour.pollTimeout(), this.#pairs.pollTimeout());
       case 'nothing':
@@ -290,38 +275,19 @@ export class Tunnel {
     this.#closeOld();
     this.#sa.close(reason);
     this.#host.touch(this.#sa);
-    if (this.#flowId !== undefined) this.#host.closeFlow(this.#flowId);
-    this.#flowId = undefined;
+    this.#closeFlow();
   }
 
-  /** Those that ESP may go by on the way that IKE takes. */
+  get #gatewayAddress(): IpAddress {
+    return this.#passage.location.gateway;
+  }
+
   get #carriers(): readonly EspCarrier[] {
-    const { carriers } = this.#options;
-    const all = carriersOf(this.#way, carriers, this.#location.remembered);
-    return all.filter((carrier) => carrier !== 'cisco-udp' || this.#ciscoUdpPort !== undefined);
-  }
-
-  /** As the gateway told. Where IKE floated or ran over TCP it wasn't asked: then the one that it has most likely. */
-  get #ciscoUdpPort(): number | undefined {
-    const { ciscoUdpPort } = this.#given;
-    if (ciscoUdpPort !== undefined || this.#entrance === 'udp') return ciscoUdpPort;
-    return this.#options.ports.remote.ciscoUdp ?? CISCO_UDP_PORT;
+    return this.#passage.carriers(this.#given.ciscoUdpPort);
   }
 
   get #carrier(): EspCarrier {
     return this.#pairs.path?.carrier ?? this.#carriers[0] ?? 'esp';
-  }
-
-  /** What is wanted of it. */
-  get #routes(): readonly Prefix[] | 'all' {
-    const { routes = this.#given.routes } = this.#options;
-    return routes === 'all' || routes.length === 0 ? routes : checkRoutes(routes, [this.#location.gateway]).kept;
-  }
-
-  /** What its pairs carry of that. */
-  get #carried(): readonly Prefix[] | 'all' {
-    const networks = this.#remotes.map(({ prefix }) => prefix);
-    return networks.some(({ length }) => length === 0) ? this.#routes : networks;
   }
 
   get #canAsk(): boolean {
@@ -329,23 +295,10 @@ export class Tunnel {
   }
 
   #pathBy(carrier: EspCarrier): EspPath {
-    const { local, remote } = this.#sa.path;
-    const at = (own: number, theirs: number): EspPath => ({
-      carrier,
-      local: { ...local, port: own },
-      remote: { ...remote, port: theirs },
-    });
-    switch (carrier) {
-      case 'esp':
-        return at(0, 0);
-      case 'cisco-udp':
-        return at(this.#options.ports.local.ciscoUdp, this.#ciscoUdpPort ?? 0);
-      default:
-        return { carrier, local, remote };
-    }
+    return this.#passage.pathBy(carrier, this.#sa.path, this.#given.ciscoUdpPort);
   }
 
-  #beginPairs(now: Instant, remotes: readonly Selector[] = this.#remotes): void {
+  #beginPairs(now: Instant, remotes: readonly Selector[] = this.#reach.selectors): void {
     const local = hostSelector(this.#given.address);
     // it names no group: that of phase 1 is the one that both are known to have
     this.#pairs.pfs = this.#given.pfs === true;
@@ -360,7 +313,7 @@ export class Tunnel {
 
   /** A pair may end without a successor: deleted, or because its lifetime ran out while no rekey came through. */
   #checkCover(now: Instant): void {
-    const bare = this.isUp ? this.#remotes.filter((remote) => !this.#pairs.cover([remote])) : [];
+    const bare = this.isUp ? this.#reach.selectors.filter((remote) => !this.#pairs.cover([remote])) : [];
     if (bare.length === 0) return this.#mending.done();
     const verdict = this.#mending.check(now);
     if (verdict === 'mend') this.#beginPairs(now, bare);
@@ -372,12 +325,12 @@ export class Tunnel {
     const { sa, flowId } = this.#old;
     sa.close('renewed');
     this.#host.touch(sa);
-    if (flowId !== undefined && flowId !== this.#flowId) this.#host.closeFlow(flowId);
+    if (flowId !== undefined && flowId !== this.#passage.flowId) this.#host.closeFlow(flowId);
     this.#old = undefined;
   }
 
   #pairStands(now: Instant): void {
-    if (!this.#pairs.cover(this.#remotes)) return;
+    if (!this.#pairs.cover(this.#reach.selectors)) return;
     this.#mending.done();
     this.#closeOld();
     if (this.isUp) return this.#pairs.moveTo(this.#pathBy(this.#carrier));
@@ -392,38 +345,32 @@ export class Tunnel {
 
   /** The gateway may take no tunnel to everything, but one to each of the networks that it named. */
   #pairRefused(kind: TunnelEnding['kind'], reason: string, now: Instant): void {
-    const routes = this.#routes;
     if (this.#stage.awaits !== 'quick mode') return;
-    if (this.#remotes.length === 1 && this.#remotes[0]!.prefix.length === 0 && routes !== 'all') {
-      this.#remotes = routes.slice(0, MAX_SELECTORS).map((prefix) => ({ prefix, protocol: 0, port: 0 }));
-      const left = routes.length - this.#remotes.length;
-      if (left > 0) this.#host.emit({ type: 'notice', text: tooManyNetworks(left) });
-      return this.#beginPairs(now);
-    }
-    this.#end(kind, reason);
+    const left = this.#reach.narrow(this.#given, this.#gatewayAddress);
+    if (left === undefined) return this.#end(kind, reason);
+    if (left > 0) this.#host.emit({ type: 'notice', text: tooManyNetworks(left) });
+    this.#beginPairs(now);
   }
 
   #startProof(rest: readonly EspCarrier[], now: Instant): void {
-    this.#stage = { awaits: 'proof', rest, since: now, until: now + PROOF_PATIENCE, askAt: now, round: 0 };
+    this.#stage = { awaits: 'proof', proof: new Proof(now), rest };
     this.#prove(this.#stage, now);
   }
 
-  #prove(stage: Extract<Stage, { awaits: 'proof' }>, now: Instant): void {
-    if (this.#options.lastTraffic() > stage.since) return this.#settle();
-    if (stage.until <= now) return this.#unproven(stage.rest, now);
-    if (stage.askAt > now) return;
-    const selectors = this.#remotes.map(({ prefix }) => prefix);
-    const neighbours = innerNeighbours(this.#location.gateway, this.#given, this.#routes, selectors);
-    for (const packet of echoRequests(this.#given.address, neighbours, stage.round)) {
+  #prove({ proof, rest }: Extract<Stage, { awaits: 'proof' }>, now: Instant): void {
+    if (this.#options.lastTraffic() > proof.since) return this.#settle();
+    if (proof.isOver(now)) return this.#unproven(rest, now);
+    const round = proof.takeRound(now);
+    if (round === undefined) return;
+    const neighbours = this.#reach.neighbours(this.#given, this.#gatewayAddress);
+    for (const packet of echoRequests(this.#given.address, neighbours, round)) {
       this.#host.emit({ type: 'send-inner', id: CLIENT_SESSION, packet });
     }
-    this.#stage = { ...stage, askAt: now + PROOF_EVERY, round: stage.round + 1 };
   }
 
   #unproven(rest: readonly EspCarrier[], now: Instant): void {
     const carrier = this.#carrier;
-    const opening = openingsOf(carrier, this.#options.ports.remote).at(-1)!;
-    this.trials.push({ opening, sight: 'silent' });
+    this.#passage.noteMute(carrier);
     this.#why = `nothing comes through ${carrier}`;
     const [next, ...others] = rest;
     if (next === undefined) return this.#seekWay(this.#why, now);
@@ -471,26 +418,12 @@ export class Tunnel {
   #seekWay(reason: string, now: Instant, again = false): void {
     if (this.#stage.awaits === 'end') return;
     if (this.#stage.awaits === 'way') this.#stage.detour.stop();
-    const ways = waysTo(this.#options.carriers, this.#location.remembered)
-      // under a phase 1 that stands there is nothing to float
-      .filter((way) => way !== 'nat-t-from-500' && (again || way !== this.#way) && !this.#isBlocked(way, again));
-    // what carried until now may carry on
-    const first = this.#way === 'nat-t-from-500' ? 'nat-t' : this.#way;
-    ways.sort((a, b) => Number(b === first) - Number(a === first));
-    const paths = ways.map((way) => ({ way, path: pathOf(way, this.#location, this.#options.ports) }));
     this.#why = reason;
-    const detour = new Detour(this.#host, this.#sa, this.#canAsk ? paths : [], now);
+    const detour = new Detour(this.#host, this.#sa, this.#canAsk ? this.#passage.detours(again) : [], now);
     this.#stage = { awaits: 'way', detour };
     detour.handleTimeout(now);
     this.#host.touch(this.#sa);
     this.#followDetour(now);
-  }
-
-  /** Nothing came back by it a moment ago. After a while, or elsewhere, that may have changed. */
-  #isBlocked(way: Way, again: boolean): boolean {
-    if (again || way === 'udp') return false;
-    const opening = openingOf(way, this.#options.ports.remote);
-    return this.trials.some((trial) => sameOpening(trial.opening, opening) && trial.sight !== 'answered');
   }
 
   #followDetour(now: Instant): void {
@@ -498,13 +431,12 @@ export class Tunnel {
     const { detour } = this.#stage;
     if (!detour.result) return;
     const { found } = detour.result;
-    for (const way of detour.result.silent) this.#noteSilent(way);
+    for (const way of detour.result.silent) this.#passage.noteSilent(way);
     if (!found) return this.#noWay();
-    const sameWay = found.way === this.#way || (found.way === 'nat-t' && this.#way === 'nat-t-from-500');
+    const sameWay = this.#passage.isSame(found.way);
     this.#sa.followPath(found.path);
-    if (this.#flowId !== undefined && this.#flowId !== found.flowId) this.#host.closeFlow(this.#flowId);
-    this.#flowId = found.flowId;
-    this.#way = found.way;
+    if (this.#passage.flowId !== found.flowId) this.#closeFlow();
+    this.#passage.turn(found.way, found.flowId);
     if (sameWay && found.way === 'nat-t' && this.#announced) {
       this.#pairs.moveTo(this.#pathBy('nat-t'));
       this.#stage = { awaits: 'nothing' };
@@ -513,10 +445,6 @@ export class Tunnel {
       return this.#sendSignOfLife();
     }
     this.#beginPairs(now);
-  }
-
-  #noteSilent(way: Way): void {
-    if (way !== 'udp') this.trials.push({ opening: openingOf(way, this.#options.ports.remote), sight: 'silent' });
   }
 
   #noWay(): void {
@@ -532,10 +460,16 @@ export class Tunnel {
   }
 
   #sendSignOfLife(): void {
-    const [packet] = echoRequests(this.#given.address, [this.#location.gateway], 0);
-    if (packet && this.#location.gateway.bytes.length === 4) {
+    if (this.#gatewayAddress.bytes.length !== 4) return;
+    for (const packet of echoRequests(this.#given.address, [this.#gatewayAddress], 0)) {
       this.#host.emit({ type: 'send-inner', id: CLIENT_SESSION, packet });
     }
+  }
+
+  #closeFlow(): void {
+    const { way, flowId } = this.#passage;
+    if (flowId !== undefined) this.#host.closeFlow(flowId);
+    this.#passage.turn(way, undefined);
   }
 
   #end(kind: TunnelEnding['kind'], reason: string): void {
@@ -547,9 +481,4 @@ export class Tunnel {
 
 function tooManyNetworks(left: number): string {
   return `the gateway wants a pair for each network and has more than ${MAX_SELECTORS}: ${left} are not reached`;
-}
-
-/** Where IKE passes, it passes. */
-function goesWithIke(carrier: EspCarrier): boolean {
-  return carrier === 'nat-t' || carrier === 'cisco-tcp';
 }
