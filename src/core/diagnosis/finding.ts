@@ -24,3 +24,9 @@ export interface Remedy {
   /** The lines to write, as they are. */
   readonly lines: readonly string[];
 }
+
+export type Severity = Finding['severity'];
+export type Place = Remedy['where'];
+
+/** How much a finding explains, most first. */
+export const SEVERITIES: readonly Severity[] = ['cause', 'warning', 'note'];

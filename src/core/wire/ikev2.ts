@@ -1,0 +1,181 @@
+/** What of IKEv2 can be read without keys, RFC 7296 section 3: payload chains, and the bodies of SA, KE and Notify. */
+import type { Bytes } from '../bytes/bytes.ts';
+import { Reader } from '../bytes/reader.ts';
+import { MAX_PAYLOADS, type Payload } from './isakmp.ts';
+
+export const IKEV2_VERSION = 0x20;
+
+export const Ikev2Exchange = {
+  IKE_SA_INIT: 34,
+  IKE_AUTH: 35,
+  CREATE_CHILD_SA: 36,
+  INFORMATIONAL: 37,
+  /** RFC 9242 */
+  IKE_INTERMEDIATE: 43,
+} as const;
+
+/** In the header's flags. */
+export const Ikev2Flag = { INITIATOR: 0x08, VERSION: 0x10, RESPONSE: 0x20 } as const;
+
+export const Ikev2Payload = {
+  SA: 33,
+  KE: 34,
+  IDi: 35,
+  IDr: 36,
+  CERT: 37,
+  CERTREQ: 38,
+  AUTH: 39,
+  NONCE: 40,
+  N: 41,
+  D: 42,
+  V: 43,
+  TSi: 44,
+  TSr: 45,
+  SK: 46,
+  CP: 47,
+  EAP: 48,
+  /** RFC 7383 */
+  SKF: 53,
+} as const;
+
+/** RFC 7296 section 3.10.1 and the RFCs named. */
+export const Ikev2Notify = {
+  UNSUPPORTED_CRITICAL_PAYLOAD: 1,
+  INVALID_IKE_SPI: 4,
+  INVALID_MAJOR_VERSION: 5,
+  INVALID_SYNTAX: 7,
+  INVALID_MESSAGE_ID: 9,
+  INVALID_SPI: 11,
+  NO_PROPOSAL_CHOSEN: 14,
+  INVALID_KE_PAYLOAD: 17,
+  AUTHENTICATION_FAILED: 24,
+  SINGLE_PAIR_REQUIRED: 34,
+  NO_ADDITIONAL_SAS: 35,
+  INTERNAL_ADDRESS_FAILURE: 36,
+  FAILED_CP_REQUIRED: 37,
+  TS_UNACCEPTABLE: 38,
+  INVALID_SELECTORS: 39,
+  TEMPORARY_FAILURE: 43,
+  CHILD_SA_NOT_FOUND: 44,
+  INITIAL_CONTACT: 16384,
+  SET_WINDOW_SIZE: 16385,
+  ADDITIONAL_TS_POSSIBLE: 16386,
+  IPCOMP_SUPPORTED: 16387,
+  NAT_DETECTION_SOURCE_IP: 16388,
+  NAT_DETECTION_DESTINATION_IP: 16389,
+  COOKIE: 16390,
+  USE_TRANSPORT_MODE: 16391,
+  HTTP_CERT_LOOKUP_SUPPORTED: 16392,
+  REKEY_SA: 16393,
+  ESP_TFC_PADDING_NOT_SUPPORTED: 16394,
+  /** RFC 4555 */
+  MOBIKE_SUPPORTED: 16396,
+  /** RFC 5685 */
+  REDIRECT: 16407,
+  /** RFC 7383 */
+  FRAGMENTATION_SUPPORTED: 16430,
+  /** RFC 7427 */
+  SIGNATURE_HASH_ALGORITHMS: 16431,
+} as const;
+
+/** RFC 7296 section 3.3.2 */
+export const TransformType = { ENCR: 1, PRF: 2, INTEG: 3, KE: 4, ESN: 5 } as const;
+
+/** Our own limits. */
+const MAX_SA_PROPOSALS = 64;
+const MAX_SA_TRANSFORMS = 255;
+
+const KEY_LENGTH_ATTRIBUTE = 14;
+
+export interface Ikev2Transform {
+  readonly type: number;
+  readonly id: number;
+  readonly keyBits: number | undefined;
+}
+
+export interface Ikev2Proposal {
+  readonly number: number;
+  readonly protocol: number;
+  readonly spi: Bytes;
+  readonly transforms: readonly Ikev2Transform[];
+}
+
+export interface Ikev2Notification {
+  readonly protocol: number;
+  readonly spi: Bytes;
+  readonly type: number;
+  readonly data: Bytes;
+}
+
+/**
+ * The payloads of a chain, whatever their critical bits. An SK or SKF payload ends it (section 3.14): its next payload names what is inside.
+ */
+export function parseIkev2Payloads(first: number, body: Bytes): Payload[] {
+  const r = new Reader(body, 'IKEv2 payload chain');
+  const payloads: Payload[] = [];
+  for (let type = first; type !== 0; ) {
+    if (payloads.length === MAX_PAYLOADS) r.fail(`more than ${MAX_PAYLOADS} payloads`);
+    const next = r.u8();
+    r.u8();
+    const length = r.u16();
+    if (length < 4) r.fail(`payload ${type} claims ${length} bytes, less than its own header`);
+    payloads.push({ type, body: r.bytes(length - 4) });
+    if (type === Ikev2Payload.SK || type === Ikev2Payload.SKF) break;
+    type = next;
+  }
+  return payloads;
+}
+
+export function parseIkev2Sa(body: Bytes): Ikev2Proposal[] {
+  const r = new Reader(body, 'IKEv2 SA payload');
+  const proposals: Ikev2Proposal[] = [];
+  for (let more = true; more; ) {
+    if (proposals.length === MAX_SA_PROPOSALS) r.fail(`more than ${MAX_SA_PROPOSALS} proposals`);
+    more = r.u8() !== 0;
+    r.u8();
+    proposals.push(parseProposal(r.sub(r.u16() - 4, 'IKEv2 proposal')));
+  }
+  r.end();
+  return proposals;
+}
+
+export function parseIkev2Notification(body: Bytes): Ikev2Notification {
+  const r = new Reader(body, 'IKEv2 Notify payload');
+  const protocol = r.u8();
+  const spiLength = r.u8();
+  return { protocol, type: r.u16(), spi: r.bytes(spiLength), data: r.rest() };
+}
+
+/** The group of a KE payload. */
+export function parseIkev2KeGroup(body: Bytes): number {
+  return new Reader(body, 'IKEv2 KE payload').u16();
+}
+
+function parseProposal(r: Reader): Ikev2Proposal {
+  const number = r.u8();
+  const protocol = r.u8();
+  const spiLength = r.u8();
+  const count = r.u8();
+  const spi = r.bytes(spiLength);
+  const transforms: Ikev2Transform[] = [];
+  while (transforms.length < Math.min(count, MAX_SA_TRANSFORMS)) {
+    r.u16();
+    transforms.push(parseTransform(r.sub(r.u16() - 4, 'IKEv2 transform')));
+  }
+  r.end();
+  return { number, protocol, spi, transforms };
+}
+
+function parseTransform(r: Reader): Ikev2Transform {
+  const type = r.u8();
+  r.u8();
+  const id = r.u16();
+  let keyBits: number | undefined;
+  while (r.remaining > 0) {
+    const attribute = r.u16();
+    const value = r.u16();
+    if ((attribute & 0x8000) === 0) r.bytes(value);
+    else if ((attribute & 0x7fff) === KEY_LENGTH_ATTRIBUTE) keyBits = value;
+  }
+  return { type, id, keyBits };
+}
