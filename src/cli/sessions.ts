@@ -1,5 +1,5 @@
 /** sallyport sessions: who is on, who wasn't let in, who was on. */
-import type { FailureReport, HistoryReport, SessionRow } from '../control/gateway-types.ts';
+import type { FailureReport, HistoryReport, SessionRow, StatusReport } from '../control/gateway-types.ts';
 import { callGateway } from './gateway-call.ts';
 import { alignTable, formatAge, formatBytes, formatTime } from './table.ts';
 import { expectArguments, parseCommand, UsageError, WHERE } from './usage.ts';
@@ -15,14 +15,21 @@ export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS);
   expectArguments(positionals);
   if (values.failed && values.history) throw new UsageError('--failed or --history?');
-  if (values.failed) show(await callGateway(values, { verb: 'failures' }), values.json, failureTable);
-  else if (values.history) show(await callGateway(values, { verb: 'history' }), values.json, historyTable);
+  if (values.failed) {
+    show(await callGateway(values, { verb: 'failures' }), values.json, failureTable);
+    if (!values.json) tellClearL2tp(await callGateway(values, { verb: 'status' }));
+  } else if (values.history) show(await callGateway(values, { verb: 'history' }), values.json, historyTable);
   else show(await callGateway(values, { verb: 'sessions' }), values.json, (rows) => sessionTable(rows, Date.now()));
   return 0;
 }
 
 function show<T>(rows: readonly T[], json: boolean | undefined, table: (rows: readonly T[]) => string): void {
   console.log(json ? JSON.stringify(rows, null, 2) : table(rows));
+}
+
+/** A client whose IPsec failed, or was never begun, may still speak L2TP; nobody answers, and the log has no line for it. */
+function tellClearL2tp({ clearL2tp, since }: StatusReport): void {
+  if (clearL2tp) console.log(`${clearL2tp} packets of L2TP outside of IPsec were dropped since ${formatTime(since)}`);
 }
 
 export function failureTable(rows: readonly FailureReport[]): string {

@@ -81,6 +81,8 @@ export interface StatusReport {
   /** ISO 8601. */
   readonly since: string;
   readonly sessions: number;
+  /** Packets that came to UDP 1701 outside of IPsec and were dropped; null: another program has the port. */
+  readonly clearL2tp: number | null;
 }
 
 export type ControlRequest =
@@ -133,6 +135,8 @@ export interface RunningGateway {
   kick(id: number): boolean;
   /** Ends all of a user's sessions, also one whose login is still being checked. */
   endUser(user: string): void;
+  /** Packets of L2TP outside of IPsec that were dropped; undefined: they come to another program. */
+  clearL2tp(): number | undefined;
   /** Prometheus' text format. */
   metrics(): string;
   /** New rules for all that comes; who is on stays on. */

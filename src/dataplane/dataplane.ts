@@ -24,6 +24,8 @@ export interface DataplaneOptions {
   readonly anyPort?: boolean;
   /** SO_MARK of every socket, so that routing tells our own packets from those for the tunnel. Absent: none. */
   readonly mark?: number;
+  /** UDP 1701, to be held: L2TP outside of ESP is dropped there and counted. Absent: it isn't looked at. */
+  readonly clearL2tpPort?: number;
   /** Where Cisco IPsec over TCP is awaited. Absent or empty: nowhere. */
   readonly ciscoTcpPorts?: readonly number[];
   /** Whether flows of Cisco IPsec over TCP may be opened. Absent: no. */
@@ -81,6 +83,8 @@ export interface LocalPorts {
   readonly ike: number;
   readonly natT: number | undefined;
   readonly ciscoUdp: number | undefined;
+  /** Where L2TP in clear is dropped and counted; undefined too when another program has the port. */
+  readonly clearL2tp: number | undefined;
 }
 
 export interface Dataplane {

@@ -68,7 +68,7 @@ export function holdPort(address: IpAddress, wanted: number, mark: number | unde
   try {
     if (family === AF_INET6) setOption(fd, SOL_IPV6, IPV6_V6ONLY, 1);
     if (mark !== undefined) setOption(fd, SOL_SOCKET, SO_MARK, mark);
-    attachFilter(fd, [[RETURN, 0, 0, 0]]);
+    dropAll(fd);
     const name = sockaddr(address, wanted);
     if (bind(fd, name.address, name.bytes.length) < 0) throw new SystemCallError('bind', lastErrno());
     succeed(listen(fd, 1), 'listen');
@@ -78,6 +78,11 @@ export function holdPort(address: IpAddress, wanted: number, mark: number | unde
     if (!(error instanceof SystemCallError)) throw error;
     throw holdError(error, address, wanted);
   }
+}
+
+/** Nothing that comes is for whoever has the socket `fd`. */
+export function dropAll(fd: number): void {
+  attachFilter(fd, [[RETURN, 0, 0, 0]]);
 }
 
 function attachFilter(fd: number, program: readonly Instruction[]): void {

@@ -34,6 +34,7 @@ const roomNow: RoomFinder = (ring, length) => ring.reserve(length);
 const roomSoon: RoomFinder = (ring, length) => ring.reserveWaiting(length, DOWN_RING_PATIENCE);
 
 export class DataplaneHandle implements Dataplane {
+  readonly ports: LocalPorts;
   readonly #shared: Shared;
   readonly #sockets: readonly WorkerSocket[];
   readonly #flows: OwnFlows;
@@ -53,6 +54,7 @@ export class DataplaneHandle implements Dataplane {
     shared: Shared,
     worker: Worker,
     sockets: readonly WorkerSocket[],
+    ports: LocalPorts,
     flows: OwnFlows,
     doorbell: number,
     events: DataplaneEvents,
@@ -61,6 +63,7 @@ export class DataplaneHandle implements Dataplane {
   ) {
     this.#shared = shared;
     this.#sockets = sockets;
+    this.ports = ports;
     this.#flows = flows;
     this.#events = events;
     this.#doorbell = doorbell;
@@ -198,11 +201,6 @@ export class DataplaneHandle implements Dataplane {
       bytesOut: sessions[base + SessionCounter.bytesOut]!,
       lastInbound: sessions[base + SessionCounter.lastInbound]!,
     };
-  }
-
-  get ports(): LocalPorts {
-    const of = (role: SocketRole) => this.#sockets.find((socket) => socket.role === role)?.port;
-    return { ike: of('ike')!, natT: of('nat-t'), ciscoUdp: of('cisco-udp') };
   }
 
   counters(): Readonly<Record<string, number>> {

@@ -2,8 +2,10 @@
 import { Worker } from 'node:worker_threads';
 import { succeed } from '../ffi/errno.ts';
 import { close, EFD_CLOEXEC, EFD_NONBLOCK, eventfd } from '../ffi/libc.ts';
-import type { Dataplane, DataplaneEvents, DataplaneOptions } from './dataplane.ts';
+import { holdClearL2tp } from './clear-l2tp.ts';
+import type { Dataplane, DataplaneEvents, DataplaneOptions, LocalPorts } from './dataplane.ts';
 import { DataplaneError } from './errors.ts';
+import type { HeldPort } from './flow-ports.ts';
 import { DataplaneHandle } from './handle.ts';
 import { kernelDrops } from './kernel-drops.ts';
 import { OwnFlows } from './own-flows.ts';
@@ -11,6 +13,7 @@ import { Shared } from './shared.ts';
 import { holdFlowPorts, openSockets } from './sockets.ts';
 import { openTun } from './tun.ts';
 import type { WorkerData } from './worker-data.ts';
+import type { SocketRole, WorkerSocket } from './worker-socket.ts';
 
 export { DataplaneError, type DataplaneErrorCode } from './errors.ts';
 export { DEFAULT_TUN_MTU, MAX_SESSIONS } from './limits.ts';
@@ -38,6 +41,8 @@ export async function startDataplane(
     const sockets = openSockets(options);
     fds.push(...sockets.map(({ fd }) => fd));
     fds.push(...holdFlowPorts(options, sockets).map(({ fd }) => fd));
+    const clearL2tp = holdClearL2tp(options);
+    fds.push(...clearL2tp.map(({ fd }) => fd));
     const tun = openTun(options.tun);
     fds.push(tun.fd);
     const shared = new Shared();
@@ -54,13 +59,19 @@ export async function startDataplane(
     };
     const worker = new Worker(workerUrl, { workerData: data });
     await started(worker);
-    const drops = () => kernelDrops(sockets, options.tun.name);
+    const drops = () => kernelDrops(sockets, options.tun.name, clearL2tp);
     const flows = new OwnFlows(options.ciscoTcpPorts ?? [], options.mark);
-    return new DataplaneHandle(shared, worker, sockets, flows, doorbell, events, release, drops);
+    const ports = localPorts(sockets, clearL2tp);
+    return new DataplaneHandle(shared, worker, sockets, ports, flows, doorbell, events, release, drops);
   } catch (error) {
     release();
     throw error;
   }
+}
+
+function localPorts(sockets: readonly WorkerSocket[], clearL2tp: readonly HeldPort[]): LocalPorts {
+  const of = (role: SocketRole) => sockets.find((socket) => socket.role === role)?.port;
+  return { ike: of('ike')!, natT: of('nat-t'), ciscoUdp: of('cisco-udp'), clearL2tp: clearL2tp[0]?.port };
 }
 
 function started(worker: Worker): Promise<void> {

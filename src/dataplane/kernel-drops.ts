@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { Block } from '../ffi/block.ts';
 import { getsockopt, SOL_SOCKET } from '../ffi/libc.ts';
+import type { HeldPort } from './flow-ports.ts';
 import type { WorkerSocket } from './worker-socket.ts';
 
 /** linux/sock_diag.h: an array of 32-bit words, of which the ninth counts the packets that the socket had no room for. */
@@ -14,14 +15,25 @@ export interface KernelDrops {
   readonly drop_socket_full: number;
   /** Frames for the tunnels that found the TUN's queue full. */
   readonly drop_tun_queue_full: number;
+  /** What came to UDP 1701 outside of ESP. */
+  readonly drop_l2tp_clear: number;
 }
 
-/** Zero where the kernel doesn't tell. */
-export function kernelDrops(sockets: readonly WorkerSocket[], tun: string): KernelDrops {
+/** Zero where the kernel doesn't tell. @param clearL2tp the sockets that take L2TP in clear for nobody */
+export function kernelDrops(
+  sockets: readonly WorkerSocket[],
+  tun: string,
+  clearL2tp: readonly HeldPort[] = [],
+): KernelDrops {
   return {
-    drop_socket_full: sockets.reduce((sum, { fd }) => sum + socketDrops(fd), 0),
+    drop_socket_full: sumOfDrops(sockets),
     drop_tun_queue_full: tunDrops(tun),
+    drop_l2tp_clear: sumOfDrops(clearL2tp),
   };
+}
+
+function sumOfDrops(sockets: readonly { readonly fd: number }[]): number {
+  return sockets.reduce((sum, { fd }) => sum + socketDrops(fd), 0);
 }
 
 function socketDrops(fd: number): number {

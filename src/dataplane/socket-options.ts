@@ -1,10 +1,13 @@
 /** Small things that opening any socket takes: addresses in C's form, options, the port that it got. */
-import type { IpAddress } from '../core/net/address.ts';
+import { type IpAddress, parseIp } from '../core/net/address.ts';
 import { Block } from '../ffi/block.ts';
 import { SystemCallError, succeed } from '../ffi/errno.ts';
 import { AF_INET, AF_INET6, getsockname, setsockopt } from '../ffi/libc.ts';
 import { lastErrno } from '../ffi/library.ts';
 import { Sockaddr } from '../ffi/structs.ts';
+
+/** What listening on all addresses means: of both families. */
+export const ALL_ADDRESSES: readonly IpAddress[] = [parseIp('0.0.0.0')!, parseIp('::')!];
 
 export function sockaddr(address: IpAddress, port: number): Block {
   const v4 = address.bytes.length === 4;

@@ -36,11 +36,10 @@ import { DataplaneError } from './errors.ts';
 import { type HeldPort, holdPort, showPorts } from './flow-ports.ts';
 import { MAX_FLOW_PORTS, MAX_SOCKETS } from './limits.ts';
 import { isRaw } from './path.ts';
-import { portOf, setOption, sockaddr, tryOption } from './socket-options.ts';
+import { ALL_ADDRESSES, portOf, setOption, sockaddr, tryOption } from './socket-options.ts';
 import type { SocketRole, WorkerSocket } from './worker-socket.ts';
 
 const BUFFER_BYTES = 8 << 20;
-const ANY: readonly IpAddress[] = [parseIp('0.0.0.0')!, parseIp('::')!];
 
 /** Our own limit on choosing a free port that all addresses can have. */
 const PORT_ATTEMPTS = 16;
@@ -65,7 +64,7 @@ export function openSockets(options: SocketOptions): WorkerSocket[] {
   if (options.ciscoUdpPort !== undefined) roles.push(['cisco-udp', options.ciscoUdpPort]);
   if (options.nativeEsp) roles.push(['esp', 0]);
   if (options.ciscoTcpFlows || (options.ciscoTcpPorts ?? []).length > 0) roles.push(['cisco-tcp', 0]);
-  const addresses = options.listen ?? ANY;
+  const addresses = options.listen ?? ALL_ADDRESSES;
   if (roles.length * addresses.length > MAX_SOCKETS)
     throw new DataplaneError('socket-failed', `listening on ${addresses.length} addresses takes too many sockets`);
   const sockets: WorkerSocket[] = [];
@@ -95,7 +94,7 @@ function openOnPort(role: SocketRole, wanted: number, options: SocketOptions): W
   const sockets: WorkerSocket[] = [];
   let port = wanted;
   try {
-    for (const address of options.listen ?? ANY) {
+    for (const address of options.listen ?? ALL_ADDRESSES) {
       const opened = openSocket(role, address, port, options);
       if (opened) sockets.push(opened);
       port = opened?.port ?? port;

@@ -8,6 +8,7 @@ import { checkMsChapV2 } from '../core/ppp/ms-chap-v2.ts';
 import type { GatewayEvent, LoginVerdict, Who } from '../core/session/events.ts';
 import { GatewayState } from '../core/session/gateway-state.ts';
 import type { GatewaySettings } from '../core/session/policy.ts';
+import { L2TP_PORT } from '../core/wire/l2tp.ts';
 import type { Dataplane, DataplaneEvents, SessionCounters } from '../dataplane/dataplane.ts';
 import { openDataplane } from '../dataplane/index.ts';
 import { passwordQueue } from '../host/argon2.ts';
@@ -109,10 +110,19 @@ class Gateway {
         ciscoTcpPorts: config.policy.ciscoTcpPorts,
         tun: { name: config.tun, address: ownAddress(config), routes: innerNetworks(config), mtu: config.mtu },
         clientToClient: config.clientToClient,
+        clearL2tpPort: L2TP_PORT,
       },
       this.#dataplaneEvents(),
     );
+    if (this.#dataplane.ports.clearL2tp === undefined)
+      this.#log.warn(
+        `UDP ${L2TP_PORT} is another program's ('ss -lunp' names it): L2TP outside of IPsec isn't counted, and that may answer it`,
+      );
     this.#eventLoopDelay.enable();
+  }
+
+  clearL2tp(): number | undefined {
+    return this.#dataplane?.ports.clearL2tp === undefined ? undefined : this.#dataplane.counters().drop_l2tp_clear;
   }
 
   sessions(): SessionRow[] {

@@ -243,7 +243,13 @@ async function openControl(
   const users = administerUsers(store, () => live.current);
   const since = new Date().toISOString();
   const handlers: ControlHandlers = {
-    status: () => ({ pid: process.pid, version: VERSION, since, sessions: gateway.sessions().length }),
+    status: () => ({
+      pid: process.pid,
+      version: VERSION,
+      since,
+      sessions: gateway.sessions().length,
+      clearL2tp: gateway.clearL2tp() ?? null,
+    }),
     sessions: () => gateway.sessions(),
     failures: () => store.failures.recent(MOST_ROWS).map(failureReport),
     history: () => store.history.recent(MOST_ROWS).map(historyReport),

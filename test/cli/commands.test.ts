@@ -182,7 +182,7 @@ async function running(test: TestContext, rows: SessionRow[]): Promise<{ state: 
     return null;
   };
   const handlers: ControlHandlers = {
-    status: () => ({ pid: 1, version: '', since: '', sessions: 0 }),
+    status: () => ({ pid: 1, version: '', since: '2026-11-20T23:00:00.000Z', sessions: 0, clearL2tp: 3 }),
     sessions: () => rows,
     failures: () => [failure],
     history: () => [],
@@ -271,7 +271,7 @@ describe('sallyport with a running gateway', () => {
     const { state } = await running(test, []);
     succeeds(
       await run(['sessions', '--failed', '--state', state]),
-      /^TIME \(UTC\) +USER +GROUP +REMOTE +REASON\n2026-11-21 01:02:03 +- +g\\u0007 +192\.0\.2\.8:500 +no\n$/,
+      /^TIME \(UTC\) +USER +GROUP +REMOTE +REASON\n2026-11-21 01:02:03 +- +g\\u0007 +192\.0\.2\.8:500 +no\n3 packets of L2TP outside of IPsec were dropped since 2026-11-20 23:00:00\n$/,
     );
     assert.deepEqual(JSON.parse((await run(['sessions', '--failed', '--json', '--state', state])).stdout), [failure]);
     succeeds(await run(['sessions', '--history', '--state', state]), 'nobody was on yet\n');

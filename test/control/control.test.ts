@@ -37,7 +37,7 @@ function handlers(seen: unknown[] = []): ControlHandlers {
     return null;
   };
   return {
-    status: () => ({ pid: 4711, version: '1.2.3', since: row.since, sessions: 1 }),
+    status: () => ({ pid: 4711, version: '1.2.3', since: row.since, sessions: 1, clearL2tp: null }),
     sessions: () => [row],
     kick({ id }) {
       if (id !== 7) throw new ControlError('SESSION_NOT_FOUND', `there is no session ${id}`);

@@ -56,6 +56,7 @@ function fakeGateway(stage: Stand): StartGateway {
       endUser: (user) => void stage.events.push(`end ${user}`),
       stop: async () =>
         void stage.events.push(`stop, socket ${existsSync(controlPath(stage.state)) ? 'open' : 'closed'}`),
+      clearL2tp: () => undefined,
       metrics: () => `metrics ${stage.state}\n`,
       reload: (settings) =>
         void stage.events.push(

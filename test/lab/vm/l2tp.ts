@@ -1,6 +1,6 @@
 /**
  * A real L2TP/IPsec client in a VM: strongSwan in transport mode, ESP in the kernel, xl2tpd, pppd. L2TP is started only when
- * there is an ESP SA: else it would run in clear, and its ping would prove nothing.
+ * there is an ESP SA, unless it is to run in clear: else its ping would prove nothing.
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,10 +17,22 @@ export interface L2tpClientOptions {
   readonly address: string;
   readonly route: string;
   readonly gateway: string;
-  readonly method: 'pap' | 'ms-chap-v2';
+  readonly method: L2tpMethod;
   readonly user?: string;
   readonly password?: string;
-  readonly ipsec?: Partial<ClientOptions>;
+  /** False: L2TP in clear. */
+  readonly ipsec?: Partial<ClientOptions> | false;
+  /** Port of an iperf3 server of the LAN: two seconds of TCP each way before it is up. */
+  readonly iperf?: number;
+  readonly carry?: Carriage;
+}
+
+/** What a client carries for some time once it is up: iperf3's UDP, and pieces that an echo server sends back. */
+export interface Carriage {
+  readonly seconds: number;
+  /** Ports of the LAN: an iperf3 server, and an echo server over TCP. */
+  readonly iperf: number;
+  readonly echo: number;
 }
 
 export const L2TP_CHILD = { mode: 'transport', local_ts: 'dynamic[17/1701]', remote_ts: 'dynamic[17/1701]' } as const;
@@ -31,18 +43,18 @@ const METHODS = {
   'ms-chap-v2': 'refuse-pap\nrefuse-chap\nrefuse-mschap\nrefuse-eap',
 } as const;
 
+export type L2tpMethod = keyof typeof METHODS;
+
 /**
- * Makes /share/up when a ping to the LAN came back; then awaits /share/ping (pings again, and makes /share/pinged) and
- * /share/leave. Its status: 0 all went well, 3 no ESP SA, 4 no ppp0, 5 no answer from the LAN, 6 no TCP
- * (tried if there is a /share/transfer).
+ * Makes /share/up when a ping to the LAN came back, and /share/carried when it has carried what it is to carry; then awaits
+ * /share/ping (pings again, and makes /share/pinged) and /share/leave. Its status: 0 all went well, 3 no ESP SA, 4 no ppp0,
+ * 5 no answer from the LAN, 6 no TCP or UDP.
  */
-function script({ gateway, method, user = lab.user, password = lab.password }: L2tpClientOptions): string {
+function script(options: L2tpClientOptions): string {
+  const { gateway, method, user = lab.user, password = lab.password, ipsec, iperf, carry } = options;
   return `. /share/guest.sh
 for module in l2tp_ppp ppp_generic ppp_async; do modprobe -q $module; done
-start_charon
-swanctl --initiate --child home --timeout 30 2>&1 | tail -4
-ip xfrm state | grep -q 'proto esp' || exit 3
-mkdir -p /etc/xl2tpd /etc/ppp /run/xl2tpd
+${ipsec === false ? '' : IPSEC}mkdir -p /etc/xl2tpd /etc/ppp /run/xl2tpd
 cat >/etc/xl2tpd/xl2tpd.conf <<X
 [global]
 port = 1701
@@ -75,17 +87,42 @@ ip -4 addr show ppp0
 ping -n -q -c 10 -i 0.05 -W 2 ${lanAddress} || exit 5
 ping -n -q -c 3 -i 0.05 -W 2 -s 4000 ${lanAddress} || exit 5
 ip -s xfrm state | grep -E 'proto esp|mode|encap|add '
-if test -e /share/transfer; then
-  iperf3 -c ${lanAddress} -t 2 | grep -E 'sender|receiver' || exit 6
-  iperf3 -c ${lanAddress} -t 2 -R | grep -E 'sender|receiver' || exit 6
-fi
-touch /share/up
-wait_for 120 test -e /share/ping
+${iperf === undefined ? '' : transfer(iperf)}touch /share/up
+${carry === undefined ? '' : carrying(carry)}wait_for 180 test -e /share/ping
 ping -n -q -c 20 -i 0.05 -W 2 ${lanAddress} || exit 5
 touch /share/pinged
 wait_for 120 test -e /share/leave
 echo 'd lab' >/run/xl2tpd/l2tp-control
 sleep 1
+`;
+}
+
+const IPSEC = `start_charon
+swanctl --initiate --child home --timeout 30 2>&1 | tail -4
+ip xfrm state | grep -q 'proto esp' || exit 3
+`;
+
+function transfer(port: number): string {
+  const both = ['', ' -R'].map(
+    (way) => `iperf3 -c ${lanAddress} -p ${port} -t 2${way} | grep -E 'sender|receiver' || exit 6\n`,
+  );
+  return both.join('');
+}
+
+/** What comes back is compared byte by byte: "pieces: 30 intact, 0 broken". */
+function carrying({ seconds, iperf, echo }: Carriage): string {
+  return `iperf3 -c ${lanAddress} -p ${iperf} -u -b 2M -l 1200 -t ${seconds} -J >/share/udp.json &
+datagrams=$!
+head -c 500000 /dev/urandom >/tmp/piece
+end=$(($(cut -d. -f1 /proc/uptime) + ${seconds}))
+intact=0 broken=0
+while [ "$(cut -d. -f1 /proc/uptime)" -lt $end ]; do
+  if busybox nc ${lanAddress} ${echo} </tmp/piece | cmp -s - /tmp/piece
+  then intact=$((intact + 1)); else broken=$((broken + 1)); fi
+done
+echo "pieces: $intact intact, $broken broken"
+wait $datagrams || exit 6
+touch /share/carried
 `;
 }
 
@@ -102,7 +139,7 @@ export async function startL2tpClient(options: L2tpClientOptions): Promise<Vm> {
     esp: 'aes128-sha1',
     encap: false,
     child: L2TP_CHILD,
-    ...ipsec,
+    ...(ipsec || {}),
   });
   writeFileSync(join(vm.share, 'swanctl.conf'), formatSection(configuration));
   return vm;
