@@ -1,0 +1,146 @@
+/** All that two addresses had to say to each other: negotiations, ESP, and what was said about them. */
+
+import type { EspCarrier } from '../esp/sa.ts';
+import type { Endpoint, IpAddress } from '../net/address.ts';
+import { EspFlow, type Place } from './esp-flow.ts';
+import type { IcmpError } from './icmp-error.ts';
+import type { Negotiation } from './negotiation.ts';
+
+/** An ICMP error, with the packet that brought it and who sent it. */
+export interface IcmpSighting extends IcmpError, Place {
+  readonly from: IpAddress;
+}
+
+/** A control message of L2TP, seen outside of ESP or inside with keys. */
+export interface L2tpSighting extends Place {
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+  /** "SCCRQ", "data" ... */
+  readonly what: string;
+}
+
+/** A TCP connection on a port that IPsec is carried on. */
+export interface TcpFlow {
+  readonly client: Endpoint;
+  readonly server: Endpoint;
+  readonly syns: Place[];
+  opened: Place | undefined;
+  reset: Place | undefined;
+  /** Packets of IKE or ESP that it carried. */
+  fromClient: number;
+  fromServer: number;
+}
+
+/** Our own limits, of one pair. */
+export const MAX_PAIR_NEGOTIATIONS = 5000;
+export const MAX_FLOWS = 1024;
+export const MAX_ERRORS = 64;
+export const MAX_L2TP = 64;
+export const MAX_TCP_FLOWS = 128;
+export const MAX_SYNS = 8;
+
+export class Conversation {
+  /** From 1, in the order of their first packets. */
+  readonly number: number;
+  /** Who spoke first, and to whom. */
+  readonly addresses: readonly [IpAddress, IpAddress];
+  readonly first: Place;
+  last: Place;
+  readonly negotiations: Negotiation[] = [];
+  readonly errors: IcmpSighting[] = [];
+  readonly l2tp: L2tpSighting[] = [];
+  /** NAT keepalives by the address that sent them. */
+  readonly keepalives = new Map<string, number>();
+  /** Ports other than 4500 on which IKE came with the non-ESP marker. */
+  readonly markedPorts = new Set<number>();
+  /** What was seen and not kept, as the bounds were reached. */
+  dropped = 0;
+
+  readonly #flows = new Map<string, EspFlow>();
+  readonly #tcp = new Map<string, TcpFlow>();
+
+  constructor(number: number, source: IpAddress, destination: IpAddress, place: Place) {
+    this.number = number;
+    this.addresses = [source, destination];
+    this.first = place;
+    this.last = place;
+  }
+
+  get flows(): readonly EspFlow[] {
+    return [...this.#flows.values()];
+  }
+
+  get tcpFlows(): readonly TcpFlow[] {
+    return [...this.#tcp.values()];
+  }
+
+  /** Who dials: the initiator of the first negotiation that was seen from its beginning, else who spoke first. */
+  get client(): IpAddress {
+    const began = this.negotiations.find(({ isWhole }) => isWhole) ?? this.negotiations[0];
+    return began?.initiator.address ?? this.#tcp.values().next().value?.client.address ?? this.addresses[0];
+  }
+
+  get gateway(): IpAddress {
+    const { client, addresses } = this;
+    return addresses[0].text === client.text ? addresses[1] : addresses[0];
+  }
+
+  addNegotiation(negotiation: Negotiation): boolean {
+    return this.#keep(this.negotiations, negotiation, MAX_PAIR_NEGOTIATIONS);
+  }
+
+  addError(error: IcmpSighting): void {
+    this.#keep(this.errors, error, MAX_ERRORS);
+  }
+
+  addL2tp(sighting: L2tpSighting): void {
+    this.#keep(this.l2tp, sighting, MAX_L2TP);
+  }
+
+  addKeepalive(source: IpAddress): void {
+    this.keepalives.set(source.text, (this.keepalives.get(source.text) ?? 0) + 1);
+  }
+
+  addEsp(
+    carrier: EspCarrier,
+    [spi, sequence]: readonly [number, number],
+    length: number,
+    [source, destination]: readonly [Endpoint, Endpoint],
+    place: Place,
+  ): void {
+    const key = `${spi} ${destination.address.text}`;
+    let flow = this.#flows.get(key);
+    if (!flow) {
+      if (this.#flows.size >= MAX_FLOWS) {
+        this.dropped++;
+        return;
+      }
+      flow = new EspFlow(spi, sequence, carrier, source, destination, place);
+      this.#flows.set(key, flow);
+    }
+    flow.see(sequence, length, source.port, place);
+  }
+
+  /** The flow between two endpoints, made if need be; undefined: there are too many. */
+  tcpFlow(client: Endpoint, server: Endpoint): TcpFlow | undefined {
+    const key = `${client.address.text} ${client.port} ${server.port}`;
+    const known = this.#tcp.get(key);
+    if (known) return known;
+    if (this.#tcp.size >= MAX_TCP_FLOWS) {
+      this.dropped++;
+      return undefined;
+    }
+    const flow = { client, server, syns: [], opened: undefined, reset: undefined, fromClient: 0, fromServer: 0 };
+    this.#tcp.set(key, flow);
+    return flow;
+  }
+
+  #keep<T>(list: T[], item: T, most: number): boolean {
+    if (list.length >= most) {
+      this.dropped++;
+      return false;
+    }
+    list.push(item);
+    return true;
+  }
+}

@@ -1,0 +1,113 @@
+/** The ESP packets of one SPI in one direction, counted: how many, how many never came, came late or came twice. */
+import { REPLAY_WINDOW, ReplayWindow } from '../esp/replay.ts';
+import type { EspCarrier } from '../esp/sa.ts';
+import type { Endpoint } from '../net/address.ts';
+
+/** Linux' default window is 32, that of Windows, Cisco and strongSwan 64 or 32: later than this a packet is dropped by most. */
+const NARROW_WINDOW = 64;
+/** Equal numbers within this time, in milliseconds, are one packet that the capture saw in two places. */
+const COPY_WINDOW = 60;
+
+export interface Place {
+  readonly packet: number;
+  readonly at: number;
+}
+
+export class EspFlow {
+  readonly spi: number;
+  readonly carrier: EspCarrier;
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+  readonly first: Place;
+  last: Place;
+  packets = 0;
+  bytes = 0;
+  /** Numbers that were passed over and have not come since. */
+  missing = 0;
+  /** Came after a higher number, within the window of most receivers. */
+  reordered = 0;
+  /** So late that most receivers drop them. */
+  late = 0;
+  firstLate: number | undefined;
+  /** Came again, later than a copy would. */
+  replayed = 0;
+  firstReplayed: number | undefined;
+  copies = 0;
+  highest = 0;
+  readonly firstSequence: number;
+  /** Source ports that it came from after the first one: a NAT gave it a new mapping. */
+  readonly newPorts: { readonly port: number; readonly place: Place }[] = [];
+
+  #window: ReplayWindow | undefined;
+  #lastPort: number;
+
+  constructor(
+    spi: number,
+    sequence: number,
+    carrier: EspCarrier,
+    source: Endpoint,
+    destination: Endpoint,
+    place: Place,
+  ) {
+    this.spi = spi;
+    this.carrier = carrier;
+    this.source = source;
+    this.destination = destination;
+    this.first = place;
+    this.last = place;
+    this.firstSequence = sequence;
+    this.#lastPort = source.port;
+  }
+
+  see(sequence: number, length: number, sourcePort: number, place: Place): void {
+    if (!this.#count(sequence, place)) return;
+    this.packets++;
+    this.bytes += length;
+    this.last = place;
+    if (sourcePort === this.#lastPort) return;
+    this.#lastPort = sourcePort;
+    if (this.newPorts.length < MAX_PORTS) this.newPorts.push({ port: sourcePort, place });
+  }
+
+  /** False: a copy. The window is only made for flows of more than one packet. */
+  #count(sequence: number, place: Place): boolean {
+    if (this.packets === 0) {
+      this.highest = sequence;
+      return true;
+    }
+    if (!this.#window) {
+      this.#window = new ReplayWindow();
+      this.#window.record(this.highest || 1);
+    }
+    if (sequence > this.highest) {
+      this.missing += sequence - this.highest - 1;
+      this.#window.record(sequence);
+      this.highest = sequence;
+      return true;
+    }
+    return this.#countLate(sequence, place);
+  }
+
+  #countLate(sequence: number, place: Place): boolean {
+    const isNew = this.#window!.accepts(sequence);
+    if (!isNew && sequence + REPLAY_WINDOW > this.highest) {
+      if (place.at - this.last.at <= COPY_WINDOW) {
+        this.copies++;
+        return false;
+      }
+      this.replayed++;
+      this.firstReplayed ??= place.packet;
+      return true;
+    }
+    if (isNew) this.#window!.record(sequence);
+    if (sequence >= this.firstSequence) this.missing = Math.max(0, this.missing - 1);
+    if (this.highest - sequence >= NARROW_WINDOW) {
+      this.late++;
+      this.firstLate ??= place.packet;
+    } else this.reordered++;
+    return true;
+  }
+}
+
+/** Our own limit on the changes of port that are kept of one flow. */
+const MAX_PORTS = 8;

@@ -1,0 +1,112 @@
+/** One IKE message of either version, as far as it can be read without keys. Never throws: what is wrong becomes a word. */
+import type { Bytes } from '../bytes/bytes.ts';
+import { readU32 } from '../bytes/bytes.ts';
+import { MalformedError } from '../bytes/reader.ts';
+import { toHex } from '../bytes/text.ts';
+import { Ikev2Exchange, Ikev2Flag, Ikev2Payload, parseIkev2Payloads } from '../wire/ikev2.ts';
+import { ExchangeType, Flag, ISAKMP_HEADER_LENGTH, type Payload, PayloadType, parsePayloads } from '../wire/isakmp.ts';
+import type { IkeVersion } from './notify-words.ts';
+import { type PayloadFact, readPayload } from './payload-facts.ts';
+
+export interface IkeHead {
+  readonly version: IkeVersion;
+  /** Hex; with IKEv2 they are SPIs. */
+  readonly initiatorCookie: string;
+  /** Undefined: zero, as in the first message. */
+  readonly responderCookie: string | undefined;
+  readonly exchange: number;
+  readonly flags: number;
+  readonly messageId: number;
+  readonly firstPayload: number;
+  /** What the header claims. */
+  readonly length: number;
+}
+
+export interface IkeDatagram extends IkeHead {
+  readonly encrypted: boolean;
+  readonly payloads: readonly PayloadFact[];
+  /** What is wrong with it: cut by the capture, or not as the format has it. */
+  readonly trouble: string | undefined;
+}
+
+const VERSION_AT = 17;
+const EXCHANGE_AT = 18;
+const FLAGS_AT = 19;
+const MESSAGE_ID_AT = 20;
+const LENGTH_AT = 24;
+const ZERO_COOKIE = '0000000000000000';
+
+const IKEV1_EXCHANGES: readonly number[] = [1, ...Object.values(ExchangeType)];
+const IKEV2_EXCHANGES: readonly number[] = Object.values(Ikev2Exchange);
+
+/** Undefined: it isn't IKE. `wireLength`: of the message before a capture cut it. */
+export function readHead(bytes: Bytes, wireLength: number): IkeHead | undefined {
+  if (bytes.length < ISAKMP_HEADER_LENGTH) return undefined;
+  const major = bytes[VERSION_AT]! >> 4;
+  const exchange = bytes[EXCHANGE_AT]!;
+  if (major !== 1 && major !== 2) return undefined;
+  if (!(major === 1 ? IKEV1_EXCHANGES : IKEV2_EXCHANGES).includes(exchange)) return undefined;
+  const length = readU32(bytes, LENGTH_AT);
+  if (length < ISAKMP_HEADER_LENGTH || length > wireLength) return undefined;
+  const initiatorCookie = toHex(bytes.subarray(0, 8));
+  if (initiatorCookie === ZERO_COOKIE) return undefined;
+  const responderCookie = toHex(bytes.subarray(8, 16));
+  return {
+    version: major,
+    initiatorCookie,
+    responderCookie: responderCookie === ZERO_COOKIE ? undefined : responderCookie,
+    exchange,
+    flags: bytes[FLAGS_AT]!,
+    messageId: readU32(bytes, MESSAGE_ID_AT),
+    firstPayload: bytes[16]!,
+    length,
+  };
+}
+
+export function readDatagram(head: IkeHead, bytes: Bytes, keepCertificates: boolean): IkeDatagram {
+  const encrypted = head.version === 1 && (head.flags & Flag.ENCRYPTION) !== 0;
+  const isCut = bytes.length < head.length;
+  if (encrypted) return { ...head, encrypted, payloads: [], trouble: isCut ? CUT : undefined };
+  const body = bytes.subarray(ISAKMP_HEADER_LENGTH, head.length);
+  const { payloads, trouble } = chainOf(head, body);
+  return {
+    ...head,
+    encrypted: payloads.some(({ type }) => isSealed(head.version, type)),
+    payloads: payloads
+      .filter(({ type }) => !isSealed(head.version, type))
+      .map((payload) => readPayload(head.version, payload, keepCertificates)),
+    trouble: isCut ? CUT : trouble,
+  };
+}
+
+export function isResponse(head: IkeHead): boolean {
+  return head.version === 2 && (head.flags & Ikev2Flag.RESPONSE) !== 0;
+}
+
+/** IKEv2 says in each message whether it comes from who began the SA. */
+export function isFromInitiator(head: IkeHead): boolean {
+  return head.version === 2 && (head.flags & Ikev2Flag.INITIATOR) !== 0;
+}
+
+export function isFragment(head: IkeHead): boolean {
+  return head.version === 1 ? head.firstPayload === PayloadType.FRAGMENT : head.firstPayload === Ikev2Payload.SKF;
+}
+
+const CUT = 'the capture holds only its beginning';
+
+function isSealed(version: IkeVersion, type: number): boolean {
+  return version === 2 && (type === Ikev2Payload.SK || type === Ikev2Payload.SKF);
+}
+
+function chainOf(head: IkeHead, body: Bytes): { payloads: Payload[]; trouble: string | undefined } {
+  try {
+    const payloads =
+      head.version === 1
+        ? parsePayloads(head.firstPayload, body).payloads
+        : parseIkev2Payloads(head.firstPayload, body);
+    return { payloads, trouble: undefined };
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return { payloads: [], trouble: error.message };
+  }
+}

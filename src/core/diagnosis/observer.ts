@@ -1,0 +1,345 @@
+/** Watches datagrams go by, sorts them into conversations and negotiations, and says what is wrong. Nothing that it is shown throws. */
+import { type Bytes, readU32 } from '../bytes/bytes.ts';
+import { MalformedError } from '../bytes/reader.ts';
+import type { EspCarrier } from '../esp/sa.ts';
+import type { Endpoint, IpAddress } from '../net/address.ts';
+import {
+  CTCP_TRAILER,
+  CTCP_UDP_HEADER,
+  CtcpProtocol,
+  findTrailer,
+  ikeLength,
+  plainSearch,
+  readTrailer,
+} from '../wire/ctcp.ts';
+import { L2TP_PORT } from '../wire/l2tp.ts';
+import { TcpFlag } from '../wire/tcp.ts';
+import { Conversation, MAX_SYNS, type TcpFlow } from './conversation.ts';
+import type { Diagnosis, Dropped } from './diagnosis.ts';
+import { readIcmpError } from './icmp-error.ts';
+import { type IkeHead, readDatagram, readHead } from './ike-datagram.ts';
+import { l2tpWord } from './l2tp-word.ts';
+import { type IkeWay, Negotiation } from './negotiation.ts';
+import { judge } from './rules.ts';
+import type { Sighting } from './sighting.ts';
+
+/** Our own limits on what is remembered; what is beyond them is counted, and said. */
+export const MAX_CONVERSATIONS = 20_000;
+export const MAX_NEGOTIATIONS = 60_000;
+
+const IKE_PORT = 500;
+const NAT_T_PORT = 4500;
+const CISCO_PORT = 10000;
+const KEEPALIVE = 0xff;
+const MARKER_LENGTH = 4;
+/** SPI and sequence number. */
+const ESP_HEAD = 8;
+/** RFC 9329 section 3: behind the prefix each message has its length in front, itself included. */
+const STREAM_PREFIX = 'IKETCP';
+/** Lower SPIs are reserved (RFC 4303 section 2.1). */
+const FIRST_SPI = 256;
+
+const IPPROTO = { tcp: 6, udp: 17, esp: 50, ah: 51 } as const;
+
+export class Observer {
+  readonly #conversations = new Map<string, Conversation>();
+  /** By cookies; a negotiation that awaits the responder's stands under the initiator's alone, and goes on standing there. */
+  readonly #negotiations = new Map<string, Negotiation>();
+  readonly #dropped = new Map<string, number>();
+  #negotiationCount = 0;
+  #sightings = 0;
+  #ipsec = 0;
+  #firstAt: number | undefined;
+  #lastAt: number | undefined;
+
+  see(sighting: Sighting): void {
+    this.#sightings++;
+    this.#firstAt ??= sighting.at;
+    this.#lastAt = Math.max(this.#lastAt ?? sighting.at, sighting.at);
+    try {
+      if (this.#take(sighting)) this.#ipsec++;
+    } catch (error) {
+      if (!(error instanceof MalformedError)) throw error;
+      this.#drop('malformed datagrams');
+    }
+  }
+
+  /** What it comes to up to here; more may be seen afterwards. */
+  finish(): Diagnosis {
+    const conversations = [...this.#conversations.values()];
+    const lastAt = this.#lastAt ?? 0;
+    return {
+      conversations,
+      findings: judge({ conversations, lastAt }),
+      sightings: this.#sightings,
+      ipsec: this.#ipsec,
+      firstAt: this.#firstAt,
+      lastAt: this.#lastAt,
+      dropped: this.#droppedInAll(conversations),
+    };
+  }
+
+  #droppedInAll(conversations: readonly Conversation[]): Dropped[] {
+    const ofPairs = conversations.reduce((sum, { dropped }) => sum + dropped, 0);
+    const skipped = [...new Set(this.#negotiations.values())].reduce(
+      (sum, negotiation) => sum + negotiation.skipped,
+      0,
+    );
+    return [
+      ...[...this.#dropped].map(([what, count]) => ({ what, count })),
+      ...(ofPairs > 0 ? [{ what: 'flows, errors and negotiations of pairs that have very many', count: ofPairs }] : []),
+      ...(skipped > 0 ? [{ what: 'messages in the middle of long negotiations', count: skipped }] : []),
+    ];
+  }
+
+  /** True: it has to do with IPsec. */
+  #take(sighting: Sighting): boolean {
+    switch (sighting.protocol) {
+      case 'udp':
+        return this.#takeUdp(sighting);
+      case 'esp':
+        return this.#takeEsp(sighting, 'esp', sighting.payload, sighting.length);
+      case 'tcp':
+        return this.#takeTcp(sighting);
+      case 'icmp':
+      case 'icmp6':
+        return this.#takeIcmp(sighting, sighting.protocol);
+      case 'ah':
+        return this.#conversationOf(sighting) !== undefined;
+    }
+  }
+
+  #takeUdp(sighting: Sighting): boolean {
+    const { sourcePort, destinationPort, payload, length } = sighting;
+    const has = (port: number) => sourcePort === port || destinationPort === port;
+    if (has(NAT_T_PORT)) return this.#takeNatT(sighting);
+    if (has(IKE_PORT))
+      return this.#takeIke(sighting, 'udp', payload, length) || this.#conversationOf(sighting) !== undefined;
+    if (has(L2TP_PORT)) return this.#takeL2tp(sighting);
+    if (has(CISCO_PORT)) return this.#takeCiscoUdp(sighting);
+    const marked = this.#find(sighting)?.markedPorts;
+    if (marked?.has(sourcePort) || marked?.has(destinationPort)) return this.#takeNatT(sighting);
+    return this.#takeOnOtherPort(sighting);
+  }
+
+  /** IKE is known by its header on any port, if its length is the datagram's. */
+  #takeOnOtherPort(sighting: Sighting): boolean {
+    const { payload, length } = sighting;
+    if (readHead(payload, length)?.length === length) return this.#takeIke(sighting, 'udp', payload, length);
+    if (payload.length < MARKER_LENGTH || readU32(payload) !== 0) return false;
+    const head = readHead(payload.subarray(MARKER_LENGTH), length - MARKER_LENGTH);
+    if (head?.length !== length - MARKER_LENGTH) return false;
+    this.#conversationOf(sighting)?.markedPorts.add(sighting.destinationPort);
+    return this.#takeNatT(sighting);
+  }
+
+  #takeNatT(sighting: Sighting): boolean {
+    const { payload, length, source } = sighting;
+    if (payload.length === 1 && payload[0] === KEEPALIVE) {
+      this.#conversationOf(sighting)?.addKeepalive(source);
+      return true;
+    }
+    if (payload.length >= MARKER_LENGTH && readU32(payload) === 0)
+      return this.#takeIke(sighting, 'nat-t', payload.subarray(MARKER_LENGTH), length - MARKER_LENGTH);
+    const head = readHead(payload, length);
+    if (head?.length === length) return this.#takeIke(sighting, 'udp', payload, length);
+    return this.#takeEsp(sighting, 'nat-t', payload, length);
+  }
+
+  #takeCiscoUdp(sighting: Sighting): boolean {
+    const { payload, length } = sighting;
+    if (readHead(payload, length)?.length === length) return this.#takeIke(sighting, 'udp', payload, length);
+    if (length < 2 * ESP_HEAD) return false;
+    return this.#takeEsp(sighting, 'cisco-udp', payload, length);
+  }
+
+  #takeEsp(sighting: Sighting, carrier: EspCarrier, bytes: Bytes, length: number): boolean {
+    if (bytes.length < ESP_HEAD || readU32(bytes) < FIRST_SPI) return false;
+    const numbers = [readU32(bytes), readU32(bytes, 4)] as const;
+    this.#conversationOf(sighting)?.addEsp(carrier, numbers, length, endpointsOf(sighting), sighting);
+    return true;
+  }
+
+  #takeIke(sighting: Sighting, way: IkeWay, bytes: Bytes, length: number): boolean {
+    const head = readHead(bytes, length);
+    if (!head) return false;
+    const conversation = this.#conversationOf(sighting);
+    if (!conversation) return true;
+    const [source, destination] = endpointsOf(sighting);
+    const { packet, at, fragments, isLost = false } = sighting;
+    const message = bytes.subarray(0, head.length);
+    const arrival = { packet, at, source, destination, way, fragments, isLost };
+    const datagram = readDatagram(head, message, false);
+    const negotiation = this.#negotiationOf(
+      head,
+      () => new Negotiation(++this.#negotiationCount, datagram, arrival),
+      conversation,
+    );
+    negotiation?.add(datagram, message, arrival);
+    return true;
+  }
+
+  #negotiationOf(head: IkeHead, begin: () => Negotiation, conversation: Conversation): Negotiation | undefined {
+    const { initiatorCookie, responderCookie } = head;
+    const whole = `${initiatorCookie} ${responderCookie ?? ''}`;
+    const known = this.#negotiations.get(whole) ?? this.#awaiting(initiatorCookie, responderCookie);
+    if (known) {
+      if (known.responderCookie === undefined && responderCookie !== undefined) {
+        known.responderCookie = responderCookie;
+        this.#negotiations.set(whole, known);
+      }
+      return known;
+    }
+    if (this.#negotiations.size >= MAX_NEGOTIATIONS) {
+      this.#drop('IKE messages of further negotiations');
+      return undefined;
+    }
+    const negotiation = begin();
+    if (!conversation.addNegotiation(negotiation)) return undefined;
+    this.#negotiations.set(whole, negotiation);
+    return negotiation;
+  }
+
+  /** The negotiation whose first message this is the first answer to. */
+  #awaiting(initiatorCookie: string, responderCookie: string | undefined): Negotiation | undefined {
+    const negotiation = responderCookie === undefined ? undefined : this.#negotiations.get(`${initiatorCookie} `);
+    return negotiation?.responderCookie === undefined ? negotiation : undefined;
+  }
+
+  #takeL2tp(sighting: Sighting): boolean {
+    const what = l2tpWord(sighting.payload);
+    if (what === undefined) return false;
+    const [source, destination] = endpointsOf(sighting);
+    const { packet, at } = sighting;
+    this.#conversationOf(sighting)?.addL2tp({ packet, at, source, destination, what });
+    return true;
+  }
+
+  #takeIcmp(sighting: Sighting, protocol: 'icmp' | 'icmp6'): boolean {
+    const error = readIcmpError(protocol, sighting.payload);
+    if (!error || !isAboutIpsec(error)) return false;
+    const { packet, at, source: from } = sighting;
+    const about = this.#conversation(error.source, error.destination, { packet, at });
+    about?.addError({ ...error, packet, at, from });
+    return about !== undefined;
+  }
+
+  #takeTcp(sighting: Sighting): boolean {
+    const { payload, sourcePort, destinationPort, tcp } = sighting;
+    const isKnownPort = [CISCO_PORT, NAT_T_PORT].some((port) => sourcePort === port || destinationPort === port);
+    const carriesCisco = payload.length > CTCP_TRAILER && readTrailer(payload, payload.length - CTCP_TRAILER) !== 0;
+    if (!isKnownPort && !carriesCisco) return false;
+    const [source, destination] = endpointsOf(sighting);
+    const fromClient = destinationPort === CISCO_PORT || destinationPort === NAT_T_PORT || sourcePort > destinationPort;
+    const [client, server] = fromClient ? [source, destination] : [destination, source];
+    const flow = this.#conversationOf(sighting)?.tcpFlow(client, server);
+    if (!flow) return true;
+    noteFlags(flow, tcp?.flags ?? 0, fromClient, sighting);
+    const carried = carriesCisco ? this.#takeCiscoTcp(sighting) : this.#takeStream(sighting);
+    if (fromClient) flow.fromClient += carried;
+    else flow.fromServer += carried;
+    return true;
+  }
+
+  /** Segments carry packets whole as a rule; those that are split or joined with others' pieces are passed over. */
+  #takeCiscoTcp(sighting: Sighting): number {
+    const { payload } = sighting;
+    let count = 0;
+    for (let at = 0; at < payload.length; ) {
+      const trailer = findTrailer(payload, at, payload.length, plainSearch);
+      if (trailer < 0) break;
+      const isIke = readTrailer(payload, trailer) === CtcpProtocol.IKE;
+      const length = trailer - at;
+      if (isIke) {
+        const message = ikeLength(payload, at, length);
+        const begin = at + CTCP_UDP_HEADER;
+        this.#takeIke(sighting, 'cisco-tcp', payload.subarray(begin, begin + message), message);
+      } else this.#takeEsp(sighting, 'cisco-tcp', payload.subarray(at, trailer), length);
+      count++;
+      at = trailer + CTCP_TRAILER;
+    }
+    return count;
+  }
+
+  /** RFC 9329, as far as segments begin with a message. */
+  #takeStream(sighting: Sighting): number {
+    const { payload } = sighting;
+    let at = STREAM_PREFIX.split('').every((letter, i) => payload[i] === letter.charCodeAt(0))
+      ? STREAM_PREFIX.length
+      : 0;
+    let count = 0;
+    while (at + 2 + MARKER_LENGTH <= payload.length) {
+      const length = (payload[at]! << 8) | payload[at + 1]!;
+      if (length < 2 + MARKER_LENGTH || at + length > payload.length) break;
+      const message = payload.subarray(at + 2, at + length);
+      if (readU32(message) === 0)
+        this.#takeIke(sighting, 'tcp', message.subarray(MARKER_LENGTH), message.length - MARKER_LENGTH);
+      at += length;
+      count++;
+    }
+    return count;
+  }
+
+  #find({ source, destination }: Sighting): Conversation | undefined {
+    return this.#conversations.get(pairKey(source, destination));
+  }
+
+  #conversationOf({ source, destination, packet, at }: Sighting): Conversation | undefined {
+    return this.#conversation(source, destination, { packet, at });
+  }
+
+  #conversation(
+    source: IpAddress,
+    destination: IpAddress,
+    place: { readonly packet: number; readonly at: number },
+  ): Conversation | undefined {
+    const key = pairKey(source, destination);
+    const known = this.#conversations.get(key);
+    if (known) {
+      known.last = place;
+      return known;
+    }
+    if (this.#conversations.size >= MAX_CONVERSATIONS) {
+      this.#drop('packets of further pairs of addresses');
+      return undefined;
+    }
+    const conversation = new Conversation(this.#conversations.size + 1, source, destination, place);
+    this.#conversations.set(key, conversation);
+    return conversation;
+  }
+
+  #drop(what: string): void {
+    this.#dropped.set(what, (this.#dropped.get(what) ?? 0) + 1);
+  }
+}
+
+function pairKey(a: IpAddress, b: IpAddress): string {
+  return a.text < b.text ? `${a.text} ${b.text}` : `${b.text} ${a.text}`;
+}
+
+function endpointsOf({ source, destination, sourcePort, destinationPort }: Sighting): readonly [Endpoint, Endpoint] {
+  return [
+    { address: source, port: sourcePort },
+    { address: destination, port: destinationPort },
+  ];
+}
+
+function isAboutIpsec(error: {
+  readonly protocol: number;
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+}): boolean {
+  if (error.protocol === IPPROTO.esp || error.protocol === IPPROTO.ah) return true;
+  const ports = [error.sourcePort, error.destinationPort];
+  if (error.protocol === IPPROTO.udp)
+    return [IKE_PORT, NAT_T_PORT, CISCO_PORT, L2TP_PORT].some((port) => ports.includes(port));
+  return error.protocol === IPPROTO.tcp && [NAT_T_PORT, CISCO_PORT].some((port) => ports.includes(port));
+}
+
+function noteFlags(flow: TcpFlow, flags: number, fromClient: boolean, { packet, at }: Sighting): void {
+  const place = { packet, at };
+  if ((flags & TcpFlag.RST) !== 0) flow.reset ??= place;
+  if ((flags & TcpFlag.SYN) === 0) return;
+  if (!fromClient) flow.opened ??= place;
+  else if (flow.syns.length < MAX_SYNS) flow.syns.push(place);
+}

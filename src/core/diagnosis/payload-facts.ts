@@ -1,0 +1,221 @@
+/** What the payloads of one IKE message say, in short: what rules judge by and reports show. */
+import type { Bytes } from '../bytes/bytes.ts';
+import { startsWith } from '../bytes/bytes.ts';
+import { MalformedError } from '../bytes/reader.ts';
+import { fromHex, fromUtf8, toHex } from '../bytes/text.ts';
+import { VendorId } from '../ike/vendor-ids.ts';
+import { ipFromBytes } from '../net/address.ts';
+import {
+  type Attribute,
+  attributeNumber,
+  ConfigurationAttribute,
+  IdType,
+  parseConfiguration,
+  parseDeletion,
+  parseId,
+  parseNotification,
+} from '../wire/ikev1.ts';
+import { Ikev2Payload, parseIkev2KeGroup, parseIkev2Notification } from '../wire/ikev2.ts';
+import { type Payload, PayloadType } from '../wire/isakmp.ts';
+import { groupName, groupOfLength } from './algorithm-names.ts';
+import { type IkeVersion, notifyName } from './notify-words.ts';
+import { offerText, readIkev1Offer, readIkev2Offer, type Suite } from './offer.ts';
+
+export type PayloadFact =
+  | { readonly kind: 'SA'; readonly offer: readonly Suite[] }
+  | { readonly kind: 'KE'; readonly group: string; readonly length: number }
+  | { readonly kind: 'VID'; readonly vendor: string; readonly hex: string }
+  | { readonly kind: 'ID'; readonly name: string; readonly type: number; readonly text: string }
+  | { readonly kind: 'N'; readonly type: number; readonly name: string; readonly detail: string }
+  | { readonly kind: 'D'; readonly protocol: number; readonly spis: readonly string[] }
+  | { readonly kind: 'CERT'; readonly length: number; readonly der: Bytes | undefined }
+  | { readonly kind: 'CP'; readonly type: number; readonly attributes: readonly ConfiguredAttribute[] }
+  | { readonly kind: 'other'; readonly type: number; readonly name: string; readonly length: number };
+
+export interface ConfiguredAttribute {
+  readonly type: number;
+  readonly name: string;
+  readonly number: number | undefined;
+  readonly length: number;
+}
+
+/** Our own limit on what is kept of a peer's words. */
+const MAX_WORDS = 128;
+
+/** Our own limit on the offers remembered: thousands of clients send few different ones. */
+export const MAX_OFFERS = 512;
+const offers = new Map<string, readonly Suite[]>();
+
+/** Malformed payloads become `other`, with what is wrong in their name. */
+export function readPayload(version: IkeVersion, payload: Payload, keepCertificates: boolean): PayloadFact {
+  try {
+    return version === 1 ? readIkev1Payload(payload, keepCertificates) : readIkev2Payload(payload, keepCertificates);
+  } catch (error) {
+    if (!(error instanceof MalformedError)) throw error;
+    return {
+      kind: 'other',
+      type: payload.type,
+      name: `malformed ${payloadName(version, payload.type)}`,
+      length: payload.body.length,
+    };
+  }
+}
+
+/** "SA aes256-sha1-modp1024 (psk), KE modp1024, VID 5 times" */
+export function factsText(facts: readonly PayloadFact[]): string {
+  const words = new Map<string, number>();
+  for (const fact of facts) {
+    const text = factText(fact);
+    words.set(text, (words.get(text) ?? 0) + 1);
+  }
+  return [...words].map(([text, count]) => (count === 1 ? text : `${text} ${count} times`)).join(', ');
+}
+
+/** Printable, and short: it goes into evidence and to terminals. */
+export function printable(bytes: Bytes): string {
+  return fromUtf8(bytes.subarray(0, MAX_WORDS)).replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '?');
+}
+
+function readIkev1Payload({ type, body }: Payload, keepCertificates: boolean): PayloadFact {
+  switch (type) {
+    case PayloadType.SA:
+      return { kind: 'SA', offer: rememberedOffer(`1${toHex(body)}`, () => readIkev1Offer(body)) };
+    case PayloadType.KE:
+      return { kind: 'KE', group: groupOfLength(body.length), length: body.length };
+    case PayloadType.VID:
+      return vendorFact(body);
+    case PayloadType.ID: {
+      const id = parseId(body);
+      return { kind: 'ID', name: 'ID', type: id.type, text: identityText(id.type, id.data) };
+    }
+    case PayloadType.N: {
+      const { type: number, data } = parseNotification(body);
+      return { kind: 'N', type: number, name: notifyName(1, number), detail: toHex(data.subarray(0, 16)) };
+    }
+    case PayloadType.D: {
+      const { protocol, spis } = parseDeletion(body);
+      return { kind: 'D', protocol, spis: spis.map(toHex) };
+    }
+    case PayloadType.CERT:
+      return certificateFact(body, keepCertificates);
+    case PayloadType.ATTR: {
+      const { type: message, attributes } = parseConfiguration(body);
+      return { kind: 'CP', type: message, attributes: attributes.map(configured) };
+    }
+    default:
+      return { kind: 'other', type, name: payloadName(1, type), length: body.length };
+  }
+}
+
+function readIkev2Payload({ type, body }: Payload, keepCertificates: boolean): PayloadFact {
+  switch (type) {
+    case Ikev2Payload.SA:
+      return { kind: 'SA', offer: rememberedOffer(`2${toHex(body)}`, () => readIkev2Offer(body)) };
+    case Ikev2Payload.KE:
+      return { kind: 'KE', group: groupName(parseIkev2KeGroup(body)), length: body.length - 4 };
+    case Ikev2Payload.V:
+      return vendorFact(body);
+    case Ikev2Payload.IDi:
+    case Ikev2Payload.IDr:
+      return {
+        kind: 'ID',
+        name: payloadName(2, type),
+        type: body[0] ?? 0,
+        text: identityText(body[0] ?? 0, body.subarray(4)),
+      };
+    case Ikev2Payload.N: {
+      const { type: number, data } = parseIkev2Notification(body);
+      return { kind: 'N', type: number, name: notifyName(2, number), detail: toHex(data.subarray(0, 16)) };
+    }
+    case Ikev2Payload.CERT:
+      return certificateFact(body, keepCertificates);
+    default:
+      return { kind: 'other', type, name: payloadName(2, type), length: body.length };
+  }
+}
+
+function rememberedOffer(key: string, read: () => Suite[]): readonly Suite[] {
+  const known = offers.get(key);
+  if (known) return known;
+  const offer = read();
+  if (offers.size >= MAX_OFFERS) offers.clear();
+  offers.set(key, offer);
+  return offer;
+}
+
+/** The first byte is the encoding; 4 is an X.509 certificate for signatures. */
+function certificateFact(body: Bytes, keep: boolean): PayloadFact {
+  return { kind: 'CERT', length: body.length, der: keep && body[0] === 4 ? body.slice(1) : undefined };
+}
+
+/** Values stay behind: among them are passwords. */
+function configured(attribute: Attribute): ConfiguredAttribute {
+  const { type, value } = attribute;
+  return {
+    type,
+    name: CONFIGURATION_NAMES.get(type) ?? `attribute ${type}`,
+    number:
+      type === ConfigurationAttribute.XAUTH_STATUS || type === ConfigurationAttribute.XAUTH_TYPE
+        ? attributeNumber(attribute)
+        : undefined,
+    length: typeof value === 'number' ? 2 : value.length,
+  };
+}
+
+const CONFIGURATION_NAMES = new Map(
+  Object.entries(ConfigurationAttribute).map(([name, number]) => [number as number, name]),
+);
+
+function identityText(type: number, data: Bytes): string {
+  if ((type === IdType.IPV4_ADDR && data.length === 4) || (type === IdType.IPV6_ADDR && data.length === 16))
+    return ipFromBytes(data).text;
+  if (type === IdType.IPV4_ADDR_SUBNET && data.length === 8)
+    return `${data.subarray(0, 4).join('.')}/${data.subarray(4).join('.')}`;
+  if (type === IdType.DER_ASN1_DN) return `a certificate's name of ${data.length} bytes`;
+  return printable(data);
+}
+
+/** Those that our own table doesn't have because no engine goes by them; each the MD5 of its name, or a prefix. */
+const MORE_VENDORS: readonly (readonly [vendor: string, id: Bytes])[] = [
+  ['strongSwan', fromHex('882fe56d6fd20dbc2251613b2ebe5beb')],
+  ['Cisco VPN concentrator', fromHex('1f07f70eaa6514d3b0fa96542a50')],
+  ['Cisco VPN client', fromHex('f6f7efc7f5aeb8cb158cb9d094ba69e7')],
+  ['CISCO-DELETE-REASON', fromHex('434953434f2d44454c4554452d524541534f4e')],
+  ['Libreswan or Openswan', fromHex('4f45')],
+];
+const VENDORS = [...Object.entries(VendorId).map(([name, id]) => [name, id] as const), ...MORE_VENDORS];
+
+function vendorFact(body: Bytes): PayloadFact {
+  const known = VENDORS.find(([, id]) => startsWith(body, id));
+  return { kind: 'VID', vendor: known?.[0] ?? 'unknown', hex: toHex(body.subarray(0, 24)) };
+}
+
+const IKEV1_PAYLOADS = new Map(Object.entries(PayloadType).map(([name, number]) => [number as number, name]));
+const IKEV2_PAYLOADS = new Map(Object.entries(Ikev2Payload).map(([name, number]) => [number as number, name]));
+
+function payloadName(version: IkeVersion, type: number): string {
+  return (version === 1 ? IKEV1_PAYLOADS : IKEV2_PAYLOADS).get(type) ?? `payload ${type}`;
+}
+
+function factText(fact: PayloadFact): string {
+  switch (fact.kind) {
+    case 'SA':
+      return `SA ${offerText(fact.offer)}`;
+    case 'KE':
+      return `KE ${fact.group}`;
+    case 'VID':
+      return 'VID';
+    case 'ID':
+      return `${fact.name} ${fact.text}`;
+    case 'N':
+      return fact.name;
+    case 'D':
+      return `D of ${fact.spis.length}`;
+    case 'CERT':
+      return `CERT of ${fact.length} bytes`;
+    case 'CP':
+      return `ATTR ${fact.attributes.map(({ name }) => name).join(' ') || 'without attributes'}`;
+    case 'other':
+      return fact.name;
+  }
+}
