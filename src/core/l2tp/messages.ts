@@ -1,4 +1,4 @@
-/** L2TP's control messages as their AVPs make them, RFC 2661 section 6: reading what a LAC says, writing what an LNS does. */
+/** L2TP's control messages as their AVPs make them, RFC 2661 section 6: reading and writing those of both ends. */
 import { type Bytes, concat, u32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import { utf8 } from '../bytes/text.ts';
@@ -30,6 +30,11 @@ export const ErrorCode = { BAD_VALUE: 3, UNKNOWN_MANDATORY_AVP: 8 } as const;
 const PROTOCOL_VERSION = 0x0100;
 const BOTH_FRAMINGS = 3;
 const RECEIVE_WINDOW = 4;
+/** What a call without a telephone says of itself: framing that is synchronous, at no speed in particular (bit/s). */
+const SYNCHRONOUS_FRAMING = 1;
+const CONNECT_SPEED = 100_000_000;
+/** Nobody looks a call up by it: there is one. */
+const CALL_SERIAL_NUMBER = 1;
 
 /** `body` is not empty. */
 export function readMessage(body: Bytes): ControlMessage {
@@ -68,14 +73,26 @@ export function speaksOurVersion(message: ControlMessage): boolean {
   return numberIn(message, AvpType.PROTOCOL_VERSION) === PROTOCOL_VERSION;
 }
 
+export function encodeSccrq(tunnelId: number): Bytes {
+  return encodeMessage(MessageType.SCCRQ, connectionAvps(tunnelId));
+}
+
 export function encodeSccrp(tunnelId: number): Bytes {
-  return encodeMessage(MessageType.SCCRP, [
+  return encodeMessage(MessageType.SCCRP, connectionAvps(tunnelId));
+}
+
+function connectionAvps(tunnelId: number): readonly Avp[] {
+  return [
     avp(AvpType.PROTOCOL_VERSION, pair(PROTOCOL_VERSION)),
     avp(AvpType.FRAMING_CAPABILITIES, u32(BOTH_FRAMINGS)),
     avp(AvpType.HOST_NAME, utf8('sallyport')),
     avp(AvpType.ASSIGNED_TUNNEL_ID, pair(tunnelId)),
     avp(AvpType.RECEIVE_WINDOW_SIZE, pair(RECEIVE_WINDOW)),
-  ]);
+  ];
+}
+
+export function encodeScccn(): Bytes {
+  return encodeMessage(MessageType.SCCCN, []);
 }
 
 export function encodeStopCcn(tunnelId: number, result: number, error?: number): Bytes {
@@ -85,8 +102,22 @@ export function encodeStopCcn(tunnelId: number, result: number, error?: number):
   ]);
 }
 
+export function encodeIcrq(sessionId: number): Bytes {
+  return encodeMessage(MessageType.ICRQ, [
+    avp(AvpType.ASSIGNED_SESSION_ID, pair(sessionId)),
+    avp(AvpType.CALL_SERIAL_NUMBER, u32(CALL_SERIAL_NUMBER)),
+  ]);
+}
+
 export function encodeIcrp(sessionId: number): Bytes {
   return encodeMessage(MessageType.ICRP, [avp(AvpType.ASSIGNED_SESSION_ID, pair(sessionId))]);
+}
+
+export function encodeIccn(): Bytes {
+  return encodeMessage(MessageType.ICCN, [
+    avp(AvpType.TX_CONNECT_SPEED, u32(CONNECT_SPEED)),
+    avp(AvpType.FRAMING_TYPE, u32(SYNCHRONOUS_FRAMING)),
+  ]);
 }
 
 export function encodeCdn(sessionId: number, result: number, error?: number): Bytes {

@@ -1,6 +1,6 @@
-/** What IPCP agrees on, RFC 1332 and 1877: the peer takes the address and the servers that it is given, and no others. */
-import { type Bytes, bytesEqual } from '../bytes/bytes.ts';
-import type { IpAddress } from '../net/address.ts';
+/** What IPCP agrees on, RFC 1332 and 1877: the client takes the address and the servers that it is given, and no others. */
+import { type Bytes, bytesEqual, isZero } from '../bytes/bytes.ts';
+import { type IpAddress, ipFromBytes } from '../net/address.ts';
 import { IpcpOption, type Option } from '../wire/ppp.ts';
 import type { Rules } from './negotiation.ts';
 
@@ -14,7 +14,7 @@ export interface PppGiven {
   readonly nbns: readonly IpAddress[];
 }
 
-export class IpcpRules implements Rules {
+export class IpcpGiver implements Rules {
   readonly #given: PppGiven;
   readonly #values: ReadonlyMap<number, Bytes>;
   #tellsOwnAddress = true;
@@ -59,4 +59,75 @@ export class IpcpRules implements Rules {
   }
 
   accept(): void {}
+}
+
+/** What a client was given: hostile input, though each has the form of an address. */
+export interface PppTaken {
+  readonly address: IpAddress;
+  readonly dns: readonly IpAddress[];
+  readonly nbns: readonly IpAddress[];
+  /** The gateway's own address inside, if it told one. */
+  readonly gateway: IpAddress | undefined;
+}
+
+const UNKNOWN = new Uint8Array(4);
+
+/** The end that asks: 0.0.0.0 until the gateway says better (RFC 1332 section 3.3). */
+export class IpcpTaker implements Rules {
+  readonly #values = new Map<number, Bytes>(
+    [
+      IpcpOption.ADDRESS,
+      IpcpOption.PRIMARY_DNS,
+      IpcpOption.PRIMARY_NBNS,
+      IpcpOption.SECONDARY_DNS,
+      IpcpOption.SECONDARY_NBNS,
+    ].map((type) => [type, UNKNOWN]),
+  );
+  #gateway: Bytes | undefined;
+
+  /** Undefined: no address was given. */
+  get taken(): PppTaken | undefined {
+    const [address] = this.#known(IpcpOption.ADDRESS);
+    if (!address) return undefined;
+    return {
+      address,
+      dns: this.#known(IpcpOption.PRIMARY_DNS, IpcpOption.SECONDARY_DNS),
+      nbns: this.#known(IpcpOption.PRIMARY_NBNS, IpcpOption.SECONDARY_NBNS),
+      gateway: this.#gateway && ipFromBytes(this.#gateway),
+    };
+  }
+
+  ours(): readonly Option[] {
+    return [...this.#values].map(([type, data]) => ({ type, data }));
+  }
+
+  handleNak(options: readonly Option[]): undefined {
+    for (const { type, data } of options) {
+      if (!this.#values.has(type) || data.length !== UNKNOWN.length) continue;
+      if (isZero(data) && type !== IpcpOption.ADDRESS) this.#values.delete(type);
+      else this.#values.set(type, data.slice());
+    }
+  }
+
+  handleReject(options: readonly Option[]): string | undefined {
+    for (const { type } of options) this.#values.delete(type);
+    return this.#values.has(IpcpOption.ADDRESS) ? undefined : 'it gives no address';
+  }
+
+  judge({ type, data }: Option): 'ack' | 'reject' {
+    return type === IpcpOption.ADDRESS && data.length === UNKNOWN.length && !isZero(data) ? 'ack' : 'reject';
+  }
+
+  missing(): readonly Option[] {
+    return [];
+  }
+
+  accept(options: readonly Option[]): void {
+    this.#gateway = options.find(({ type }) => type === IpcpOption.ADDRESS)?.data.slice();
+  }
+
+  #known(...types: readonly number[]): IpAddress[] {
+    const values = types.flatMap((type) => this.#values.get(type) ?? []);
+    return values.filter((value) => !isZero(value)).map((value) => ipFromBytes(value));
+  }
 }

@@ -14,16 +14,14 @@ import {
   parseMsChapV2Response,
   parsePapRequest,
 } from '../wire/ppp.ts';
-import type { PppMethod } from './lcp.ts';
-import type { MsChapV2Exchange } from './ms-chap-v2.ts';
+import type { AskedMethod } from './methods.ts';
+import { CHALLENGE_LENGTH, type MsChapV2Exchange, withoutDomain } from './ms-chap-v2.ts';
 
 /** What a user shows; the name is without a Windows domain. */
 export type PppProof =
   | { readonly method: 'pap'; readonly name: string; readonly password: string }
   | { readonly method: 'ms-chap-v2'; readonly name: string; readonly exchange: MsChapV2Exchange };
 
-/** MS-CHAPv2's challenge, RFC 2759 section 3, and how often it is sent. */
-const CHALLENGE_LENGTH = 16;
 const CHALLENGE_WAIT = 3 * SECOND;
 export const MAX_CHALLENGES = 10;
 const OUR_NAME = utf8('sallyport');
@@ -50,7 +48,7 @@ export class Login {
   /** Asks at once. @param identifier of the challenge */
   constructor(
     crypto: CryptoProvider,
-    method: PppMethod,
+    method: AskedMethod,
     identifier: number,
     send: (protocol: number, packet: ControlPacket) => void,
     now: Instant,
@@ -96,12 +94,16 @@ export class Login {
     this.#send(protocol, this.#verdict.packet);
   }
 
-  /** Says the verdict again to whom it didn't reach; false: that was none of its proofs. */
+  /**
+   * Says the verdict again to whom it didn't reach; false: that was none of its proofs. Each repeat of PAP's request has an
+   * identifier of its own, and whatever it holds, the answer is the same (RFC 1334 section 2.2.1).
+   */
   repeatVerdict(protocol: number, { identifier, code }: ControlPacket): boolean {
     const verdict = this.#verdict;
     const isProof = code === (protocol === PppProtocol.PAP ? PapCode.REQUEST : ChapCode.RESPONSE);
-    if (!verdict || !isProof || verdict.protocol !== protocol || verdict.packet.identifier !== identifier) return false;
-    this.#send(protocol, verdict.packet);
+    if (!verdict || !isProof || verdict.protocol !== protocol) return false;
+    if (protocol !== PppProtocol.PAP && verdict.packet.identifier !== identifier) return false;
+    this.#send(protocol, { ...verdict.packet, identifier });
     return true;
   }
 
@@ -133,9 +135,4 @@ function chapProof(data: Bytes, challenge: Bytes): PppProof {
     name,
   };
   return { method: 'ms-chap-v2', name, exchange };
-}
-
-/** "DOMAIN\name": the domain is Windows' own affair (RFC 2759 section 4). */
-function withoutDomain(name: string): string {
-  return name.slice(name.lastIndexOf('\\') + 1);
 }

@@ -12,6 +12,9 @@ export interface MsChapV2Exchange {
   readonly name: string;
 }
 
+/** Of either side's challenge, section 4. */
+export const CHALLENGE_LENGTH = 16;
+
 const MAGIC_1 = utf8('Magic server to client signing constant');
 const MAGIC_2 = utf8('Pad to make it do more than one iteration');
 
@@ -37,6 +40,17 @@ export function ntResponse(crypto: CryptoProvider, hash: Bytes, exchange: Omit<M
 export function checkMsChapV2(crypto: CryptoProvider, hash: Bytes, exchange: MsChapV2Exchange): string | undefined {
   if (!constantTimeEqual(ntResponse(crypto, hash, exchange), exchange.ntResponse)) return undefined;
   return authenticatorResponse(crypto, hash, exchange);
+}
+
+/** CheckAuthenticatorResponse: whether what came with a Success ("S=..." and more) is from who knows the hash. */
+export function provesHash(crypto: CryptoProvider, hash: Bytes, exchange: MsChapV2Exchange, said: string): boolean {
+  const expected = authenticatorResponse(crypto, hash, exchange);
+  return constantTimeEqual(utf8(said.slice(0, expected.length).toUpperCase()), utf8(expected));
+}
+
+/** "DOMAIN\name": the domain is Windows' own affair (section 4). */
+export function withoutDomain(name: string): string {
+  return name.slice(name.lastIndexOf('\\') + 1);
 }
 
 /** GenerateAuthenticatorResponse: proves to the peer that we know the hash, too. */

@@ -2,9 +2,9 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import type { EspPath, EspSa } from '../esp/sa.ts';
 import type { DropReason } from '../ikev1/types.ts';
-import type { L2tpDrop } from '../l2tp/lns.ts';
+import type { L2tpDrop } from '../l2tp/tunnel-end.ts';
 import type { Endpoint, IpAddress, Prefix } from '../net/address.ts';
-import type { PppDrop } from '../ppp/link.ts';
+import type { PppDrop } from '../ppp/link-end.ts';
 import type { MsChapV2Exchange } from '../ppp/ms-chap-v2.ts';
 import type { PppCall } from '../wire/l2tp.ts';
 

@@ -22,7 +22,7 @@ export const L2tpFlag = {
 export const L2TP_VERSION = 2;
 export const L2TP_VERSION_MASK = 0x000f;
 
-/** What names a call in data messages, and the UDP port that the client uses. */
+/** What names a call in data messages, and the UDP port that the peer uses. */
 export interface CallIds {
   readonly port: number;
   readonly localTunnel: number;
@@ -140,6 +140,9 @@ export const AvpType = {
   RECEIVE_WINDOW_SIZE: 10,
   CHALLENGE: 11,
   ASSIGNED_SESSION_ID: 14,
+  CALL_SERIAL_NUMBER: 15,
+  FRAMING_TYPE: 19,
+  TX_CONNECT_SPEED: 24,
   SEQUENCING_REQUIRED: 39,
 } as const;
 /** All types of RFC 2661 are 0 to this; 20 alone is not assigned. */

@@ -17,6 +17,7 @@ export const PppProtocol = {
   LCP: 0xc021,
   PAP: 0xc023,
   CHAP: 0xc223,
+  EAP: 0xc227,
 } as const;
 
 export const ADDRESS_AND_CONTROL = 0xff03;
@@ -102,7 +103,8 @@ export const IpcpOption = {
   SECONDARY_DNS: 131,
   SECONDARY_NBNS: 132,
 } as const;
-/** RFC 2759 section 6: in the authentication option, behind CHAP's number. */
+/** In the authentication option, behind CHAP's number: RFC 1994 section 3, RFC 2759 section 6. */
+export const CHAP_MD5 = 5;
 export const CHAP_MS_V2 = 0x81;
 
 /** Our own limit on the options of one message. */

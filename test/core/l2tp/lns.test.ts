@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MAX_SENDINGS } from '../../../src/core/l2tp/control-channel.ts';
-import { HELLO_INTERVAL } from '../../../src/core/l2tp/lns.ts';
 import { avp, encodeMessage, pair, readMessage } from '../../../src/core/l2tp/messages.ts';
+import { HELLO_INTERVAL } from '../../../src/core/l2tp/tunnel-end.ts';
 import { type Avp, AvpType, encodeL2tpControl, MessageType as M, MAX_AVPS } from '../../../src/core/wire/l2tp.ts';
 import { Seeded } from '../../seeded.ts';
 import { Lac, PEER_SESSION, PEER_TUNNEL, sccrqAvps } from './lac.ts';
@@ -116,6 +116,18 @@ describe('the LNS', () => {
     assert.equal(lac.lns.call?.port, 40_000);
     lac.sayPpp(Uint8Array.of(1), before);
     assert.equal(lac.told.at(-1), 'l2tp_unknown_tunnel');
+  });
+
+  it('tells a repeated SCCRQ that comes late from a client that begins anew under the same number', () => {
+    const lac = new Lac().dial();
+    const again = () => lac.sayBody(encodeMessage(M.SCCRQ, sccrqAvps(PEER_TUNNEL)), 0, 0, 0);
+    lac.advance(9_000);
+    again();
+    assert.deepEqual(lac.told, ['call-up', 'l2tp_out_of_order']);
+    assert.ok(lac.lns.call);
+    lac.advance(2_000);
+    again();
+    assert.equal(lac.told.at(-1), 'restarted');
   });
 
   it('passes over what it need not know', () => {

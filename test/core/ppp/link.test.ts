@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { concat } from '../../../src/core/bytes/bytes.ts';
 import { fromUtf8, utf8 } from '../../../src/core/bytes/text.ts';
-import { ECHO_INTERVAL, MAX_ECHOES } from '../../../src/core/ppp/link.ts';
+import { ECHO_INTERVAL, MAX_ECHOES } from '../../../src/core/ppp/link-end.ts';
 import { MAX_CHALLENGES } from '../../../src/core/ppp/login.ts';
 import { checkMsChapV2, ntPasswordHash } from '../../../src/core/ppp/ms-chap-v2.ts';
 import { MAX_NAKS, MAX_REQUESTS, MAX_ROUNDS } from '../../../src/core/ppp/negotiation.ts';

@@ -2,8 +2,8 @@
 import { type Bytes, concat } from '../../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../../src/core/bytes/text.ts';
 import { parseIp } from '../../../src/core/net/address.ts';
-import type { PppMethod } from '../../../src/core/ppp/lcp.ts';
 import { type PppEvent, PppLink, type PppVerdict } from '../../../src/core/ppp/link.ts';
+import type { AskedMethod } from '../../../src/core/ppp/methods.ts';
 import { ntPasswordHash, ntResponse } from '../../../src/core/ppp/ms-chap-v2.ts';
 import {
   ChapCode,
@@ -47,9 +47,9 @@ const LCP_OPTIONS: readonly Option[] = [
 ];
 
 export interface PeerOptions {
-  readonly offered?: readonly PppMethod[];
+  readonly offered?: readonly AskedMethod[];
   /** What it can; the first is what it would rather have. */
-  readonly can?: readonly PppMethod[];
+  readonly can?: readonly AskedMethod[];
   readonly name?: string;
   readonly password?: string;
   readonly lcp?: readonly Option[];
@@ -135,7 +135,7 @@ export class PppPeer {
   #wanted(options: readonly Option[]): Option | undefined {
     const can = this.#options.can ?? ['pap', 'ms-chap-v2'];
     const asked = options.find(({ type }) => type === LcpOption.AUTHENTICATION)!;
-    const method: PppMethod = asked.data.length === 2 ? 'pap' : 'ms-chap-v2';
+    const method: AskedMethod = asked.data.length === 2 ? 'pap' : 'ms-chap-v2';
     if (can.includes(method)) return undefined;
     const data = can[0] === 'pap' ? Uint8Array.of(0xc0, 0x23) : Uint8Array.of(0xc2, 0x23, 0x81);
     return { type: LcpOption.AUTHENTICATION, data };

@@ -1,0 +1,111 @@
+/**
+ * The LAC that a client is to itself: it dials the LNS of a gateway and makes one incoming call there.
+ *
+ *     LAC                          LNS                    what is awaited
+ *     SCCRQ                ->                             SCCRP
+ *                          <-      SCCRP
+ *     SCCCN, ICRQ          ->                             ICRP
+ *                          <-      ICRP
+ *     ICCN                 ->                             nothing: PPP frames both ways
+ */
+import type { Bytes } from '../bytes/bytes.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
+import type { Instant } from '../net/time.ts';
+import { AvpType, L2TP_PORT, MessageType } from '../wire/l2tp.ts';
+import {
+  CallResult,
+  type ControlMessage,
+  ErrorCode,
+  encodeCdn,
+  encodeIccn,
+  encodeIcrq,
+  encodeScccn,
+  encodeSccrq,
+  numberIn,
+  StopResult,
+  speaksOurVersion,
+} from './messages.ts';
+import { type Call, type Connection, TunnelEnd, type TunnelEvent } from './tunnel-end.ts';
+
+export type LacEvent = TunnelEvent;
+
+type LacState =
+  | { readonly awaits: 'SCCRP'; readonly call?: never }
+  /** With a call, its number at the gateway is 0 until that has named it. */
+  | { readonly awaits: 'ICRP' | 'nothing'; readonly call: Call };
+
+type LacConnection = Connection<LacState>;
+
+export class Lac extends TunnelEnd<LacState> {
+  /** @param lastTraffic when the gateway was last heard at all, 0 for never */
+  constructor(crypto: CryptoProvider, lastTraffic: () => Instant) {
+    super(crypto, lastTraffic, 'the gateway');
+  }
+
+  /** What is awaited, for who asks why nothing came. */
+  get awaits(): string {
+    return this.connection?.state.awaits ?? 'begin';
+  }
+
+  /** Dials; what there was before is forgotten without a word. */
+  begin(now: Instant): void {
+    const { channel, localTunnel } = this.connect(0, { awaits: 'SCCRP' }, L2TP_PORT, now);
+    channel.send(0, encodeSccrq(localTunnel));
+    this.flush(now);
+  }
+
+  /** Takes what an authentic UDP datagram from the gateway's port 1701 carried. Nothing that it can send makes it throw. */
+  handleInput(bytes: Bytes, now: Instant): void {
+    this.take(bytes, L2TP_PORT, now);
+  }
+
+  protected override act(connection: LacConnection, message: ControlMessage, sessionId: number): boolean {
+    switch (message.type) {
+      case MessageType.SCCRP:
+        this.#finishTunnel(connection, message);
+        return true;
+      case MessageType.ICRP:
+        this.#finishCall(connection, message, sessionId);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #finishTunnel(connection: LacConnection, message: ControlMessage): void {
+    const { channel, state } = connection;
+    if (state.awaits !== 'SCCRP') return this.drop('l2tp_unexpected');
+    connection.peerTunnel = numberIn(message, AvpType.ASSIGNED_TUNNEL_ID) ?? 0;
+    if (message.unknown) return this.refuseUnknown(connection, message);
+    if (!speaksOurVersion(message)) {
+      return this.refuse(connection, "the gateway's L2TP is of another version", StopResult.VERSION);
+    }
+    if (connection.peerTunnel === 0) {
+      return this.refuse(connection, 'the gateway gives its tunnel no number', StopResult.GENERAL_ERROR);
+    }
+    if (message.values.has(AvpType.CHALLENGE)) {
+      return this.refuse(connection, 'the gateway asks for a tunnel secret; there is none', StopResult.NOT_AUTHORIZED);
+    }
+    const window = numberIn(message, AvpType.RECEIVE_WINDOW_SIZE);
+    if (window !== undefined) channel.window = window;
+    const call = { localSession: this.newId(), peerSession: 0 };
+    connection.state = { awaits: 'ICRP', call };
+    channel.send(0, encodeScccn());
+    channel.send(0, encodeIcrq(call.localSession));
+  }
+
+  #finishCall(connection: LacConnection, message: ControlMessage, sessionId: number): void {
+    const { channel, state } = connection;
+    if (state.awaits !== 'ICRP' || sessionId !== state.call.localSession) return this.drop('l2tp_unexpected');
+    const { localSession } = state.call;
+    const peerSession = numberIn(message, AvpType.ASSIGNED_SESSION_ID) ?? 0;
+    if (message.unknown || peerSession === 0) {
+      const error = message.unknown ? ErrorCode.UNKNOWN_MANDATORY_AVP : ErrorCode.BAD_VALUE;
+      channel.send(peerSession, encodeCdn(localSession, CallResult.GENERAL_ERROR, error));
+      return this.end(message.unknown ? this.unknownText(message) : 'the gateway gives its call no number');
+    }
+    connection.state = { awaits: 'nothing', call: { localSession, peerSession } };
+    channel.send(peerSession, encodeIccn());
+    this.tell({ type: 'call-up' });
+  }
+}
