@@ -1,6 +1,7 @@
 /** What of IKEv2 can be read without keys, RFC 7296 section 3: payload chains, and the bodies of SA, KE and Notify. */
 import type { Bytes } from '../bytes/bytes.ts';
 import { Reader } from '../bytes/reader.ts';
+import { Writer } from '../bytes/writer.ts';
 import { MAX_PAYLOADS, type Payload } from './isakmp.ts';
 
 export const IKEV2_VERSION = 0x20;
@@ -86,6 +87,9 @@ const MAX_SA_PROPOSALS = 64;
 const MAX_SA_TRANSFORMS = 255;
 
 const KEY_LENGTH_ATTRIBUTE = 14;
+/** What a substructure's first byte says when another follows: left over from IKEv1 (section 3.3.1). */
+const MORE_PROPOSALS = 2;
+const MORE_TRANSFORMS = 3;
 
 export interface Ikev2Transform {
   readonly type: number;
@@ -151,6 +155,30 @@ export function parseIkev2KeGroup(body: Bytes): number {
   return new Reader(body, 'IKEv2 KE payload').u16();
 }
 
+/** A chain is encoded by `encodePayloads` of `isakmp.ts`: critical bits are zero, as section 2.5 wants of payloads that it defines. */
+export function encodeIkev2Sa(proposals: readonly Ikev2Proposal[]): Payload {
+  const w = new Writer();
+  for (const [i, proposal] of proposals.entries()) {
+    const start = w.length;
+    w.u8(i + 1 < proposals.length ? MORE_PROPOSALS : 0).zeros(3);
+    w.u8(proposal.number).u8(proposal.protocol).u8(proposal.spi.length).u8(proposal.transforms.length);
+    w.bytes(proposal.spi);
+    for (const [k, transform] of proposal.transforms.entries())
+      writeTransform(w, transform, k + 1 === proposal.transforms.length);
+    w.patchU16(start + 2, w.length - start);
+  }
+  return { type: Ikev2Payload.SA, body: w.finish() };
+}
+
+export function encodeIkev2Ke(group: number, publicValue: Bytes): Payload {
+  return { type: Ikev2Payload.KE, body: new Writer().u16(group).u16(0).bytes(publicValue).finish() };
+}
+
+export function encodeIkev2Notification({ protocol, spi, type, data }: Ikev2Notification): Payload {
+  const w = new Writer().u8(protocol).u8(spi.length).u16(type).bytes(spi).bytes(data);
+  return { type: Ikev2Payload.N, body: w.finish() };
+}
+
 function parseProposal(r: Reader): Ikev2Proposal {
   const number = r.u8();
   const protocol = r.u8();
@@ -178,4 +206,11 @@ function parseTransform(r: Reader): Ikev2Transform {
     else if ((attribute & 0x7fff) === KEY_LENGTH_ATTRIBUTE) keyBits = value;
   }
   return { type, id, keyBits };
+}
+
+function writeTransform(w: Writer, { type, id, keyBits }: Ikev2Transform, isLast: boolean): void {
+  w.u8(isLast ? 0 : MORE_TRANSFORMS).u8(0);
+  w.u16(keyBits === undefined ? 8 : 12);
+  w.u8(type).u8(0).u16(id);
+  if (keyBits !== undefined) w.u16(0x8000 | KEY_LENGTH_ATTRIBUTE).u16(keyBits);
 }

@@ -4,6 +4,9 @@ import { test } from 'node:test';
 import { MalformedError } from '../../../src/core/bytes/reader.ts';
 import { fromHex, toHex } from '../../../src/core/bytes/text.ts';
 import {
+  encodeIkev2Ke,
+  encodeIkev2Notification,
+  encodeIkev2Sa,
   Ikev2Notify,
   Ikev2Payload,
   parseIkev2KeGroup,
@@ -32,6 +35,10 @@ test('a proposal with its transforms', () => {
       [4, 14, undefined],
     ],
   );
+});
+
+test('a proposal goes out as it came, to the byte', () => {
+  assert.equal(toHex(encodeIkev2Sa(parseIkev2Sa(SA)).body), toHex(SA));
 });
 
 test('an SA payload cut at any length is malformed', () => {
@@ -70,4 +77,6 @@ test('INVALID_KE_PAYLOAD names the group that is wanted', () => {
   assert.equal(notification.type, Ikev2Notify.INVALID_KE_PAYLOAD);
   assert.equal(toHex(notification.data), '0013');
   assert.equal(parseIkev2KeGroup(fromHex('0013 0000 ab')), 19);
+  assert.equal(toHex(encodeIkev2Notification(notification).body), '000000110013');
+  assert.equal(toHex(encodeIkev2Ke(19, fromHex('ab')).body), '00130000ab');
 });

@@ -17,6 +17,13 @@ import {
   type Transform,
 } from '../../../src/core/wire/ikev1.ts';
 import {
+  encodeIkev2Notification,
+  encodeIkev2Sa,
+  type Ikev2Transform,
+  parseIkev2Notification,
+  parseIkev2Sa,
+} from '../../../src/core/wire/ikev2.ts';
+import {
   encodeMessage,
   encodePayloads,
   firstPayload,
@@ -81,6 +88,10 @@ function randomTransform(random: Seeded): Transform {
   return { number: u8(random), id: u8(random), attributes: some(random, 0, 10, () => randomAttribute(random)) };
 }
 
+function randomIkev2Transform(random: Seeded): Ikev2Transform {
+  return { type: u8(random), id: u16(random), keyBits: random.chance(0.5) ? u16(random) : undefined };
+}
+
 function randomAvp(random: Seeded): Avp {
   const value = random.bytes(random.chance(0.05) ? 1017 : random.below(20));
   const flags = { mandatory: random.chance(0.5), hidden: random.chance(0.2), reserved: random.below(16) };
@@ -129,6 +140,29 @@ export const FORMATS: readonly Format[] = [
       })),
     (proposals) => encodeSa(proposals).body,
     parseSa,
+  ),
+  format(
+    'IKEv2 SA payload',
+    (random) =>
+      some(random, 1, 4, () => ({
+        number: u8(random),
+        protocol: u8(random),
+        spi: random.bytes(random.pick([0, 4, 8])),
+        transforms: some(random, 0, 8, () => randomIkev2Transform(random)),
+      })),
+    (proposals) => encodeIkev2Sa(proposals).body,
+    parseIkev2Sa,
+  ),
+  format(
+    'IKEv2 Notify payload',
+    (random) => ({
+      protocol: u8(random),
+      type: u16(random),
+      spi: random.bytes(random.below(9)),
+      data: random.bytes(random.below(40)),
+    }),
+    (notification) => encodeIkev2Notification(notification).body,
+    parseIkev2Notification,
   ),
   format(
     'ID payload',
