@@ -4,6 +4,7 @@ import { measureCarriers } from './carriers.ts';
 import { formatCrypto, measureCrypto } from './dataplane/crypto.ts';
 import { formatMemory, measureMemory } from './dataplane/memory.ts';
 import { measureTunnels } from './dataplane/tunnel.ts';
+import { measureL2tp } from './l2tp.ts';
 import { formatLogins, measureHash, measureLogins } from './logins.ts';
 import { measurePeers } from './peers.ts';
 import { measureRekeys } from './rekey.ts';
@@ -39,6 +40,11 @@ const parts: Readonly<Record<string, Part>> = {
     about: 'our client and our gateway on each carrier, one TCP stream',
     needsLab: true,
     run: async () => formatRows(await measureCarriers()),
+  },
+  l2tp: {
+    about: "L2TP/IPsec, ours and others', and ours without L2TP beside it, one TCP stream",
+    needsLab: true,
+    run: async () => formatRows(await measureL2tp(console.log)),
   },
   memory: {
     about: 'memory of 10,000 sessions in the dataplane alone',
