@@ -35,6 +35,10 @@ sallyport user list [--json]
     How the running clients do.`,
   disconnect: `sallyport disconnect [PROFILE]
     Ends a running client; done when the network of this host is as it was.`,
+  doctor: `sallyport doctor FILE|- [--json]
+    Why a connection fails, by a capture of it: pcap or pcapng, also in gzip; -: standard
+    input. Needs no root. Exit status: 0 nothing is wrong, 1 the capture can't be read,
+    3 the cause of a failure found, 4 a warning.`,
   cleanup: `sallyport cleanup [PROFILE]
     Puts back what killed clients left on this host: routes, rules, name servers.`,
   check: `sallyport check FILE
