@@ -16,7 +16,7 @@ async function pageOf(frames: readonly Frame[]) {
 }
 
 function first(client: number): Frame {
-  return { bytes: ethernet(ip4(17, udp(500, 500, ike()), { source: `192.0.2.${client}` })) };
+  return { bytes: ethernet(ip4(17, udp(500, 500, ike(40, 0x10, client)), { source: `192.0.2.${client}` })) };
 }
 
 test('one message and no answer yet is neither healthy nor wrong', async () => {
