@@ -6,11 +6,11 @@ import type { IkePath } from '../../src/core/carrier/ike-path.ts';
 import type { EspCarrier, EspPath } from '../../src/core/esp/sa.ts';
 import { formatEndpoint, type IpAddress, parseIp, parsePrefix } from '../../src/core/net/address.ts';
 import { earliest, type Instant, SECOND } from '../../src/core/net/time.ts';
-import { checkMsChapV2, ntPasswordHash } from '../../src/core/ppp/ms-chap-v2.ts';
 import type { GatewayEvent, LoginVerdict } from '../../src/core/session/events.ts';
 import { type GatewayOptions, GatewayState } from '../../src/core/session/gateway-state.ts';
 import type { GroupPolicy, L2tpPolicy } from '../../src/core/session/policy.ts';
 import { L2TP_PORT } from '../../src/core/wire/l2tp.ts';
+import { checkChap } from '../core/ppp/check.ts';
 import { Seeded } from '../seeded.ts';
 import { seededCrypto } from '../seeded-crypto.ts';
 import { Client, type ClientOptions } from './client.ts';
@@ -192,7 +192,7 @@ export class World {
       this.events.push(event);
       this.dataplane.apply(event);
       if (event.type === 'send-l2tp') this.#sendL2tp(event.id, event.message);
-      if (event.type !== 'authenticate' && event.type !== 'authenticate-ms-chap') continue;
+      if (event.type !== 'authenticate' && event.type !== 'authenticate-chap') continue;
       const at = this.now + this.random.below(300);
       this.#logins.push({ at, requestId: event.requestId, verdict: this.#verdictOn(event) });
     }
@@ -204,12 +204,12 @@ export class World {
     assert.equal(new Set(addresses).size, addresses.length, `an address was given twice: ${addresses}`);
   }
 
-  #verdictOn(event: Extract<GatewayEvent, { type: 'authenticate' | 'authenticate-ms-chap' }>): LoginVerdict {
+  #verdictOn(event: Extract<GatewayEvent, { type: 'authenticate' | 'authenticate-chap' }>): LoginVerdict {
     const isIn = { ok: true, address: undefined, lastAddress: undefined } as const;
     const isWrong = { ok: false, reason: 'wrong password' } as const;
     if (event.type === 'authenticate') return event.password === PASSWORD ? isIn : isWrong;
-    const response = checkMsChapV2(this.#gatewayOptions.crypto, ntPasswordHash(PASSWORD), event.exchange);
-    return response === undefined ? isWrong : { ...isIn, response };
+    const { ok, response } = checkChap(this.#gatewayOptions.crypto, event.proof, PASSWORD);
+    return ok ? { ...isIn, response } : isWrong;
   }
 
   #sendL2tp(id: number, message: Bytes): void {
