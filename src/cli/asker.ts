@@ -32,10 +32,10 @@ export function askerFrom({ lines, type, mayAsk }: AnswerSources): Asker {
 
 /** Throws {@link AnswerError} when a login would fail for want of an answer, before anybody is dialled. */
 export function expectAnswers(
-  { xauth, l2tp, user, password }: Pick<Profile, 'xauth' | 'l2tp' | 'user' | 'password'>,
+  { xauth, user, password }: Pick<Profile, 'xauth' | 'user' | 'password'>,
   { lines, type, mayAsk }: AnswerSources,
 ): void {
-  if (!(xauth || l2tp) || (type && mayAsk)) return;
+  if (!xauth || (type && mayAsk)) return;
   if (user === undefined) throw nobodyAnswers({ kind: 'user', prompt: '' }, mayAsk);
   if (password === undefined && !lines) throw nobodyAnswers({ kind: 'password', prompt: '' }, mayAsk);
 }

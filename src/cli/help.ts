@@ -6,16 +6,15 @@ const COMMANDS: Readonly<Record<string, string>> = {
   serve: `sallyport serve [--config FILE] [--state DIR]
     Runs the gateway until SIGTERM or SIGINT. Without a configuration: a generated group
     secret and first user, state in /var/lib/sallyport.`,
-  user: `sallyport user add NAME [--address IP] [--totp] [--l2tp] [--chap-md5]
-sallyport user passwd NAME [--l2tp] [--chap-md5]
+  user: `sallyport user add NAME [--address IP] [--totp] [--l2tp]
+sallyport user passwd NAME [--l2tp]
 sallyport user totp NAME [--off]
 sallyport user remove NAME
 sallyport user list [--json]
     The password is asked for, or taken from the first line of standard input.
     --address: the inner address that this user always has. --totp, user totp: after the
     password a passcode is asked for; its secret is shown once, as a QR code and a URI.
-    --l2tp: also keeps what MS-CHAPv2 needs, the NT hash of the password.
-    --chap-md5: also keeps what CHAP with MD5 needs, the password itself, sealed.`,
+    --l2tp: also keeps what MS-CHAPv2 needs, the NT hash of the password.`,
   sessions: `sallyport sessions [--failed | --history] [--json]
     Who is on; or who wasn't let in and why; or who was on, until when and why it ended.`,
   reload: `sallyport reload
@@ -36,10 +35,6 @@ sallyport user list [--json]
     How the running clients do.`,
   disconnect: `sallyport disconnect [PROFILE]
     Ends a running client; done when the network of this host is as it was.`,
-  doctor: `sallyport doctor FILE|- [--json]
-    Why a connection fails, by a capture of it: pcap or pcapng, also in gzip; -: standard
-    input. Needs no root. Exit status: 0 nothing is wrong, 1 the capture can't be read,
-    3 the cause of a failure found, 4 a warning.`,
   cleanup: `sallyport cleanup [PROFILE]
     Puts back what killed clients left on this host: routes, rules, name servers.`,
   check: `sallyport check FILE

@@ -15,7 +15,6 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   connect: () => import('./connect.ts'),
   status: () => import('./status.ts'),
   disconnect: () => import('./disconnect.ts'),
-  doctor: () => import('./doctor.ts'),
   ca: () => import('./ca.ts'),
   openings: () => import('./openings.ts'),
   cleanup: () => import('./cleanup.ts'),

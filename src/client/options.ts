@@ -3,7 +3,7 @@ import type { Profile } from '../config/profile/profile.ts';
 import { EMPTY } from '../core/bytes/bytes.ts';
 import type { DhGroup } from '../core/crypto/algorithms.ts';
 import { addressIdentity, identityFromText, keyIdentity } from '../core/ikev1/identity.ts';
-import type { IpAddress } from '../core/net/address.ts';
+import { parseIp } from '../core/net/address.ts';
 import { SECOND } from '../core/net/time.ts';
 import { CARRIERS } from '../core/openings/openings.ts';
 import type { Persona } from '../core/personas/persona.ts';
@@ -23,14 +23,13 @@ const IDLE = 10 * SECOND;
 /** Throws {@link HostError} `CERTIFICATE`. */
 export async function clientOptions(profile: Profile): Promise<Omit<ClientOptions, 'ports' | 'lastTraffic'>> {
   const certificate = await openOwn(profile);
-  const { authorities, pfs, carrier, exchange, xauth, l2tp, legacy } = profile;
+  const { authorities, pfs, carrier, exchange, xauth, legacy } = profile;
   const persona = personaOf(profile);
   const authentication = KINDS[profile.authentication];
   const phase1 = phase1Intent(persona, {
     exchange,
     authentication,
     xauth,
-    l2tp,
     group: profile.dhGroup,
     legacy,
     certificate: certificate?.kind,
@@ -45,8 +44,6 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
   const phase2 = (mode: number, told?: DhGroup) =>
     phase2Intent(persona, { mode, group: pfs === 'gateway' ? told : own, legacy });
   if (!phase1 || !phase2(EncapsulationMode.TUNNEL)) throw nothingToOffer(persona);
-  const carriers = carrier === 'auto' ? CARRIERS : [carrier];
-  if (l2tp && carrier === 'cisco-udp') throw new HostError('CARRIER', "L2TP can't go by cisco-udp");
   return {
     crypto: nodeCrypto,
     gateways: profile.gateways,
@@ -60,14 +57,14 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
         subject: undefined,
         known: true,
       },
+      identity: ownIdentity(profile, certificate),
     },
-    identity: ownIdentity(profile, certificate),
-    login: l2tp ? 'l2tp' : xauth ? 'xauth' : 'none',
+    xauth,
     certificate,
     verifier: authorities.length > 0 ? gatewayVerifier(authorities, profile.gatewayIdentities) : undefined,
     legacy,
     phase2: (mode, told) => phase2(mode, told)!,
-    carriers: l2tp ? carriers.filter((one) => one !== 'cisco-udp') : carriers,
+    carriers: carrier === 'auto' ? CARRIERS : [carrier],
     persona,
     applicationVersion: profile.applicationVersion,
     routes: profile.routes?.some(({ length }) => length === 0) ? 'all' : profile.routes,
@@ -81,14 +78,13 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
 function ownIdentity(
   { identity, authentication }: Profile,
   certificate: OpenedCertificate | undefined,
-): (local: IpAddress) => Identification {
-  const always = (one: Identification) => () => one;
+): Identification {
   if (identity !== undefined)
-    return always(authentication === 'certificate' ? identityFromText(identity) : keyIdentity(identity));
+    return authentication === 'certificate' ? identityFromText(identity) : keyIdentity(identity);
   const [name] = certificate?.names ?? [];
-  if (name !== undefined) return always(identityFromText(name));
-  if (certificate) return always({ type: IdType.DER_ASN1_DN, protocol: 0, port: 0, data: certificate.subject });
-  return addressIdentity;
+  if (name !== undefined) return identityFromText(name);
+  if (certificate) return { type: IdType.DER_ASN1_DN, protocol: 0, port: 0, data: certificate.subject };
+  return addressIdentity(parseIp('0.0.0.0')!);
 }
 
 const KINDS = { psk: 'psk', hybrid: 'hybrid', certificate: 'signatures' } as const;

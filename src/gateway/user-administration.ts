@@ -5,22 +5,15 @@ import type { UserRow } from '../control/gateway-types.ts';
 import { formatPrefix, type IpAddress, type Prefix, parseIp, prefixContains, prefixMask } from '../core/net/address.ts';
 import { hashPassword } from '../host/argon2.ts';
 import { HostError } from '../host/errors.ts';
-import { LoginSecrets } from '../host/login-secrets.ts';
+import { NtHashes } from '../host/nt-hashes.ts';
 import { Passcodes } from '../host/passcodes.ts';
 import { openStore, type Store, storeExists } from '../host/store/store.ts';
 
-/** What is kept beside the password's hash. */
-export interface KeptSecrets {
-  /** The NT hash that MS-CHAPv2 needs. */
-  readonly l2tp: boolean;
-  /** The password itself, that CHAP with MD5 needs. */
-  readonly chapMd5: boolean;
-}
-
 export interface UserAdministration {
-  add(name: string, password: string, address: string | null, kept: KeptSecrets): Promise<void>;
-  /** Whoever has a secret of the old password keeps one, of the new. */
-  changePassword(name: string, password: string, kept: KeptSecrets): Promise<void>;
+  /** `l2tp`: whether the user gets the NT hash that MS-CHAPv2 needs. */
+  add(name: string, password: string, address: string | null, l2tp: boolean): Promise<void>;
+  /** Who has an NT hash keeps one, of the new password. */
+  changePassword(name: string, password: string, l2tp: boolean): Promise<void>;
   /** Turns the second factor on, anew if it was, or off. The URI for an authenticator app comes back, this once. */
   setTotp(name: string, on: boolean): string | null;
   remove(name: string): void;
@@ -30,22 +23,19 @@ export interface UserAdministration {
 /** Each throws a {@link HostError} that says what to do. */
 export function administerUsers(store: Store, config: () => GatewayConfig): UserAdministration {
   const passcodes = new Passcodes(store);
-  const secrets = new LoginSecrets(store);
+  const ntHashes = new NtHashes(store);
   return {
-    async add(name, password, address, { l2tp, chapMd5 }) {
+    async add(name, password, address, l2tp) {
       if (!isUserName(name)) {
         throw new HostError('BAD_NAME', 'a user name has 1 to 64 visible characters and no spaces');
       }
       const inner = address === null ? undefined : staticAddress(address, poolsOf(config()));
       store.users.add(name, await hashPassword(password), inner);
-      if (l2tp) secrets.set(name, 'ntHash', password);
-      if (chapMd5) secrets.set(name, 'chapPassword', password);
+      if (l2tp) ntHashes.set(name, password);
     },
-    async changePassword(name, password, { l2tp, chapMd5 }) {
+    async changePassword(name, password, l2tp) {
       store.users.setPassword(name, await hashPassword(password));
-      const user = store.users.find(name);
-      if (l2tp || user?.ntHash) secrets.set(name, 'ntHash', password);
-      if (chapMd5 || user?.chapPassword) secrets.set(name, 'chapPassword', password);
+      if (l2tp || store.users.find(name)?.ntHash) ntHashes.set(name, password);
     },
     setTotp(name, on) {
       if (on) return passcodes.enroll(name);
@@ -54,12 +44,11 @@ export function administerUsers(store: Store, config: () => GatewayConfig): User
     },
     remove: (name) => store.users.remove(name),
     list: () =>
-      store.users.list().map(({ name, address, created, totp, ntHash, chapPassword }) => ({
+      store.users.list().map(({ name, address, created, totp, ntHash }) => ({
         name,
         address: address ?? null,
         totp: totp !== undefined,
         l2tp: ntHash !== undefined,
-        chapMd5: chapPassword !== undefined,
         created: new Date(created).toISOString(),
       })),
   };

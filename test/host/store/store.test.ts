@@ -133,7 +133,6 @@ describe('users', () => {
         created: 0,
         totp: undefined,
         ntHash: undefined,
-        chapPassword: undefined,
         totpStep: 0,
       },
     );

@@ -20,7 +20,7 @@ export function clientEnvironments(
     credentials: () => [intent.credential],
     certificate,
     verifier,
-    ownIdentity: (_, path) => options.identity(path.local.address),
+    ownIdentity: () => intent.identity,
     authorizePhase2,
     lastTraffic: options.lastTraffic,
   };
