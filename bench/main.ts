@@ -1,7 +1,6 @@
 /** `npm run bench`, or `npm run bench -- PART ...`: measures and prints; nothing is compared with a wish. */
 import { lacking } from '../test/lab/requirements.ts';
 import { measureCarriers } from './carriers.ts';
-import { formatCrowd, measureCrowd } from './crowd.ts';
 import { formatCrypto, measureCrypto } from './dataplane/crypto.ts';
 import { formatMemory, measureMemory } from './dataplane/memory.ts';
 import { measureTunnels } from './dataplane/tunnel.ts';
@@ -55,11 +54,6 @@ const parts: Readonly<Record<string, Part>> = {
     about: 'memory of the whole gateway with 1,000 and 10,000 users on',
     needsLab: true,
     run: async () => formatSessions(await measureSessions()),
-  },
-  crowd: {
-    about: '10,000 Windows clients behind one NAT address, by L2TP',
-    needsLab: true,
-    run: async () => formatCrowd(await measureCrowd()),
   },
   rekey: {
     about: 'a minute of TCP and pings with a rekey every two seconds',

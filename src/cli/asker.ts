@@ -2,12 +2,19 @@
 import type { Asker, Question, QuestionKind } from '../client/asker.ts';
 import type { Profile } from '../config/profile/profile.ts';
 import { escapeControls } from '../host/escape.ts';
-import type { LineInput } from './line-input.ts';
+import { openDescriptor } from './descriptor.ts';
+import { LineInput } from './line-input.ts';
 import type { Typing } from './typing.ts';
+import { UsageError } from './usage.ts';
 
 export class AnswerError extends Error {
   override readonly name = 'AnswerError';
   readonly code = 'NO_ANSWER';
+}
+
+export interface PasswordOptions {
+  readonly 'password-fd'?: string | undefined;
+  readonly 'password-stdin'?: boolean | undefined;
 }
 
 export interface AnswerSources {
@@ -28,6 +35,13 @@ export function askerFrom({ lines, type, mayAsk }: AnswerSources): Asker {
       return type(questionText(question), { shown: question.kind === 'user' });
     },
   };
+}
+
+/** What the options of a command give to read answers from; undefined: nothing. */
+export function passwordLines({ 'password-fd': fd, 'password-stdin': stdin }: PasswordOptions): LineInput | undefined {
+  if (fd !== undefined && stdin) throw new UsageError('--password-fd or --password-stdin?');
+  if (stdin) return new LineInput(process.stdin);
+  return fd === undefined ? undefined : new LineInput(openDescriptor(fd));
 }
 
 /** Throws {@link AnswerError} when a login would fail for want of an answer, before anybody is dialled. */

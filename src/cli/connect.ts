@@ -3,14 +3,12 @@ import { type Connect, connectAttended } from '../client/attended.ts';
 import type { Ending } from '../client/report.ts';
 import { clientFolder } from '../host/network/folder.ts';
 import { expectClientRights } from '../host/network/rights.ts';
-import { askerFrom, expectAnswers } from './asker.ts';
+import { askerFrom, expectAnswers, passwordLines } from './asker.ts';
 import { type ClientView, JsonView, LiveView, PlainView } from './client-view.ts';
-import { openDescriptor } from './descriptor.ts';
-import { LineInput } from './line-input.ts';
 import { readProfile } from './profile-argument.ts';
 import { onEndSignal } from './signals.ts';
 import { readTyped, TypingError } from './typing.ts';
-import { expectArguments, parseCommand, UsageError } from './usage.ts';
+import { expectArguments, parseCommand } from './usage.ts';
 
 const OPTIONS = {
   json: { type: 'boolean' },
@@ -97,15 +95,4 @@ function typeIn(view: ClientView, ended: AbortController): typeof readTyped {
         throw error;
       }
     });
-}
-
-interface PasswordOptions {
-  readonly 'password-fd'?: string | undefined;
-  readonly 'password-stdin'?: boolean | undefined;
-}
-
-function passwordLines({ 'password-fd': fd, 'password-stdin': stdin }: PasswordOptions): LineInput | undefined {
-  if (fd !== undefined && stdin) throw new UsageError('--password-fd or --password-stdin?');
-  if (stdin) return new LineInput(process.stdin);
-  return fd === undefined ? undefined : new LineInput(openDescriptor(fd));
 }

@@ -37,6 +37,11 @@ sallyport user list [--json]
     Ends a running client; done when the network of this host is as it was.`,
   cleanup: `sallyport cleanup [PROFILE]
     Puts back what killed clients left on this host: routes, rules, name servers.`,
+  doctor: `sallyport doctor PROFILE [--user NAME] [--carrier nat-t|esp|cisco-udp|cisco-tcp]
+                 [--password-fd N | --password-stdin] [--json]
+    Dials each carrier of a profile in turn, with its login and a packet through the tunnel
+    and back, and says of each opening whether it is open, and if not, where it is shut.
+    Routes and name servers stay as they are. Exit status: 0 a carrier works, 1 none does.`,
   check: `sallyport check FILE
     Checks a configuration or a profile and shows all that is wrong with it.`,
   ca: `sallyport ca init [--name NAME]

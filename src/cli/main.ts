@@ -13,6 +13,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<{ run: Command }>>> = {
   kick: () => import('./kick.ts'),
   check: () => import('./check.ts'),
   connect: () => import('./connect.ts'),
+  doctor: () => import('./doctor.ts'),
   status: () => import('./status.ts'),
   disconnect: () => import('./disconnect.ts'),
   ca: () => import('./ca.ts'),

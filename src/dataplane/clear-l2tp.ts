@@ -18,7 +18,8 @@ import {
 import { lastErrno } from '../ffi/library.ts';
 import type { DataplaneOptions } from './dataplane.ts';
 import { DataplaneError } from './errors.ts';
-import { dropAll, type HeldPort } from './flow-ports.ts';
+import type { HeldPort } from './flow-ports.ts';
+import { dropAll } from './packet-filter.ts';
 import { ALL_ADDRESSES, setOption, sockaddr } from './socket-options.ts';
 
 /** Empty where another program has the port: its packets are no business of ours. */

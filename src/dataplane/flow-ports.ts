@@ -3,7 +3,6 @@
  * that comes holds each port, so that the kernel answers neither with its own SYN-ACK nor with an RST.
  */
 import type { IpAddress } from '../core/net/address.ts';
-import { Block } from '../ffi/block.ts';
 import { Errno, SystemCallError, succeed } from '../ffi/errno.ts';
 import {
   AF_INET,
@@ -12,29 +11,29 @@ import {
   close,
   IPV6_V6ONLY,
   listen,
-  SO_ATTACH_FILTER,
   SO_MARK,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_IPV6,
   SOL_SOCKET,
-  setsockopt,
   socket,
 } from '../ffi/libc.ts';
 import { lastErrno } from '../ffi/library.ts';
-import { SockFilter, SockFprog } from '../ffi/structs.ts';
 import { DataplaneError } from './errors.ts';
+import {
+  ALL,
+  attachFilter,
+  dropAll,
+  type Instruction,
+  JUMP_IF_EQUAL,
+  LOAD_HALF,
+  LOAD_HALF_INDIRECT,
+  LOAD_IP_HEADER_LENGTH,
+  RETURN,
+} from './packet-filter.ts';
 import { portOf, setOption, sockaddr } from './socket-options.ts';
 
-/** Classic BPF, linux/bpf_common.h and linux/filter.h: code, jump if true, jump if false, operand. */
-type Instruction = readonly [code: number, jt: number, jf: number, k: number];
-const LOAD_IP_HEADER_LENGTH = 0xb1;
-const LOAD_HALF_INDIRECT = 0x48;
-const LOAD_HALF = 0x28;
-const JUMP_IF_EQUAL = 0x15;
-const RETURN = 0x06;
-const ALL = 0xffff_ffff;
 const DESTINATION_PORT = 2;
 
 /** The raw socket `fd` sees segments to these ports alone; to none: nothing. */
@@ -78,26 +77,6 @@ export function holdPort(address: IpAddress, wanted: number, mark: number | unde
     if (!(error instanceof SystemCallError)) throw error;
     throw holdError(error, address, wanted);
   }
-}
-
-/** Nothing that comes is for whoever has the socket `fd`. */
-export function dropAll(fd: number): void {
-  attachFilter(fd, [[RETURN, 0, 0, 0]]);
-}
-
-function attachFilter(fd: number, program: readonly Instruction[]): void {
-  const instructions = new Block(program.length * SockFilter.size);
-  for (const [i, [code, jt, jf, k]] of program.entries()) {
-    const at = i * SockFilter.size;
-    instructions.view.setUint16(at + SockFilter.code, code, true);
-    instructions.view.setUint8(at + SockFilter.jt, jt);
-    instructions.view.setUint8(at + SockFilter.jf, jf);
-    instructions.view.setUint32(at + SockFilter.k, k, true);
-  }
-  const head = new Block(SockFprog.size);
-  head.view.setUint16(SockFprog.length, program.length, true);
-  head.setPointer(SockFprog.filter, instructions.address);
-  succeed(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, head.address, SockFprog.size), 'SO_ATTACH_FILTER');
 }
 
 function holdError(error: SystemCallError, address: IpAddress, port: number): DataplaneError {

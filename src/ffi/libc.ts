@@ -73,6 +73,9 @@ export const sendmsg = bindFunction<(fd: number, message: Pointer, flags: number
   'int64_t',
   ['int', 'int64_t', 'int'],
 );
+export const recvfrom = bindFunction<
+  (fd: number, to: Pointer, length: number, flags: number, from: Pointer, fromLength: Pointer) => number
+>(program, 'recvfrom', 'int64_t', ['int', 'int64_t', 'int64_t', 'int', 'int64_t', 'int64_t']);
 export const recvmmsg = bindFunction<
   (fd: number, messages: Pointer, count: number, flags: number, timeout: Pointer) => number
 >(program, 'recvmmsg', 'int', ['int', 'int64_t', 'int', 'int', 'int64_t']);
@@ -94,6 +97,12 @@ export const POLLOUT = 4;
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
+/** Frames as a device sends and receives them: needs CAP_NET_RAW. */
+export const AF_PACKET = 17;
+/** In network order, as AF_PACKET wants it: what leaves is shown under no other. */
+export const ETH_P_ALL = 0x0300;
+/** Where an AF_PACKET socket's frame went. */
+export const PACKET_OUTGOING = 4;
 export const SOCK_STREAM = 1;
 export const SOCK_DGRAM = 2;
 export const SOCK_RAW = 3;

@@ -13,6 +13,9 @@ export const Sockaddr = {
   v6Size: 28,
 } as const;
 
+/** struct sockaddr_ll, of an AF_PACKET socket. */
+export const SockaddrLl = { packetType: 10, size: 20 } as const;
+
 export const Iovec = { base: 0, length: 8, size: 16 } as const;
 
 /** struct mmsghdr: a msghdr and the length of what was received or sent. */

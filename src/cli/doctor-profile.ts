@@ -1,0 +1,66 @@
+/** sallyport doctor PROFILE: each carrier of a profile in turn, with its login, and each opening by its name. */
+import type { Asker } from '../client/asker.ts';
+import type { Survey } from '../core/diagnosis/survey.ts';
+import { STATE_WORDS, surveyFindings, surveyVerdict } from '../core/diagnosis/survey-findings.ts';
+import { CARRIER_TITLES, formatOpening } from '../core/openings/openings.ts';
+import { expectClientRights } from '../host/network/rights.ts';
+import { askerFrom, expectAnswers, type PasswordOptions, passwordLines } from './asker.ts';
+import { type ProfileOptions, readProfile } from './profile-argument.ts';
+import { onEndSignal } from './signals.ts';
+import { alignTable } from './table.ts';
+import { readTyped } from './typing.ts';
+
+export interface ProfileSurveyOptions extends ProfileOptions, PasswordOptions {
+  readonly json?: boolean | undefined;
+}
+
+/** 0: some carrier works on every gateway of the profile; 1: one has none. */
+export async function doctorProfile(argument: string, options: ProfileSurveyOptions): Promise<number> {
+  const lines = passwordLines(options);
+  const profile = readProfile(argument, options);
+  expectClientRights();
+  process.umask(0o077);
+  const ended = new AbortController();
+  onEndSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], () => ended.abort());
+  const isTyped = process.stdin.isTTY && !options['password-stdin'];
+  const type: typeof readTyped = (question, typing) => readTyped(question, { ...typing, signal: ended.signal });
+  const sources = { lines, type: isTyped ? type : undefined, mayAsk: profile.mayAsk };
+  const given = lines ? { ...profile, password: undefined } : profile;
+  expectAnswers(given, sources);
+  const asker: Asker = askerFrom(sources);
+  const { surveyGateway } = await import('../client/survey.ts');
+  const surveys: Survey[] = [];
+  try {
+    for (const gateway of profile.gateways) {
+      const progress = (text: string) => process.stderr.isTTY && console.error(`  ${text}`);
+      surveys.push(await surveyGateway(gateway, { profile: given, asker, progress, signal: ended.signal }));
+    }
+  } finally {
+    lines?.close();
+  }
+  console.log(options.json ? JSON.stringify(surveys.map(report), null, 2) : surveys.map(page).join('\n\n'));
+  const works = ({ carriers }: Survey) => carriers.some(({ outcome }) => outcome === 'works');
+  return surveys.every(works) ? 0 : 1;
+}
+
+function report(survey: Survey): object {
+  const { gateway, address, carriers, openings } = survey;
+  return {
+    gateway,
+    address,
+    verdict: surveyVerdict(survey),
+    carriers,
+    openings: openings.map(({ opening, state }) => ({ opening: formatOpening(opening), state })),
+    findings: surveyFindings(survey),
+  };
+}
+
+function page(survey: Survey): string {
+  return [
+    surveyVerdict(survey),
+    '',
+    alignTable(survey.carriers.map(({ carrier, detail }) => [CARRIER_TITLES[carrier], detail])),
+    '',
+    alignTable(survey.openings.map(({ opening, state }) => [formatOpening(opening), STATE_WORDS[state]])),
+  ].join('\n');
+}

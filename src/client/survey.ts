@@ -1,0 +1,230 @@
+/**
+ * Each carrier to a gateway, one after the other, with a login and a packet through the tunnel and back; the host's routes and name
+ * servers stay as they are. What crosses the devices meanwhile tells where an opening is shut: here on its way out, here on its
+ * way in, or elsewhere.
+ */
+import { join } from 'node:path';
+import type { Profile } from '../config/profile/profile.ts';
+import type { OpeningState, Survey, SurveyedCarrier } from '../core/diagnosis/survey.ts';
+import type { IpAddress } from '../core/net/address.ts';
+import type { SeenOpening } from '../core/openings/missing.ts';
+import {
+  CARRIER_TITLES,
+  type Carrier,
+  type CarrierPorts,
+  formatOpening,
+  type Opening,
+  openingsOf,
+  openingsOfAll,
+  sameOpening,
+} from '../core/openings/openings.ts';
+import type { ClientFailure } from '../core/session/client/events.ts';
+import { IPPROTO_TCP } from '../core/wire/tcp.ts';
+import { PROTOCOL_UDP } from '../core/wire/udp.ts';
+import { DEFAULT_TUN_MTU } from '../dataplane/index.ts';
+import { type Crossing, WireTap } from '../dataplane/wire-tap.ts';
+import { HostError } from '../host/errors.ts';
+import { CarrierMemory } from '../host/network/carrier-memory.ts';
+import { clientCacheFolder } from '../host/network/folder.ts';
+import type { Asker } from './asker.ts';
+import { CLIENT_MARK, Client } from './client.ts';
+import { GatewayNames } from './gateway-names.ts';
+import { locate } from './locate.ts';
+import { clientOptions } from './options.ts';
+import type { TunnelReport } from './report.ts';
+
+export interface SurveyOptions {
+  readonly profile: Profile;
+  readonly asker: Asker;
+  /** A sentence on what is being done. */
+  readonly progress: (text: string) => void;
+  /** Ends it early: what is known by then is told. */
+  readonly signal: AbortSignal;
+}
+
+/** A device of its own beside those of clients that run. */
+const TUN = 'sp-doctor';
+const TAP_EVERY = 50;
+
+/** How a carrier went. */
+type Walk = { readonly tunnel: TunnelReport } | { readonly failure: ClientFailure | undefined };
+
+/**
+ * One gateway of the profile. Rejects when the machine lacks something: no rights, no TUN; with a sentence when no route leads to it.
+ */
+export async function surveyGateway(gateway: string, options: SurveyOptions): Promise<Survey> {
+  const { profile, asker, progress, signal } = options;
+  const { ports } = profile;
+  const memory = new CarrierMemory(join(clientCacheFolder(), 'carriers.json'));
+  const location = await locate(gateway, CLIENT_MARK, memory, new GatewayNames());
+  if ('reason' in location) throw new HostError('NO_ROUTE', location.reason);
+  const whole = await clientOptions(profile);
+  const remembering = new RememberingAsker(asker);
+  const crossings = new Crossings(location.gateway);
+  const carriers: SurveyedCarrier[] = [];
+  const seen: SeenOpening[] = [];
+  try {
+    for (const carrier of whole.carriers) {
+      const why = signal.aborted ? 'it was ended' : carriers.some(isLoginRefused) ? 'the login failed' : undefined;
+      if (why !== undefined) {
+        carriers.push({ carrier, outcome: 'not-tried', detail: `not tried: ${why} before` });
+        continue;
+      }
+      // IKE by the same opening came to nothing a moment ago
+      const shut = seen.find(({ opening, sight }) => sight !== 'answered' && sameOpening(opening, firstOf(carrier)));
+      if (shut) {
+        carriers.push({ carrier, outcome: 'blocked', detail: `blocked: ${formatOpening(shut.opening)}` });
+        continue;
+      }
+      progress(`${CARRIER_TITLES[carrier]} to ${gateway}`);
+      const walk = await walkBy(carrier, location.gateway);
+      carriers.push(surveyed(carrier, walk, ports));
+      seen.push(...openingsSeen(carrier, walk, ports));
+    }
+  } finally {
+    crossings.close();
+  }
+  const openings = openingsOfAll(whole.carriers, ports, 'ike').map((opening) => ({
+    opening,
+    state: stateOf(opening, seen, crossings),
+  }));
+  return { gateway, address: location.gateway.text, ports, carriers, openings };
+
+  function firstOf(carrier: Carrier): Opening {
+    return openingsOf(carrier, ports)[0]!;
+  }
+
+  async function walkBy(carrier: Carrier, address: IpAddress): Promise<Walk> {
+    const up = Promise.withResolvers<Walk>();
+    const client = await Client.open({
+      options: { ...whole, carriers: [carrier], gateways: [address.text] },
+      ports,
+      tun: TUN,
+      mtu: profile.mtu ?? DEFAULT_TUN_MTU,
+      memory,
+      served: undefined,
+      asker: remembering,
+      report: (event) => {
+        if (event.type === 'up') up.resolve({ tunnel: event });
+      },
+      raise: async () => undefined,
+      lower: async () => undefined,
+    });
+    const stop = () => client.disconnect();
+    signal.addEventListener('abort', stop);
+    try {
+      client.connect();
+      if (signal.aborted) stop();
+      return await Promise.race([up.promise, client.ended.then((failure) => ({ failure }))]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      stop();
+      await client.close();
+    }
+  }
+}
+
+/** A password that is wrong stays wrong, and too many of them lock its user out. */
+function isLoginRefused({ outcome }: SurveyedCarrier): boolean {
+  return outcome === 'login';
+}
+
+function surveyed(carrier: Carrier, walk: Walk, ports: CarrierPorts): SurveyedCarrier {
+  if ('tunnel' in walk) {
+    const { phase1, esp, address } = walk.tunnel;
+    return { carrier, outcome: 'works', detail: `works: ${phase1}, ${esp}, inner address ${address}` };
+  }
+  const { failure } = walk;
+  if (!failure) return { carrier, outcome: 'not-tried', detail: 'not tried: it was ended before' };
+  if (failure.kind !== 'blocked') return { carrier, outcome: failure.kind, detail: failure.reason };
+  const openings = openingsSeen(carrier, walk, ports);
+  if (openings.every(({ sight }) => sight === 'answered' || sight === 'untried') && openings[0]?.sight === 'answered') {
+    return { carrier, outcome: 'not-offered', detail: 'the gateway does not offer it' };
+  }
+  const shut = openings.filter(({ sight }) => sight === 'silent' || sight === 'refused');
+  return {
+    carrier,
+    outcome: 'blocked',
+    detail: `blocked: ${shut.map(({ opening }) => formatOpening(opening)).join(', ')}`,
+  };
+}
+
+/** What the walk says of each opening that the carrier needs. */
+function openingsSeen(carrier: Carrier, walk: Walk, ports: CarrierPorts): readonly SeenOpening[] {
+  const openings = openingsOf(carrier, ports);
+  if ('tunnel' in walk) return openings.map((opening) => ({ opening, sight: 'answered' }));
+  if (walk.failure?.kind === 'blocked') {
+    return walk.failure.failures.find((one) => one.carrier === carrier)?.openings ?? [];
+  }
+  // who refuses has answered, where IKE went
+  return openings.map((opening, i) => ({ opening, sight: walk.failure && i === 0 ? 'answered' : 'untried' }));
+}
+
+function stateOf(opening: Opening, seen: readonly SeenOpening[], crossings: Crossings): OpeningState {
+  const sights = seen.filter((one) => sameOpening(one.opening, opening)).map(({ sight }) => sight);
+  if (sights.includes('answered')) return 'open';
+  if (sights.includes('refused')) return 'refused';
+  if (!sights.includes('silent') && !crossings.sawAny(opening)) return 'not-reached';
+  if (!crossings.saw(opening, 'outgoing')) return 'blocked-outward';
+  return crossings.saw(opening, 'incoming') ? 'blocked-inward' : 'no-answer';
+}
+
+/** What was seen at the devices so far, for each opening. */
+class Crossings {
+  readonly #tap: WireTap;
+  readonly #timer: NodeJS.Timeout;
+  readonly #seen = new Set<string>();
+
+  constructor(gateway: IpAddress) {
+    this.#tap = new WireTap(gateway);
+    this.#timer = setInterval(() => this.#read(), TAP_EVERY);
+  }
+
+  saw(opening: Opening, direction: 'incoming' | 'outgoing'): boolean {
+    const crossing = { isOutgoing: direction === 'outgoing', ...wireOf(opening) };
+    return this.#seen.has(nameOf(crossing));
+  }
+
+  sawAny(opening: Opening): boolean {
+    return this.saw(opening, 'incoming') || this.saw(opening, 'outgoing');
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#read();
+    this.#tap.close();
+  }
+
+  #read(): void {
+    for (const crossing of this.#tap.read()) this.#seen.add(nameOf(crossing));
+  }
+}
+
+function nameOf({ isOutgoing, protocol, remotePort }: Crossing): string {
+  return `${isOutgoing ? 'to' : 'from'} ${protocol}/${remotePort}`;
+}
+
+function wireOf(opening: Opening): Omit<Crossing, 'isOutgoing'> {
+  if (opening.kind === 'protocol') return { protocol: opening.number, remotePort: 0 };
+  return { protocol: opening.kind === 'tcp' ? IPPROTO_TCP : PROTOCOL_UDP, remotePort: opening.port };
+}
+
+/** Asks a name and a password once for all carriers; a passcode is good for one login, so it is asked anew. */
+class RememberingAsker implements Asker {
+  readonly #asker: Asker;
+  readonly #answers = new Map<string, string>();
+
+  constructor(asker: Asker) {
+    this.#asker = asker;
+  }
+
+  async ask(question: Parameters<Asker['ask']>[0]): Promise<string> {
+    const { kind } = question;
+    if (kind !== 'user' && kind !== 'password') return this.#asker.ask(question);
+    const known = this.#answers.get(kind);
+    if (known !== undefined) return known;
+    const answer = await this.#asker.ask(question);
+    this.#answers.set(kind, answer);
+    return answer;
+  }
+}

@@ -1,0 +1,121 @@
+/** What a survey comes to: why no carrier works, or what is shut though one does. */
+import { needOf } from '../openings/firewall.ts';
+import { ciscoAsa } from '../openings/firewalls/cisco-asa.ts';
+import { iptables } from '../openings/firewalls/iptables.ts';
+import { nftables } from '../openings/firewalls/nftables.ts';
+import { windows } from '../openings/firewalls/windows.ts';
+import {
+  CARRIER_TITLES,
+  type CarrierPorts,
+  formatOpening,
+  type Opening,
+  openingsOf,
+  sameOpening,
+} from '../openings/openings.ts';
+import type { Evidence, Finding, Remedy, Severity } from './finding.ts';
+import type { OpeningState, Survey, SurveyedOpening } from './survey.ts';
+
+export function surveyFindings(survey: Survey): Finding[] {
+  const works = survey.carriers.some(({ outcome }) => outcome === 'works');
+  const severity: Severity = works ? 'note' : 'cause';
+  const refusals = survey.carriers
+    .filter(({ outcome }) => outcome === 'login' || outcome === 'refused' || outcome === 'silent')
+    .map(({ outcome, detail }) =>
+      refusalFinding(outcome === 'login' ? 'xauth-refused' : 'gateway-refused', detail, severity),
+    );
+  const distinct = refusals.filter(({ cause }, i) => refusals.findIndex((other) => other.cause === cause) === i);
+  const shut = survey.openings.filter(({ state }) => isShut(state));
+  return [...distinct, ...shut.map((opening) => shutFinding(opening, survey, severity))];
+}
+
+/** "connects by NAT-T and native ESP; closed: UDP 10000". */
+export function surveyVerdict({ gateway, carriers, openings }: Survey): string {
+  const titles = carriers.filter(({ outcome }) => outcome === 'works').map(({ carrier }) => CARRIER_TITLES[carrier]);
+  const shut = openings.filter(({ state }) => isShut(state)).map(({ opening }) => formatOpening(opening));
+  const closed = shut.length > 0 ? `; closed: ${shut.join(', ')}` : '';
+  if (titles.length > 0) return `healthy: ${gateway} is reached, data path included, by ${titles.join(', ')}${closed}`;
+  const refused = carriers.find(({ outcome }) => outcome === 'login' || outcome === 'refused' || outcome === 'silent');
+  return refused ? `${gateway}: ${refused.detail}${closed}` : `no carrier gets through to ${gateway}${closed}`;
+}
+
+/** For people, beside the opening. */
+export const STATE_WORDS: Readonly<Record<OpeningState, string>> = {
+  open: 'open',
+  'blocked-outward': 'blocked outward, on this machine',
+  'blocked-inward': 'blocked inward, on this machine',
+  'no-answer': 'left this machine, and no answer came',
+  refused: 'refused: nobody listens there',
+  'not-reached': 'not reached, as what comes before it failed',
+};
+
+function isShut(state: OpeningState): boolean {
+  return state !== 'open' && state !== 'not-reached';
+}
+
+function refusalFinding(rule: string, detail: string, severity: Severity): Finding {
+  return { rule, severity, cause: detail, evidence: [], remedies: [] };
+}
+
+function shutFinding({ opening, state }: SurveyedOpening, survey: Survey, severity: Severity): Finding {
+  const name = formatOpening(opening);
+  const [cause, says] = WORDS[state as ShutState];
+  const evidence: Evidence[] = [{ packet: 0, says: `${name}: ${says}` }];
+  const through = survey.carriers
+    .map(({ carrier }) => carrier)
+    .filter((carrier) => openingsOf(carrier, survey.ports, 'ike').some((one) => sameOpening(one, opening)));
+  return {
+    rule: ruleOf(opening, survey.ports),
+    severity,
+    cause: `${cause(name)}; it is needed for ${through.map((carrier) => CARRIER_TITLES[carrier]).join(', ')}`,
+    evidence,
+    remedies: remediesOf(opening, state as ShutState, survey),
+  };
+}
+
+type ShutState = Exclude<OpeningState, 'open' | 'not-reached'>;
+
+const WORDS: Readonly<Record<ShutState, readonly [(name: string) => string, string]>> = {
+  'blocked-outward': [
+    (name) => `a firewall on this machine lets nothing out by ${name}`,
+    'what was sent never reached a network device',
+  ],
+  'blocked-inward': [
+    (name) => `a firewall on this machine throws away what comes in by ${name}`,
+    "the gateway's answer came to a network device, and never to the program",
+  ],
+  'no-answer': [
+    (name) => `${name} is closed between this machine and the gateway, or the gateway does not serve it`,
+    'it left this machine, and nothing came back',
+  ],
+  refused: [(name) => `the gateway does not serve ${name}`, 'the gateway refused it'],
+};
+
+/** As the same fault is called where a capture shows it. */
+function ruleOf(opening: Opening, ports: CarrierPorts): string {
+  if (opening.kind === 'protocol') return 'esp-one-way';
+  if (opening.kind === 'tcp') return 'cisco-tcp-closed';
+  if (opening.port === ports.ike) return 'no-answer-500';
+  return opening.port === ports.natT ? 'silence-on-4500' : 'cisco-udp-closed';
+}
+
+/** Rules for the side where it is shut; nobody can open by rules what the gateway doesn't serve. */
+function remediesOf(opening: Opening, state: ShutState, { ports }: Survey): Remedy[] {
+  if (state === 'refused') return [{ where: 'sallyport', does: 'serve it', lines: [serving(opening)] }];
+  const side = state === 'no-answer' ? 'gateway' : 'client';
+  const need = { ...needOf([], ports, side), openings: [opening] };
+  const firewalls = side === 'client' ? [nftables, iptables, windows] : [nftables, ciscoAsa];
+  const where = side === 'client' ? 'client' : 'firewall';
+  return firewalls.map((firewall) => ({
+    where,
+    does: `${firewall.title}, on the ${side}'s side ('sallyport openings --for' has others)`,
+    lines: firewall.rules(need).blocks.flatMap(({ lines }) => lines),
+  }));
+}
+
+/** The line of our gateway's configuration. */
+function serving(opening: Opening): string {
+  if (opening.kind === 'protocol') return 'carriers: { esp: true }';
+  return opening.kind === 'tcp'
+    ? `carriers: { cisco-tcp: [${opening.port}] }`
+    : `carriers: { cisco-udp: ${opening.port} }`;
+}
