@@ -4,7 +4,8 @@
  *     cl 192.0.2.2 ------------- 192.0.2.1 gw 198.51.100.1 ------- 198.51.100.2 nat 10.9.0.1 --+-- c1 10.9.0.11
  *        2001:db8::2         2001:db8::1   10.1.0.1 (the LAN)               masquerades        +-- c2 10.9.0.12
  *
- * More clients wired to the gateway directly, each by a cable of its own: `addClient`.
+ * More clients wired to the gateway directly, each by a cable of its own: `addClient`; more behind the NAT, each in a home with a
+ * NAT of its own, so that all have the same address: `addHome`.
  *
  * The LAN's address answers only what came through a tunnel device, so a ping to it proves the tunnel.
  */
@@ -17,6 +18,8 @@ export const clientAddress6 = '2001:db8::2';
 /** The gateway as those behind the NAT see it. */
 export const gatewayPublicAddress = '198.51.100.1';
 export const natPublicAddress = '198.51.100.2';
+/** What everybody at home has. */
+export const homeAddress = '192.168.1.2';
 /** The gateway as VMs see it that are wired to it directly. */
 export const gatewayVmAddress = '203.0.113.1';
 export const lanAddress = '10.1.0.1';
@@ -25,6 +28,9 @@ export const lanPrefix = '10.1.0.0/24';
 /** Addresses inside the tunnels: the pool's, and that of the peer without a user. */
 const tunnelNetworks = '10.64.0.0/10';
 
+const MASQUERADE =
+  'table ip nat { chain out { type nat hook postrouting priority 100; oifname "outside" masquerade; }; }';
+
 export class Topology {
   readonly #label: string;
   readonly gw: Netns;
@@ -32,9 +38,10 @@ export class Topology {
   readonly nat: Netns;
   readonly c1: Netns;
   readonly c2: Netns;
-  /** Those of `addClient`. */
+  /** Those of `addClient` and `addHome`. */
   readonly #more: Netns[] = [];
   #clients = 0;
+  #homes = 0;
 
   private constructor(label: string, gw: Netns, cl: Netns, nat: Netns, c1: Netns, c2: Netns) {
     this.#label = label;
@@ -85,6 +92,23 @@ export class Topology {
     return netns;
   }
 
+  /** A machine at `homeAddress`, as every home has one: behind its home's NAT, and behind `nat` with that. */
+  async addHome(): Promise<Netns> {
+    const number = ++this.#homes;
+    const router = await Netns.create(`${this.#label}r${number}`);
+    const netns = await Netns.create(`${this.#label}h${number}`);
+    this.#more.push(router, netns);
+    await netns.sysctl('net.ipv4.conf.all.rp_filter=0', 'net.ipv4.conf.default.rp_filter=0');
+    await router.sysctl('net.ipv4.ip_forward=1');
+    await link(this.nat, `home${number}`, [], router, 'outside', [`10.9.0.${100 + number}/24`]);
+    await this.nat.ip('link', 'set', `home${number}`, 'master', 'inside');
+    await router.ip('route', 'add', 'default', 'via', '10.9.0.1');
+    await link(router, 'inside', ['192.168.1.1/24'], netns, 'eth0', [`${homeAddress}/24`]);
+    await netns.ip('route', 'add', 'default', 'via', '192.168.1.1');
+    await router.nft(MASQUERADE);
+    return netns;
+  }
+
   /** A bridge in the gateway's namespace for guests that are VMs, 203.0.113.1/24. */
   async bridgeForVms(): Promise<string> {
     const name = 'vms';
@@ -119,9 +143,7 @@ export class Topology {
       await nat.ip('link', 'set', port, 'master', 'inside');
       await client.ip('route', 'add', 'default', 'via', '10.9.0.1');
     }
-    await nat.nft(
-      'table ip nat { chain out { type nat hook postrouting priority 100; oifname "outside" masquerade; }; }',
-    );
+    await nat.nft(MASQUERADE);
   }
 
   async #guardLan(): Promise<void> {

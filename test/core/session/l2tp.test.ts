@@ -1,15 +1,14 @@
 /** L2TP/IPsec clients at the gateway: many behind one NAT, logins, ends, renewals; and the fault of KB942429 beside it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Bytes } from '../../../src/core/bytes/bytes.ts';
 import { avp, pair } from '../../../src/core/l2tp/messages.ts';
 import { parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { MINUTE } from '../../../src/core/net/time.ts';
 import { WINDOWS_11, WINDOWS_VISTA, WINDOWS_XP } from '../../../src/core/personas/windows.ts';
-import { ExchangeType, parseMessage } from '../../../src/core/wire/isakmp.ts';
 import { AvpType, MessageType } from '../../../src/core/wire/l2tp.ts';
 import { Code, PppProtocol } from '../../../src/core/wire/ppp.ts';
 import { Caller, type CallerOptions } from './caller.ts';
+import { keyedByMessageIdAlone } from './keyed-by-message-id.ts';
 import { Scene, type SceneOptions } from './scene.ts';
 
 const L2TP = { methods: ['pap', 'ms-chap-v2'] as const, nbns: [] };
@@ -24,18 +23,6 @@ function call(stage: Scene, i: number, options: CallerOptions = {}): Caller {
   const caller = new Caller(stage, { user: `user${i}`, from: { address: NAT, port: 5000 + 2 * i }, ...options });
   stage.run();
   return caller;
-}
-
-/** What answers a quick mode by its message ID alone: the second SA that uses one is taken for a replay. */
-function keyedByMessageIdAlone(): (message: Bytes) => boolean {
-  const owners = new Map<number, string>();
-  return (message) => {
-    const { header } = parseMessage(message);
-    if (header.exchangeType !== ExchangeType.QUICK_MODE) return true;
-    const owner = owners.get(header.messageId) ?? String(header.initiatorCookie);
-    owners.set(header.messageId, owner);
-    return owner === String(header.initiatorCookie);
-  };
 }
 
 describe('many L2TP clients behind one NAT', () => {
