@@ -1,0 +1,50 @@
+/** Findings about NATs between us and the gateway. */
+import type { Finding } from '../../core/diagnosis/finding.ts';
+import type { Survey } from './survey.ts';
+
+type Rule = (survey: Survey) => Finding | undefined;
+
+/** NAT_DETECTION_SOURCE_IP, or the later NAT-D payloads: not the address that we asked. */
+function gatewayBehindNat({ gateway }: Survey): Finding | undefined {
+  if (gateway?.nat.theirs !== 'present') return undefined;
+  return {
+    rule: 'gateway-behind-nat',
+    severity: 'note',
+    cause:
+      'The gateway sees itself under another address than the one asked: it is behind a NAT, or pretends so to have ESP in UDP. ' +
+      'Windows does not dial L2TP to such a gateway as it comes (error 809).',
+    evidence: [
+      { packet: gateway.nat.packet, says: "the gateway's own NAT detection hash is not of the address that was asked" },
+    ],
+    remedies: [
+      {
+        where: 'windows',
+        does: 'On each Windows client, as administrator; then restart it. Updates are known to remove the value.',
+        lines: [
+          'reg add HKLM\\SYSTEM\\CurrentControlSet\\Services\\PolicyAgent /v AssumeUDPEncapsulationContextOnSendRule /t REG_DWORD /d 2 /f',
+        ],
+      },
+      { where: 'firewall', does: 'Before the gateway, forward UDP 500 to 500 and UDP 4500 to 4500.', lines: [] },
+    ],
+  };
+}
+
+function clientBehindNat({ gateway }: Survey): Finding | undefined {
+  if (gateway?.nat.ours !== 'present') return undefined;
+  return {
+    rule: 'client-behind-nat',
+    severity: 'note',
+    cause:
+      'The gateway sees this host under another address or port: a NAT is between, or the gateway pretends so to have ESP in UDP. ' +
+      'So data goes through UDP 4500, and IP protocol 50 serves nobody here.',
+    evidence: [
+      {
+        packet: gateway.nat.packet,
+        says: 'its NAT detection hash of us is not of the address and port that this host has',
+      },
+    ],
+    remedies: [],
+  };
+}
+
+export const NAT_RULES: readonly Rule[] = [gatewayBehindNat, clientBehindNat];
