@@ -6,7 +6,7 @@ import type { DhGroup } from '../src/core/crypto/algorithms.ts';
 import { hashPassword } from '../src/host/argon2.ts';
 import { lacking } from '../test/lab/requirements.ts';
 import { gatewayAddress, Topology } from '../test/lab/topology.ts';
-import type { Account } from './load/client.ts';
+import type { Account } from './load/clients.ts';
 import { peers, type Responder, startCharon, startOurs, users } from './load/gateways.ts';
 import { Load, routeSources } from './load/load.ts';
 import type { Order } from './load/orders.ts';
@@ -89,7 +89,13 @@ async function measureOne({ name, start }: Candidate, kind: (typeof KINDS)[numbe
 
 async function measureGroup(net: Topology, { pid }: Responder, accounts: readonly Account[], dhGroup: DhGroup) {
   const lifetimes = { phase1Lifetime: 3600, phase2Lifetime: 3600 };
-  const load = await Load.start(net, { gateway: gatewayAddress, ...lifetimes, dhGroup, doors: 2000, accounts });
+  const load = await Load.start(net, {
+    gateway: gatewayAddress,
+    ...lifetimes,
+    dhGroup,
+    exits: { doors: 2000 },
+    accounts,
+  });
   const logins = (count: number, seconds: number, atOnce: number): Order => {
     return { does: 'logins', count, seconds, atOnce, stay: false };
   };

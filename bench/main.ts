@@ -1,9 +1,11 @@
 /** `npm run bench`, or `npm run bench -- PART ...`: measures and prints; nothing is compared with a wish. */
 import { lacking } from '../test/lab/requirements.ts';
 import { measureCarriers } from './carriers.ts';
+import { formatCrowd, measureCrowd } from './crowd.ts';
 import { formatCrypto, measureCrypto } from './dataplane/crypto.ts';
 import { formatMemory, measureMemory } from './dataplane/memory.ts';
 import { measureTunnels } from './dataplane/tunnel.ts';
+import { measureL2tp } from './l2tp.ts';
 import { formatLogins, measureHash, measureLogins } from './logins.ts';
 import { measurePeers } from './peers.ts';
 import { measureRekeys } from './rekey.ts';
@@ -40,6 +42,11 @@ const parts: Readonly<Record<string, Part>> = {
     needsLab: true,
     run: async () => formatRows(await measureCarriers()),
   },
+  l2tp: {
+    about: "L2TP/IPsec, ours and others', and ours without L2TP beside it, one TCP stream",
+    needsLab: true,
+    run: async () => formatRows(await measureL2tp(console.log)),
+  },
   memory: {
     about: 'memory of 10,000 sessions in the dataplane alone',
     needsLab: true,
@@ -54,6 +61,11 @@ const parts: Readonly<Record<string, Part>> = {
     about: 'memory of the whole gateway with 1,000 and 10,000 users on',
     needsLab: true,
     run: async () => formatSessions(await measureSessions()),
+  },
+  crowd: {
+    about: '10,000 Windows clients behind one NAT address, by L2TP',
+    needsLab: true,
+    run: async () => formatCrowd(await measureCrowd()),
   },
   rekey: {
     about: 'a minute of TCP and pings with a rekey every two seconds',

@@ -29,7 +29,13 @@ export async function measureSessions(): Promise<SessionsRow[]> {
     const accounts = users(USERS);
     const ours = await startOurs(net, accounts);
     const lifetimes = { phase1Lifetime: 86_400, phase2Lifetime: 86_400 };
-    const load = await Load.start(net, { gateway: gatewayAddress, ...lifetimes, dhGroup: 19, doors: 2000, accounts });
+    const load = await Load.start(net, {
+      gateway: gatewayAddress,
+      ...lifetimes,
+      dhGroup: 19,
+      exits: { doors: 2000 },
+      accounts,
+    });
     const hold = (count: number, stay: boolean) =>
       load.obey({ does: 'logins', count, seconds: PATIENCE, atOnce: AT_ONCE, stay });
     await hold(WARM_UP, false);

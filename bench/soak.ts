@@ -26,7 +26,7 @@ export async function soak(minutes: number, tell: (line: string) => void): Promi
     const config = { lifetimes: { phase1: 3600, phase2: 3600 }, dpd: DPD };
     const ours = await startOurs(net, accounts, { hashing: true, config });
     const lifetimes = { phase1Lifetime: LIFETIMES.phase1, phase2Lifetime: LIFETIMES.phase2 };
-    const settings = { gateway: gatewayAddress, ...lifetimes, dhGroup: 14, doors: 1000, accounts } as const;
+    const settings = { gateway: gatewayAddress, ...lifetimes, dhGroup: 14, exits: { doors: 1000 }, accounts } as const;
     const load = await Load.start(net, settings);
     const before = await observe(ours);
     tell(line('before', before));

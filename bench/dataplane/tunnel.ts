@@ -33,20 +33,33 @@ export async function measureTunnels(options: RunOptions = {}): Promise<Row[]> {
   ]);
 }
 
+/** With L2TP and without, in turn. */
+export async function measureL2tp(options: RunOptions = {}): Promise<Row[]> {
+  return withPair(async (a, b) => {
+    const rows: Row[] = [];
+    for (const suite of [SHA1, GCM])
+      for (const l2tp of [false, true])
+        rows.push(await measureTunnel(a, b, { suite, carrier: 'nat-t', l2tp, options }));
+    return rows;
+  });
+}
+
 interface TunnelOptions {
   readonly suite: EspSuite;
   readonly carrier: EspCarrier;
+  readonly l2tp?: boolean;
   /** With a cipher that does nothing. */
   readonly nothing?: boolean;
   readonly options?: RunOptions;
 }
 
 async function measureTunnel(a: Netns, b: Netns, tunnel: TunnelOptions): Promise<Row> {
-  const { suite, carrier, nothing = false, options = {} } = tunnel;
+  const { suite, carrier, nothing = false, l2tp = false, options = {} } = tunnel;
   const settings = (side: 0 | 1): EndSettings => ({
     side,
     suite,
     carrier,
+    l2tp,
     tun: { address: INNER[side] },
     sessions: [{ id: 1, local: OUTER[side], remote: OUTER[1 - side]!, inner: `${INNER[1 - side]}/32` }],
     ...(nothing ? { worker: new URL('null-worker.ts', import.meta.url).href } : {}),
@@ -56,7 +69,7 @@ async function measureTunnel(a: Netns, b: Netns, tunnel: TunnelOptions): Promise
     await sleep(300);
     // by cTCP a gateway learns where its client is from the first packet
     await ping(b, { target: INNER[0] });
-    const name = `Sallyport, ${nothing ? 'no cryptography' : suiteName(suite)}, ${carrier}`;
+    const name = `Sallyport, ${nothing ? 'no cryptography' : suiteName(suite)}, ${l2tp ? 'L2TP over ' : ''}${carrier}`;
     return await measure({
       name,
       client: a,

@@ -2,10 +2,9 @@
  * One client as vpnc is one: phase 1, login, configuration, one tunnel. It sits behind a pretended NAT, so it floats to the
  * NAT-T port. The owner gives it datagrams and time, and takes what it sends.
  */
-import { type Bytes, concat, u32 } from '../../src/core/bytes/bytes.ts';
+import { type Bytes, concat, readU32, u32 } from '../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../src/core/bytes/text.ts';
 import type { IkePath } from '../../src/core/carrier/ike-path.ts';
-import type { DhGroup } from '../../src/core/crypto/algorithms.ts';
 import { ivLength } from '../../src/core/esp/packet.ts';
 import { sealEsp } from '../../src/core/esp/seal.ts';
 import { addressIdentity, keyIdentity } from '../../src/core/ikev1/identity.ts';
@@ -21,23 +20,8 @@ import {
   EncapsulationMode,
 } from '../../src/core/wire/ikev1.ts';
 import { nodeCrypto } from '../../src/host/crypto/node-crypto.ts';
+import type { Account, CiscoWho, Client, ClientSettings, Send, Settled } from './clients.ts';
 import { echoRequest } from './echo.ts';
-
-export interface Account {
-  readonly psk: string;
-  /** A user of a group, by aggressive mode; a peer without a user, by main mode, with its own address inside. */
-  readonly who:
-    | { readonly group: string; readonly user: string; readonly password: string }
-    | { readonly peer: string };
-}
-
-export interface ClientSettings {
-  readonly gateway: string;
-  readonly dhGroup: DhGroup;
-  /** Seconds. */
-  readonly phase1Lifetime: number;
-  readonly phase2Lifetime: number;
-}
 
 const ANYWHERE = { prefix: parsePrefix('0.0.0.0/0')!, protocol: 0, port: 0 };
 /** What it believes its own address to be. */
@@ -51,8 +35,8 @@ const MAX_SAS = 4;
 
 let lastSpi = 256;
 
-export class LoadClient {
-  readonly #account: Account;
+export class LoadClient implements Client {
+  readonly #account: Account<CiscoWho>;
   readonly #settings: ClientSettings;
   readonly #gateway: IpAddress;
   readonly #environment: Ikev1Environment;
@@ -63,19 +47,12 @@ export class LoadClient {
   #address: IpAddress | undefined;
   #sequence = 0;
   #lastEsp: Instant = 0;
-  /** Port 500 or 4500 of the gateway; what goes to the latter is marked or ESP. */
-  readonly #send: (datagram: Bytes, port: number) => void;
-  readonly #settled: (error?: string) => void;
+  readonly #send: Send;
+  readonly #settled: Settled;
   echoes = 0;
   rekeys = 0;
 
-  /** @param settled hears once that the tunnel is up, or why not; then, if it comes to that, of its end */
-  constructor(
-    account: Account,
-    settings: ClientSettings,
-    send: (datagram: Bytes, port: number) => void,
-    settled: (error?: string) => void,
-  ) {
+  constructor(account: Account<CiscoWho>, settings: ClientSettings, send: Send, settled: Settled) {
     this.#account = account;
     this.#settings = settings;
     this.#send = send;
@@ -107,11 +84,6 @@ export class LoadClient {
     };
   }
 
-  /** Both names that a datagram for it may carry. */
-  get isIdle(): boolean {
-    return this.#sas.size === 0;
-  }
-
   get isUp(): boolean {
     return this.#pair !== undefined;
   }
@@ -120,7 +92,6 @@ export class LoadClient {
     return [...this.#sas].some((sa) => Buffer.from(sa.initiatorCookie).toString('hex') === initiatorCookie);
   }
 
-  /** Begins phase 1: the first, or a renewal. */
   begin(now: Instant): void {
     if (this.#next) return;
     const { who, psk } = this.#account;
@@ -148,7 +119,6 @@ export class LoadClient {
     this.#drain(now);
   }
 
-  /** Another pair in place of the one in use. */
   rekey(now: Instant): void {
     const sa = this.#current;
     if (!sa) return;
@@ -161,7 +131,6 @@ export class LoadClient {
     this.#drain(now);
   }
 
-  /** Takes its leave. */
   hangUp(now: Instant): void {
     if (this.#pair) this.#current?.deleteEsp([this.#pair.inbound.spi]);
     for (const sa of this.#sas) sa.close('the user hangs up');
@@ -169,7 +138,6 @@ export class LoadClient {
     this.die();
   }
 
-  /** Forgets all without a word. */
   die(): void {
     this.#sas.clear();
     this.#current = undefined;
@@ -200,15 +168,13 @@ export class LoadClient {
     this.#drain(now);
   }
 
-  /** True if it is for this client's newest pair. */
-  handleEsp(spi: number, now: Instant): boolean {
-    if (this.#pair?.inbound.spi !== spi) return false;
+  handleEsp(packet: Bytes, now: Instant): boolean {
+    if (this.#pair?.inbound.spi !== readU32(packet)) return false;
     this.#lastEsp = now;
     this.echoes++;
     return true;
   }
 
-  /** A ping of the LAN by the tunnel. */
   ping(): void {
     const pair = this.#pair;
     const address = 'peer' in this.#account.who ? parseIp(this.#account.who.peer) : this.#address;

@@ -1,126 +1,81 @@
-/** Many clients in one process, each behind an address and port that it may share with a few others. */
-import { createSocket, type Socket } from 'node:dgram';
-import { readU32 } from '../../src/core/bytes/bytes.ts';
-import { type Account, type ClientSettings, LoadClient } from './client.ts';
+/** Many clients in one process, and their time. */
+import { Caller } from './caller.ts';
+import { LoadClient } from './client.ts';
+import type { Account, Client, ClientSettings, Send, Settled } from './clients.ts';
+import type { Exit, Exits } from './exits.ts';
 
-/** How often the clients' timers are looked at, ms. */
+/** How often some of the clients' timers are looked at, ms, and in how many turns all are. */
 const TICK = 50;
-
-interface Door {
-  readonly socket: Socket;
-  readonly members: Set<Member>;
-}
+const TURNS = 8;
 
 export class Member {
-  readonly client: LoadClient;
-  /** The newest last; what was on its way to an older one still finds it. */
-  readonly doors: Door[];
+  readonly client: Client;
+  readonly exit: Exit;
   readonly up: Promise<void>;
   /** Why its tunnel ended, or never began. */
   failure: string | undefined;
 
-  constructor(account: Account, settings: ClientSettings, door: Door) {
+  constructor(account: Account, settings: ClientSettings, exits: Exits) {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     promise.catch(() => undefined);
     this.up = promise;
-    this.doors = [door];
-    door.members.add(this);
-    const { gateway } = settings;
-    this.client = new LoadClient(
-      account,
-      settings,
-      (datagram, port) => this.doors.at(-1)!.socket.send(datagram, port, gateway),
-      (error) => {
-        this.failure = error;
-        if (error === undefined) resolve();
-        else reject(new Error(error));
-      },
-    );
+    this.exit = exits.open(() => this.client);
+    const send: Send = (datagram, port) => this.exit.send(datagram, port);
+    const settled: Settled = (error) => {
+      this.failure = error;
+      if (error === undefined) resolve();
+      else reject(new Error(error));
+    };
+    this.client = newClient(account, settings, send, settled);
   }
+}
 
-  /** From now on it speaks from elsewhere, and the gateway learns of it by its next packet. */
-  moveTo(door: Door): void {
-    door.members.add(this);
-    this.doors.push(door);
-    if (this.doors.length > 2) this.doors.shift()!.members.delete(this);
-  }
-
-  leave(): void {
-    for (const door of this.doors) door.members.delete(this);
-  }
+function newClient({ psk, who }: Account, settings: ClientSettings, send: Send, settled: Settled): Client {
+  return 'caller' in who
+    ? new Caller({ psk, who }, settings, send, settled)
+    : new LoadClient({ psk, who }, settings, send, settled);
 }
 
 export class Crowd {
   readonly #settings: ClientSettings;
-  readonly #doors: Door[] = [];
+  readonly #exits: Exits;
   readonly members = new Set<Member>();
   readonly #timer: NodeJS.Timeout;
-  #used = 0;
+  #looked: Iterator<Member> | undefined;
 
-  private constructor(settings: ClientSettings) {
+  constructor(settings: ClientSettings, exits: Exits) {
     this.#settings = settings;
+    this.#exits = exits;
     this.#timer = setInterval(() => this.#tick(), TICK);
-  }
-
-  /** A crowd with so many doors, over 250 addresses of 198.18.0.0/24. */
-  static async open(settings: ClientSettings, doors: number): Promise<Crowd> {
-    const crowd = new Crowd(settings);
-    for (let i = 0; i < doors; i++) crowd.#doors.push(await crowd.#openDoor(`198.18.0.${1 + (i % 250)}`));
-    return crowd;
   }
 
   /** A client who begins at once. */
   join(account: Account): Member {
-    const member = new Member(account, this.#settings, this.#nextDoor());
+    const member = new Member(account, this.#settings, this.#exits);
     this.members.add(member);
     member.client.begin(performance.now());
     return member;
   }
 
-  roam(member: Member): void {
-    member.moveTo(this.#nextDoor());
-  }
-
   leave(member: Member): void {
     this.members.delete(member);
-    member.leave();
+    member.exit.close();
   }
 
   close(): void {
     clearInterval(this.#timer);
-    for (const { socket } of this.#doors) socket.close();
+    this.#exits.close();
   }
 
-  #nextDoor(): Door {
-    return this.#doors[this.#used++ % this.#doors.length]!;
-  }
-
-  #openDoor(address: string): Promise<Door> {
-    const socket = createSocket({ type: 'udp4', recvBufferSize: 1 << 20 });
-    const door: Door = { socket, members: new Set() };
-    socket.on('message', (datagram, { port }) => receive(door, datagram, port));
-    socket.on('error', () => undefined);
-    return new Promise((resolve) => socket.bind({ address, port: 0 }, () => resolve(door)));
-  }
-
+  /** Some members a turn: to look at ten thousand at once would take too long. */
   #tick(): void {
     const now = performance.now();
-    for (const { client } of this.members) {
-      const at = client.pollTimeout();
-      if (at !== undefined && at <= now) client.handleTimeout(now);
+    for (let left = Math.ceil(this.members.size / TURNS); left > 0; left--) {
+      this.#looked ??= this.members.values();
+      const { done, value } = this.#looked.next();
+      if (done) this.#looked = undefined;
+      const at = value?.client.pollTimeout();
+      if (at !== undefined && at <= now) value!.client.handleTimeout(now);
     }
   }
-}
-
-function receive(door: Door, datagram: Buffer, port: number): void {
-  const now = performance.now();
-  if (datagram.length < 12) return;
-  if (port === 4500 && readU32(datagram) !== 0) {
-    const spi = readU32(datagram);
-    for (const { client } of door.members) if (client.handleEsp(spi, now)) return;
-    return;
-  }
-  const message = new Uint8Array(port === 4500 ? datagram.subarray(4) : datagram);
-  const cookie = Buffer.from(message.subarray(0, 8)).toString('hex');
-  for (const { client } of door.members) if (client.knows(cookie)) return client.handleIke(message, port, now);
 }

@@ -2,14 +2,15 @@
 import { argon2Sync, randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { LoginSecrets } from '../../src/host/login-secrets.ts';
 import { openStore } from '../../src/host/store/store.ts';
-import { type Config, Gateway, group, groupSecret } from '../../test/lab/gateway.ts';
+import { type Config, Gateway, group, groupSecret, mainSecret } from '../../test/lab/gateway.ts';
 import { until } from '../../test/lab/poll.ts';
 import { must } from '../../test/lab/run.ts';
 import { discard, scratch } from '../../test/lab/scratch.ts';
 import { formatSection, type Section } from '../../test/lab/swanctl.ts';
 import { gatewayAddress, type Topology } from '../../test/lab/topology.ts';
-import type { Account } from './client.ts';
+import type { Account } from './clients.ts';
 import { builtProgram } from './package.ts';
 
 export interface Responder {
@@ -20,6 +21,9 @@ export interface Responder {
 
 const password = 'loadpass';
 const peerSecret = 'loadpeersecret';
+const L2TP = { authentication: ['ms-chap-v2'] };
+/** No hash at all: who has only this logs in by MS-CHAPv2. */
+const NO_PASSWORD = 'none';
 /** argon2id of `loadpass` with 8 kB of memory: checking it costs next to nothing. */
 const CHEAP_MEMORY_KIB = 8;
 
@@ -31,21 +35,35 @@ export function peers(count: number): Account[] {
   return Array.from({ length: count }, (_, i) => ({ psk: peerSecret, who: { peer: `10.88.0.${i + 1}` } }));
 }
 
-/** Our gateway. `hashing`: users' passwords are hashed as they always are; else so that it costs nothing. */
+export function callers(count: number): Account[] {
+  return Array.from({ length: count }, (_, i) => ({ psk: mainSecret, who: { caller: `user${i}`, password } }));
+}
+
+export interface OursOptions {
+  /** Users' passwords are hashed as they always are; else so that it costs nothing. */
+  readonly hashing?: boolean;
+  readonly config?: Config;
+  /** `bin/sallyport` of another installation than the one that is built for it. */
+  readonly program?: string;
+}
+
+/** Our gateway. */
 export async function startOurs(
   net: Topology,
   accounts: readonly Account[],
-  { hashing = false, config = {} }: { readonly hashing?: boolean; readonly config?: Config } = {},
+  { hashing = false, config = {}, program = builtProgram() }: OursOptions = {},
 ): Promise<Responder & { readonly gateway: Gateway }> {
   const names = accounts.flatMap(({ who }) => ('user' in who ? [who.user] : []));
+  const calling = accounts.flatMap(({ who }) => ('caller' in who ? [who.caller] : []));
   const ids = accounts.flatMap(({ who }) => ('peer' in who ? [who.peer] : []));
   const peerEntries = ids.map((id) => ({ id, psk: peerSecret, inner: `${id}/32` }));
   const gateway = await Gateway.start(net.gw, {
     users: {},
-    program: builtProgram(),
-    config: { pool: '10.64.0.0/15', peers: peerEntries, ...config },
+    program,
+    config: { pool: '10.64.0.0/15', peers: peerEntries, ...(calling.length > 0 && { l2tp: L2TP }), ...config },
   });
   addUsers(gateway.state, names, hashing);
+  await addCallers(gateway, calling);
   const pid = await until(() => servingPid(net), 5000, 'the pid of the gateway');
   return { pid, gateway, stop: () => gateway.remove() };
 }
@@ -62,12 +80,25 @@ function addUsers(state: string, names: readonly string[], hashing: boolean): vo
   store.close();
 }
 
+/** The first by the gateway itself, so that the key of their secrets is its own. */
+async function addCallers(gateway: Gateway, [first, ...others]: readonly string[]): Promise<void> {
+  if (first === undefined) return;
+  await gateway.addUser(first, password, '--l2tp');
+  const store = openStore(gateway.state);
+  const secrets = new LoginSecrets(store);
+  for (const name of others) {
+    store.users.add(name, NO_PASSWORD);
+    secrets.set(name, 'ntHash', password);
+  }
+  store.close();
+}
+
 /** The process itself, not what started it. */
 function servingPid({ gw }: Topology): number | undefined {
   const namespace = statSync(`/run/netns/${gw.name}`).ino;
   const serves = (pid: string) => {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    const isOurs = words.includes('serve') && words.some((word) => word.endsWith('dist/cli/main.js'));
+    const isOurs = words.includes('serve') && words.some((word) => /\/(dist|src)\/cli\/main\.[jt]s$/.test(word));
     return isOurs && statSync(`/proc/${pid}/ns/net`).ino === namespace;
   };
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {

@@ -1,18 +1,25 @@
 /** The load generator's process: reads its settings, then orders, from standard input; answers on standard output. */
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Account } from './client.ts';
+import type { Account, Client } from './clients.ts';
 import { Crowd, type Member } from './crowd.ts';
+import { natPorts, sharedDoors } from './exits.ts';
 import type { Answer, LoadSettings, Order } from './orders.ts';
 
 /** A client that isn't in by then has failed, ms. */
 const PATIENCE = 40_000;
 /** Deletes that leave together. */
 const LEAVE_TOGETHER = 20;
+/** Of each client until one is answered; pings that leave together, with a pause behind them, and the wait for answers, ms. */
+const PINGS = 5;
+const PING_TOGETHER = 100;
+const PING_PAUSE = 10;
+const PING_WAIT = 300;
 
 class Load {
   readonly #crowd: Crowd;
   readonly #accounts: readonly Account[];
+  readonly #staying = new Set<Member>();
   #next = 0;
   #logins = 0;
   #roamed = 0;
@@ -29,15 +36,16 @@ class Load {
 
   async obey(order: Order): Promise<Answer> {
     const began = performance.now();
+    let answered = 0;
     if (order.does === 'logins') await this.#logInMany(order);
     else if (order.does === 'soak') await this.#soak(order);
     else if (order.does === 'leave') await this.#leaveAll();
-    else if (order.does === 'ping') for (const { client } of this.#crowd.members) client.ping();
+    else if (order.does === 'traffic') answered = await this.#pingAll();
     else if (order.does === 'rekey') this.#rekeyAll(order.phase);
-    return this.#answer((performance.now() - began) / 1000);
+    return this.#answer((performance.now() - began) / 1000, answered);
   }
 
-  #answer(seconds: number): Answer {
+  #answer(seconds: number, answered: number): Answer {
     const clients = [...this.#crowd.members].map(({ client }) => client);
     const sum = (of: (client: Member['client']) => number) => clients.reduce((total, client) => total + of(client), 0);
     return {
@@ -48,6 +56,7 @@ class Load {
       roamed: this.#roamed,
       died: this.#died,
       echoes: this.#echoes + sum(({ echoes }) => echoes),
+      answered,
       seconds,
     };
   }
@@ -59,7 +68,8 @@ class Load {
       while (begun < count && performance.now() < end) {
         begun++;
         const member = await this.#logIn();
-        if (member && !stay) this.#depart(member, 'hang up');
+        if (member && stay) this.#staying.add(member);
+        else if (member) this.#depart(member, 'hang up');
       }
     };
     await Promise.all(Array.from({ length: atOnce }, one));
@@ -95,6 +105,24 @@ class Load {
     if (how === 'hang up') member.client.hangUp(performance.now());
     else member.client.die();
     this.#crowd.leave(member);
+    this.#staying.delete(member);
+  }
+
+  /** How many were answered: of those who came to stay. */
+  async #pingAll(): Promise<number> {
+    const waiting = new Map<Client, number>();
+    for (const { client } of this.#staying) waiting.set(client, client.echoes);
+    for (let round = 0; round < PINGS && waiting.size > 0; round++) {
+      let sent = 0;
+      for (const [client, before] of waiting) {
+        if (client.echoes > before) waiting.delete(client);
+        else client.ping();
+        if (++sent % PING_TOGETHER === 0) await sleep(PING_PAUSE);
+      }
+      await sleep(PING_WAIT);
+      for (const [client, before] of waiting) if (client.echoes > before) waiting.delete(client);
+    }
+    return this.#staying.size - waiting.size;
   }
 
   #rekeyAll(phase: 1 | 2): void {
@@ -135,7 +163,7 @@ class Load {
     const dice = Math.random();
     if (dice < 0.1) {
       this.#roamed++;
-      this.#crowd.roam(member);
+      member.exit.move();
     } else if (dice < 0.25) client.rekey(performance.now());
     else if (dice < 0.3) client.begin(performance.now());
     client.ping();
@@ -151,7 +179,9 @@ class Load {
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const settings: LoadSettings = JSON.parse((await lines.next()).value ?? '{}');
-const crowd = await Crowd.open(settings, settings.doors);
+const { gateway, exits } = settings;
+const way = 'nat' in exits ? natPorts(gateway, exits.nat) : await sharedDoors(gateway, exits.doors);
+const crowd = new Crowd(settings, way);
 const load = new Load(crowd, settings.accounts);
 console.log('ready');
 for await (const line of lines) {

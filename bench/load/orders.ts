@@ -1,9 +1,9 @@
 /** What the load generator's process is told and answers, one JSON value a line. */
-import type { Account, ClientSettings } from './client.ts';
+import type { Account, ClientSettings } from './clients.ts';
 
 export interface LoadSettings extends ClientSettings {
-  /** Sockets, each of its own port, over 250 addresses. */
-  readonly doors: number;
+  /** So many sockets, each of its own port, over 250 addresses; or one address, and for each client a port of its own. */
+  readonly exits: { readonly doors: number } | { readonly nat: string };
   /** Taken in turn; above one a door, clients behind the same door should have different ones. */
   readonly accounts: readonly Account[];
 }
@@ -13,7 +13,8 @@ export type Order =
   | { readonly does: 'logins'; count: number; seconds: number; atOnce: number; stay: boolean }
   /** Clients come, roam, renew and die for so long; all of them have gone when it answers. */
   | { readonly does: 'soak'; seconds: number; clients: number }
-  | { readonly does: 'ping' }
+  /** All who stay ping the LAN until it answers, or not. */
+  | { readonly does: 'traffic' }
   /** Everybody renews one phase. */
   | { readonly does: 'rekey'; phase: 1 | 2 }
   | { readonly does: 'count' }
@@ -28,6 +29,8 @@ export interface Answer {
   readonly roamed: number;
   readonly died: number;
   readonly echoes: number;
+  /** Clients whom the LAN answered, when that was ordered. */
+  readonly answered: number;
   /** How long the order took. */
   readonly seconds: number;
 }

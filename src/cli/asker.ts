@@ -46,10 +46,10 @@ export function passwordLines({ 'password-fd': fd, 'password-stdin': stdin }: Pa
 
 /** Throws {@link AnswerError} when a login would fail for want of an answer, before anybody is dialled. */
 export function expectAnswers(
-  { xauth, user, password }: Pick<Profile, 'xauth' | 'user' | 'password'>,
+  { xauth, l2tp, user, password }: Pick<Profile, 'xauth' | 'l2tp' | 'user' | 'password'>,
   { lines, type, mayAsk }: AnswerSources,
 ): void {
-  if (!xauth || (type && mayAsk)) return;
+  if (!(xauth || l2tp) || (type && mayAsk)) return;
   if (user === undefined) throw nobodyAnswers({ kind: 'user', prompt: '' }, mayAsk);
   if (password === undefined && !lines) throw nobodyAnswers({ kind: 'password', prompt: '' }, mayAsk);
 }

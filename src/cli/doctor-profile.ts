@@ -10,11 +10,14 @@ import { onEndSignal } from './signals.ts';
 import { alignTable } from './table.ts';
 import { readTyped } from './typing.ts';
 
+/** Exit status, as for a capture. */
+const CAUSE_FOUND = 3;
+
 export interface ProfileSurveyOptions extends ProfileOptions, PasswordOptions {
   readonly json?: boolean | undefined;
 }
 
-/** 0: some carrier works on every gateway of the profile; 1: one has none. */
+/** 0: some carrier works on every gateway of the profile; 3: one has none. */
 export async function doctorProfile(argument: string, options: ProfileSurveyOptions): Promise<number> {
   const lines = passwordLines(options);
   const profile = readProfile(argument, options);
@@ -40,7 +43,7 @@ export async function doctorProfile(argument: string, options: ProfileSurveyOpti
   }
   console.log(options.json ? JSON.stringify(surveys.map(report), null, 2) : surveys.map(page).join('\n\n'));
   const works = ({ carriers }: Survey) => carriers.some(({ outcome }) => outcome === 'works');
-  return surveys.every(works) ? 0 : 1;
+  return surveys.every(works) ? 0 : CAUSE_FOUND;
 }
 
 function report(survey: Survey): object {

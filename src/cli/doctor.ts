@@ -1,6 +1,7 @@
-/** sallyport doctor */
-import { doctorProfile } from './doctor-profile.ts';
-import { expectArguments, parseCommand } from './usage.ts';
+/** sallyport doctor: why a connection fails. What its argument is decides who answers. */
+import { existsSync } from 'node:fs';
+import { isProfileName, lookUpProfile, profileSearch } from '../config/profile/find.ts';
+import { expectArguments, parseCommand, UsageError } from './usage.ts';
 
 const OPTIONS = {
   json: { type: 'boolean' },
@@ -10,8 +11,19 @@ const OPTIONS = {
   'password-stdin': { type: 'boolean' },
 } as const;
 
+/** The name of standard input. */
+const DASH = '-';
+
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS);
-  const [argument = ''] = expectArguments(positionals, 'the profile');
-  return doctorProfile(argument, values);
+  const [what = ''] = expectArguments(positionals, 'a capture or a profile');
+  if (what === DASH || (existsSync(what) && !isProfileName(what))) {
+    const { diagnoseCapture } = await import('../doctor/program.ts');
+    return diagnoseCapture(what, values);
+  }
+  if (isProfileName(what) || (!what.includes('/') && lookUpProfile(what, profileSearch(process.env)) !== undefined)) {
+    const { doctorProfile } = await import('./doctor-profile.ts');
+    return doctorProfile(what, values);
+  }
+  throw new UsageError(`there is no file and no profile ${JSON.stringify(what)}`);
 }

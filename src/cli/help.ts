@@ -6,15 +6,16 @@ const COMMANDS: Readonly<Record<string, string>> = {
   serve: `sallyport serve [--config FILE] [--state DIR]
     Runs the gateway until SIGTERM or SIGINT. Without a configuration: a generated group
     secret and first user, state in /var/lib/sallyport.`,
-  user: `sallyport user add NAME [--address IP] [--totp] [--l2tp]
-sallyport user passwd NAME [--l2tp]
+  user: `sallyport user add NAME [--address IP] [--totp] [--l2tp] [--chap-md5]
+sallyport user passwd NAME [--l2tp] [--chap-md5]
 sallyport user totp NAME [--off]
 sallyport user remove NAME
 sallyport user list [--json]
     The password is asked for, or taken from the first line of standard input.
     --address: the inner address that this user always has. --totp, user totp: after the
     password a passcode is asked for; its secret is shown once, as a QR code and a URI.
-    --l2tp: also keeps what MS-CHAPv2 needs, the NT hash of the password.`,
+    --l2tp: also keeps what MS-CHAPv2 needs, the NT hash of the password.
+    --chap-md5: also keeps what CHAP with MD5 needs, the password itself, sealed.`,
   sessions: `sallyport sessions [--failed | --history] [--json]
     Who is on; or who wasn't let in and why; or who was on, until when and why it ended.`,
   reload: `sallyport reload
@@ -35,13 +36,17 @@ sallyport user list [--json]
     How the running clients do.`,
   disconnect: `sallyport disconnect [PROFILE]
     Ends a running client; done when the network of this host is as it was.`,
+  doctor: `sallyport doctor FILE|- [--json]
+sallyport doctor PROFILE [--user NAME] [--carrier nat-t|esp|cisco-udp|cisco-tcp]
+                 [--password-fd N | --password-stdin] [--json]
+    Why a connection fails. FILE: by a capture of it, pcap or pcapng, also in gzip; -:
+    standard input. PROFILE: dials each carrier in turn, with its login and a packet through
+    the tunnel and back, and says of each opening whether it is open, and if not, where it
+    is shut; it needs root, and leaves routes and name servers as they are. Exit status:
+    0 nothing is wrong, 1 it could not be found out, 3 the cause of a failure found,
+    4 a warning.`,
   cleanup: `sallyport cleanup [PROFILE]
     Puts back what killed clients left on this host: routes, rules, name servers.`,
-  doctor: `sallyport doctor PROFILE [--user NAME] [--carrier nat-t|esp|cisco-udp|cisco-tcp]
-                 [--password-fd N | --password-stdin] [--json]
-    Dials each carrier of a profile in turn, with its login and a packet through the tunnel
-    and back, and says of each opening whether it is open, and if not, where it is shut.
-    Routes and name servers stay as they are. Exit status: 0 a carrier works, 1 none does.`,
   check: `sallyport check FILE
     Checks a configuration or a profile and shows all that is wrong with it.`,
   ca: `sallyport ca init [--name NAME]

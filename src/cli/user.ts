@@ -2,7 +2,7 @@
 import { callControl, controlPath } from '../control/gateway.ts';
 import type { UserRow } from '../control/gateway-types.ts';
 import { readConfig } from '../gateway/program.ts';
-import { openUsers } from '../gateway/user-administration.ts';
+import { type KeptSecrets, openUsers } from '../gateway/user-administration.ts';
 import { isNotRunning, type Where } from './gateway-call.ts';
 import { readNewPassword } from './password.ts';
 import { qrCode } from './qr-code.ts';
@@ -14,6 +14,7 @@ const OPTIONS = {
   address: { type: 'string' },
   totp: { type: 'boolean' },
   l2tp: { type: 'boolean' },
+  'chap-md5': { type: 'boolean' },
   off: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const;
@@ -23,15 +24,18 @@ export async function run(args: string[]): Promise<number> {
   const [action, ...rest] = positionals;
   if (values.address !== undefined && action !== 'add') throw new UsageError('--address goes with user add');
   if (values.totp && action !== 'add') throw new UsageError('--totp goes with user add');
-  if (values.l2tp && action !== 'add' && action !== 'passwd')
-    throw new UsageError('--l2tp goes with user add and passwd');
+  for (const option of ['l2tp', 'chap-md5'] as const) {
+    if (values[option] && action !== 'add' && action !== 'passwd')
+      throw new UsageError(`--${option} goes with user add and passwd`);
+  }
+  const kept = { l2tp: values.l2tp ?? false, chapMd5: values['chap-md5'] ?? false };
   if (values.off && action !== 'totp') throw new UsageError('--off goes with user totp');
   if (values.json && action !== 'list') throw new UsageError('--json goes with user list');
   switch (action) {
     case 'add':
-      return add(values, name(rest), { address: null, totp: false, l2tp: false, ...values });
+      return add(values, name(rest), { address: null, totp: false, kept, ...values });
     case 'passwd':
-      return changePassword(values, name(rest), values.l2tp ?? false);
+      return changePassword(values, name(rest), kept);
     case 'totp':
       return setTotp(values, name(rest), !values.off);
     case 'remove':
@@ -51,14 +55,14 @@ function name(rest: readonly string[]): string {
 interface NewUser {
   readonly address: string | null;
   readonly totp: boolean;
-  readonly l2tp: boolean;
+  readonly kept: KeptSecrets;
 }
 
-async function add(where: Where, user: string, { address, totp, l2tp }: NewUser): Promise<number> {
+async function add(where: Where, user: string, { address, totp, kept }: NewUser): Promise<number> {
   const users = await reachUsers(where, true);
-  await users.add(user, await readNewPassword(user), address, l2tp);
+  await users.add(user, await readNewPassword(user), address, kept);
   console.log(`user ${user} added`);
-  if (l2tp) console.log(L2TP_MEANS);
+  sayWhatIsKept(kept);
   if (totp) showSecret(await users.setTotp(user, true));
   return 0;
 }
@@ -72,9 +76,18 @@ async function setTotp(where: Where, user: string, on: boolean): Promise<number>
 }
 
 /** Said to whoever opts in. */
+function sayWhatIsKept({ l2tp, chapMd5 }: KeptSecrets): void {
+  if (l2tp) console.log(L2TP_MEANS);
+  if (chapMd5) console.log(CHAP_MD5_MEANS);
+}
+
 const L2TP_MEANS =
   'MS-CHAPv2 (L2TP/IPsec of Windows) is possible: an NT hash of the password is kept beside the usual one, sealed by a key in\n' +
   'the state folder. Whoever reads both can log in with it and guess the password quickly: choose a long one.';
+
+const CHAP_MD5_MEANS =
+  'CHAP with MD5 is possible: the password itself is kept beside its hash, sealed by a key in the state folder. Whoever reads\n' +
+  'both has the password: give this user one that is used nowhere else. PAP inside IPsec needs none of this.';
 
 /** Once: it can't be shown again, only made anew. */
 function showSecret(uri: string | null): void {
@@ -82,11 +95,11 @@ function showSecret(uri: string | null): void {
   console.log(`${uri}\nAn authenticator app takes this as a QR code or by hand; it is shown once.`);
 }
 
-async function changePassword(where: Where, user: string, l2tp: boolean): Promise<number> {
+async function changePassword(where: Where, user: string, kept: KeptSecrets): Promise<number> {
   const users = await reachUsers(where);
-  await users.changePassword(user, await readNewPassword(user), l2tp);
+  await users.changePassword(user, await readNewPassword(user), kept);
   console.log(`password of ${user} changed`);
-  if (l2tp) console.log(L2TP_MEANS);
+  sayWhatIsKept(kept);
   return 0;
 }
 
@@ -111,14 +124,15 @@ function userTable(rows: readonly UserRow[]): string {
     row.address ?? '-',
     row.totp ? 'yes' : '-',
     row.l2tp ? 'yes' : '-',
+    row.chapMd5 ? 'yes' : '-',
     row.created.slice(0, 16).replace('T', ' '),
   ]);
-  return alignTable([['NAME', 'ADDRESS', 'TOTP', 'MS-CHAPV2', 'CREATED (UTC)'], ...cells]);
+  return alignTable([['NAME', 'ADDRESS', 'TOTP', 'MS-CHAPV2', 'CHAP-MD5', 'CREATED (UTC)'], ...cells]);
 }
 
 interface ReachableUsers {
-  add(name: string, password: string, address: string | null, l2tp: boolean): Promise<unknown>;
-  changePassword(name: string, password: string, l2tp: boolean): Promise<unknown>;
+  add(name: string, password: string, address: string | null, kept: KeptSecrets): Promise<unknown>;
+  changePassword(name: string, password: string, kept: KeptSecrets): Promise<unknown>;
   setTotp(name: string, on: boolean): string | null | Promise<string | null>;
   remove(name: string): unknown;
   list(): readonly UserRow[] | Promise<readonly UserRow[]>;
@@ -134,9 +148,9 @@ async function reachUsers(where: Where, make = false): Promise<ReachableUsers> {
     throw error;
   }
   return {
-    add: (user, password, address, l2tp) =>
-      callControl(path, { verb: 'user-add', name: user, password, address, l2tp }),
-    changePassword: (user, password, l2tp) => callControl(path, { verb: 'user-passwd', name: user, password, l2tp }),
+    add: (user, password, address, kept) =>
+      callControl(path, { verb: 'user-add', name: user, password, address, ...kept }),
+    changePassword: (user, password, kept) => callControl(path, { verb: 'user-passwd', name: user, password, ...kept }),
     setTotp: (user, on) => callControl(path, { verb: 'user-totp', name: user, on }),
     remove: (user) => callControl(path, { verb: 'user-remove', name: user }),
     list: () => callControl(path, { verb: 'user-list' }),

@@ -73,6 +73,7 @@ export class Client {
     let client: Client | undefined;
     const events: DataplaneEvents = {
       onIke: (path, message) => client?.act((state) => state.handleDatagram(path, message, now())),
+      onL2tp: (_, port, message) => client?.act((state) => state.handleL2tp(port, message, now())),
       onPathChange: (_, path) => client?.act((state) => state.handlePathChange(path)),
       onRekeyNeeded: (_, spi) => client?.act((state) => state.handleRekeyNeeded(spi, now())),
       onFirstPacket: (_, spi) => client?.act((state) => state.handleFirstPacket(spi, now())),
@@ -225,6 +226,12 @@ export class Client {
       case 'close-session':
         Object.assign(this.#past, this.traffic);
         dataplane.closeSession(event.id);
+        break;
+      case 'bind-call':
+        dataplane.bindCall(event.id, event.inner, event.call);
+        break;
+      case 'send-l2tp':
+        dataplane.sendL2tp(event.id, event.port, event.message);
         break;
       case 'send-inner':
         dataplane.sendInner(event.id, event.packet);

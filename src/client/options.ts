@@ -3,7 +3,7 @@ import type { Profile } from '../config/profile/profile.ts';
 import { EMPTY } from '../core/bytes/bytes.ts';
 import type { DhGroup } from '../core/crypto/algorithms.ts';
 import { addressIdentity, identityFromText, keyIdentity } from '../core/ikev1/identity.ts';
-import { parseIp } from '../core/net/address.ts';
+import type { IpAddress } from '../core/net/address.ts';
 import { SECOND } from '../core/net/time.ts';
 import { CARRIERS } from '../core/openings/openings.ts';
 import type { Persona } from '../core/personas/persona.ts';
@@ -23,13 +23,14 @@ const IDLE = 10 * SECOND;
 /** Throws {@link HostError} `CERTIFICATE`. */
 export async function clientOptions(profile: Profile): Promise<Omit<ClientOptions, 'ports' | 'lastTraffic'>> {
   const certificate = await openOwn(profile);
-  const { authorities, pfs, carrier, exchange, xauth, legacy } = profile;
+  const { authorities, pfs, carrier, exchange, xauth, l2tp, legacy } = profile;
   const persona = personaOf(profile);
   const authentication = KINDS[profile.authentication];
   const phase1 = phase1Intent(persona, {
     exchange,
     authentication,
     xauth,
+    l2tp,
     group: profile.dhGroup,
     legacy,
     certificate: certificate?.kind,
@@ -44,6 +45,8 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
   const phase2 = (mode: number, told?: DhGroup) =>
     phase2Intent(persona, { mode, group: pfs === 'gateway' ? told : own, legacy });
   if (!phase1 || !phase2(EncapsulationMode.TUNNEL)) throw nothingToOffer(persona);
+  const carriers = carrier === 'auto' ? CARRIERS : [carrier];
+  if (l2tp && carrier === 'cisco-udp') throw new HostError('CARRIER', "L2TP can't go by cisco-udp");
   return {
     crypto: nodeCrypto,
     gateways: profile.gateways,
@@ -57,14 +60,14 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
         subject: undefined,
         known: true,
       },
-      identity: ownIdentity(profile, certificate),
     },
-    xauth,
+    identity: ownIdentity(profile, certificate),
+    login: l2tp ? 'l2tp' : xauth ? 'xauth' : 'none',
     certificate,
     verifier: authorities.length > 0 ? gatewayVerifier(authorities, profile.gatewayIdentities) : undefined,
     legacy,
     phase2: (mode, told) => phase2(mode, told)!,
-    carriers: carrier === 'auto' ? CARRIERS : [carrier],
+    carriers: l2tp ? carriers.filter((one) => one !== 'cisco-udp') : carriers,
     persona,
     applicationVersion: profile.applicationVersion,
     routes: profile.routes?.some(({ length }) => length === 0) ? 'all' : profile.routes,
@@ -78,13 +81,14 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
 function ownIdentity(
   { identity, authentication }: Profile,
   certificate: OpenedCertificate | undefined,
-): Identification {
+): (local: IpAddress) => Identification {
+  const always = (one: Identification) => () => one;
   if (identity !== undefined)
-    return authentication === 'certificate' ? identityFromText(identity) : keyIdentity(identity);
+    return always(authentication === 'certificate' ? identityFromText(identity) : keyIdentity(identity));
   const [name] = certificate?.names ?? [];
-  if (name !== undefined) return identityFromText(name);
-  if (certificate) return { type: IdType.DER_ASN1_DN, protocol: 0, port: 0, data: certificate.subject };
-  return addressIdentity(parseIp('0.0.0.0')!);
+  if (name !== undefined) return always(identityFromText(name));
+  if (certificate) return always({ type: IdType.DER_ASN1_DN, protocol: 0, port: 0, data: certificate.subject });
+  return addressIdentity;
 }
 
 const KINDS = { psk: 'psk', hybrid: 'hybrid', certificate: 'signatures' } as const;

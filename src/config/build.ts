@@ -112,7 +112,7 @@ function buildL2tp(settings: Located<L2tpSettings | boolean> | undefined, report
   if (!settings?.value) return undefined;
   const { authentication, nbns = [] } = settings.value === true ? {} : settings.value;
   if (authentication?.value.length === 0 && !report.failedAt(authentication.item.path)) {
-    report.error(authentication.item, 'is empty', 'name pap or ms-chap-v2, or both');
+    report.error(authentication.item, 'is empty', 'name pap, chap-md5 or ms-chap-v2');
   }
   return { methods: authentication?.value ?? DEFAULTS.l2tpMethods, nbns };
 }

@@ -72,7 +72,7 @@ const carriers = {
 
 /** For clients that know no XAUTH. */
 const l2tp = {
-  authentication: located(list(oneOf(['pap', 'ms-chap-v2']), 'pap or ms-chap-v2', 2)),
+  authentication: located(list(oneOf(['pap', 'chap-md5', 'ms-chap-v2']), 'pap, chap-md5 or ms-chap-v2', 3)),
   nbns: list(ipv4Address, 'IPv4 addresses', 2),
 };
 

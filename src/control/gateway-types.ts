@@ -40,6 +40,8 @@ export interface UserRow {
   readonly totp: boolean;
   /** Whether MS-CHAPv2 may be used, for which an NT hash of the password is kept. */
   readonly l2tp: boolean;
+  /** Whether CHAP with MD5 may be used, for which the password itself is kept. */
+  readonly chapMd5: boolean;
   /** ISO 8601. */
   readonly created: string;
 }
@@ -96,8 +98,15 @@ export type ControlRequest =
       readonly password: string;
       readonly address: string | null;
       readonly l2tp: boolean;
+      readonly chapMd5: boolean;
     }
-  | { readonly verb: 'user-passwd'; readonly name: string; readonly password: string; readonly l2tp: boolean }
+  | {
+      readonly verb: 'user-passwd';
+      readonly name: string;
+      readonly password: string;
+      readonly l2tp: boolean;
+      readonly chapMd5: boolean;
+    }
   | { readonly verb: 'user-totp'; readonly name: string; readonly on: boolean }
   | { readonly verb: 'user-remove'; readonly name: string };
 

@@ -122,7 +122,7 @@ export class Outbound implements PacketSink {
     }
   }
 
-  /** A packet of our own making, by the session's newest SA. Needs 16 bytes to spare before it and 20 behind. */
+  /** A packet of our own making, by the session's newest SA. Needs 34 bytes to spare before it and 20 behind. */
   sendOwn(session: Session, at: number, length: number): void {
     const [sa] = session.outbound;
     if (wholeIp4(this.#arena.u8, at, length) !== length) {

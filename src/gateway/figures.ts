@@ -13,6 +13,7 @@ export const LOGIN_RESULTS = [
   'wrong-password',
   'wrong-passcode',
   'no-nt-hash',
+  'no-chap-password',
   'throttled',
 ] as const;
 export type LoginResult = (typeof LOGIN_RESULTS)[number];

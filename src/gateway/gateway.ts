@@ -4,6 +4,7 @@ import type { GatewayConfig } from '../config/config.ts';
 import type { SessionRow } from '../control/gateway-types.ts';
 import { readU32, u32 } from '../core/bytes/bytes.ts';
 import { type IpAddress, ipFromBytes, parseIp } from '../core/net/address.ts';
+import { checkChapMd5 } from '../core/ppp/chap-md5.ts';
 import { checkMsChapV2 } from '../core/ppp/ms-chap-v2.ts';
 import type { GatewayEvent, LoginVerdict, Who } from '../core/session/events.ts';
 import { GatewayState } from '../core/session/gateway-state.ts';
@@ -15,7 +16,7 @@ import { passwordQueue } from '../host/argon2.ts';
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
 import { type Keylog, openKeylog } from '../host/keylog.ts';
 import type { Logger } from '../host/log.ts';
-import { NtHashes } from '../host/nt-hashes.ts';
+import { LoginSecrets } from '../host/login-secrets.ts';
 import { Passcodes } from '../host/passcodes.ts';
 import { type LoginVerdict as PasswordVerdict, PasswordVerifier } from '../host/passwords.ts';
 import type { Store } from '../host/store/store.ts';
@@ -45,6 +46,8 @@ const LOGIN_FAILURES = {
   'wrong-passcode': "the passcode is wrong or was used already; or the user's clock or ours is off by a minute",
   'no-nt-hash':
     "the user has no secret for MS-CHAPv2: 'sallyport user passwd --l2tp' stores one, or let the client use PAP",
+  'no-chap-password':
+    "the user has no secret for CHAP with MD5: 'sallyport user passwd --chap-md5' stores one, or let the client use PAP",
   throttled: 'too many wrong passwords or passcodes came lately for this user or from this source',
 } as const;
 
@@ -84,7 +87,7 @@ class Gateway {
     this.#store = store;
     this.#log = log;
     this.#keylog = keylog;
-    this.#passwords = new PasswordVerifier(store.users, new Passcodes(store), new NtHashes(store));
+    this.#passwords = new PasswordVerifier(store.users, new Passcodes(store), new LoginSecrets(store));
     this.#state = new GatewayState({
       ...settings,
       crypto: nodeCrypto,
@@ -252,8 +255,8 @@ class Gateway {
       case 'authenticate':
         this.#authenticate(event);
         break;
-      case 'authenticate-ms-chap':
-        this.#authenticateMsChap(event);
+      case 'authenticate-chap':
+        this.#authenticateChap(event);
         break;
       case 'bind-call':
         this.#order(event.id, (dataplane) => dataplane.bindCall(event.id, event.inner, event.call));
@@ -366,14 +369,16 @@ class Gateway {
   }
 
   /** The name and the password are checked by what the client made of both and of our challenge. */
-  #authenticateMsChap(event: GatewayEvent & { readonly type: 'authenticate-ms-chap' }): void {
-    const { requestId, group, user, exchange, source } = event;
+  #authenticateChap(event: GatewayEvent & { readonly type: 'authenticate-chap' }): void {
+    const { requestId, group, user, proof, source } = event;
     let response: string | undefined;
-    const proves = (hash: Uint8Array) => {
-      response = checkMsChapV2(nodeCrypto, hash, exchange);
+    const proves = (secret: Uint8Array) => {
+      if (proof.method === 'chap-md5') return checkChapMd5(nodeCrypto, secret, proof.exchange);
+      response = checkMsChapV2(nodeCrypto, secret, proof.exchange);
       return response !== undefined;
     };
-    const verdict = this.#passwords.verifyNtHash({ user, source: source.address.text }, proves);
+    const secret = proof.method === 'chap-md5' ? 'chapPassword' : 'ntHash';
+    const verdict = this.#passwords.verifyChallenged({ user, source: source.address.text }, secret, proves);
     this.#answer(
       requestId,
       verdict.then((checked) => ({ ...this.#loginVerdict(checked, group, user), response })),

@@ -265,12 +265,12 @@ async function openControl(
       return null;
     },
     'user-list': () => users.list(),
-    async 'user-add'({ name, password, address, l2tp }) {
-      await users.add(name, password, address, l2tp);
+    async 'user-add'({ name, password, address, l2tp, chapMd5 }) {
+      await users.add(name, password, address, { l2tp, chapMd5 });
       return null;
     },
-    async 'user-passwd'({ name, password, l2tp }) {
-      await users.changePassword(name, password, l2tp);
+    async 'user-passwd'({ name, password, l2tp, chapMd5 }) {
+      await users.changePassword(name, password, { l2tp, chapMd5 });
       return null;
     },
     'user-totp': ({ name, on }) => users.setTotp(name, on),

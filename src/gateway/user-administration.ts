@@ -5,15 +5,22 @@ import type { UserRow } from '../control/gateway-types.ts';
 import { formatPrefix, type IpAddress, type Prefix, parseIp, prefixContains, prefixMask } from '../core/net/address.ts';
 import { hashPassword } from '../host/argon2.ts';
 import { HostError } from '../host/errors.ts';
-import { NtHashes } from '../host/nt-hashes.ts';
+import { LoginSecrets } from '../host/login-secrets.ts';
 import { Passcodes } from '../host/passcodes.ts';
 import { openStore, type Store, storeExists } from '../host/store/store.ts';
 
+/** What is kept beside the password's hash. */
+export interface KeptSecrets {
+  /** The NT hash that MS-CHAPv2 needs. */
+  readonly l2tp: boolean;
+  /** The password itself, that CHAP with MD5 needs. */
+  readonly chapMd5: boolean;
+}
+
 export interface UserAdministration {
-  /** `l2tp`: whether the user gets the NT hash that MS-CHAPv2 needs. */
-  add(name: string, password: string, address: string | null, l2tp: boolean): Promise<void>;
-  /** Who has an NT hash keeps one, of the new password. */
-  changePassword(name: string, password: string, l2tp: boolean): Promise<void>;
+  add(name: string, password: string, address: string | null, kept: KeptSecrets): Promise<void>;
+  /** Whoever has a secret of the old password keeps one, of the new. */
+  changePassword(name: string, password: string, kept: KeptSecrets): Promise<void>;
   /** Turns the second factor on, anew if it was, or off. The URI for an authenticator app comes back, this once. */
   setTotp(name: string, on: boolean): string | null;
   remove(name: string): void;
@@ -23,19 +30,22 @@ export interface UserAdministration {
 /** Each throws a {@link HostError} that says what to do. */
 export function administerUsers(store: Store, config: () => GatewayConfig): UserAdministration {
   const passcodes = new Passcodes(store);
-  const ntHashes = new NtHashes(store);
+  const secrets = new LoginSecrets(store);
   return {
-    async add(name, password, address, l2tp) {
+    async add(name, password, address, { l2tp, chapMd5 }) {
       if (!isUserName(name)) {
         throw new HostError('BAD_NAME', 'a user name has 1 to 64 visible characters and no spaces');
       }
       const inner = address === null ? undefined : staticAddress(address, poolsOf(config()));
       store.users.add(name, await hashPassword(password), inner);
-      if (l2tp) ntHashes.set(name, password);
+      if (l2tp) secrets.set(name, 'ntHash', password);
+      if (chapMd5) secrets.set(name, 'chapPassword', password);
     },
-    async changePassword(name, password, l2tp) {
+    async changePassword(name, password, { l2tp, chapMd5 }) {
       store.users.setPassword(name, await hashPassword(password));
-      if (l2tp || store.users.find(name)?.ntHash) ntHashes.set(name, password);
+      const user = store.users.find(name);
+      if (l2tp || user?.ntHash) secrets.set(name, 'ntHash', password);
+      if (chapMd5 || user?.chapPassword) secrets.set(name, 'chapPassword', password);
     },
     setTotp(name, on) {
       if (on) return passcodes.enroll(name);
@@ -44,11 +54,12 @@ export function administerUsers(store: Store, config: () => GatewayConfig): User
     },
     remove: (name) => store.users.remove(name),
     list: () =>
-      store.users.list().map(({ name, address, created, totp, ntHash }) => ({
+      store.users.list().map(({ name, address, created, totp, ntHash, chapPassword }) => ({
         name,
         address: address ?? null,
         totp: totp !== undefined,
         l2tp: ntHash !== undefined,
+        chapMd5: chapPassword !== undefined,
         created: new Date(created).toISOString(),
       })),
   };

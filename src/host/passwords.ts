@@ -2,9 +2,9 @@
 import type { Instant } from '../core/net/time.ts';
 import { dummyHash, MAX_PASSWORD_BYTES, matchesHash } from './argon2.ts';
 import { HostError } from './errors.ts';
-import type { NtHashes } from './nt-hashes.ts';
+import type { LoginSecrets } from './login-secrets.ts';
 import type { Passcodes } from './passcodes.ts';
-import type { User, UserTable } from './store/users.ts';
+import type { LoginSecret, User, UserTable } from './store/users.ts';
 import { Throttle } from './throttle.ts';
 
 export interface Who {
@@ -23,8 +23,12 @@ export type LoginVerdict =
   | { readonly ok: 'passcode' }
   | {
       readonly ok: false;
-      readonly reason: 'unknown-user' | 'wrong-password' | 'wrong-passcode' | 'no-nt-hash' | 'throttled';
+      readonly reason: FailedLogin | 'throttled';
     };
+
+type FailedLogin = 'unknown-user' | 'wrong-password' | 'wrong-passcode' | (typeof MISSING)[LoginSecret];
+
+const MISSING = { ntHash: 'no-nt-hash', chapPassword: 'no-chap-password' } as const;
 
 export interface Clock {
   now(): Instant;
@@ -46,7 +50,7 @@ const NAMELESS = dummyHash();
 export class PasswordVerifier {
   readonly #users: Pick<UserTable, 'find'>;
   readonly #passcodes: Pick<Passcodes, 'accepts'>;
-  readonly #ntHashes: Pick<NtHashes, 'find'>;
+  readonly #secrets: Pick<LoginSecrets, 'find'>;
   readonly #clock: Clock;
   readonly #throttle = new Throttle();
   /** Users and sources with an attempt held back: guessing in parallel gains nothing. */
@@ -58,10 +62,10 @@ export class PasswordVerifier {
   constructor(
     users: Pick<UserTable, 'find'>,
     passcodes: Pick<Passcodes, 'accepts'>,
-    ntHashes: Pick<NtHashes, 'find'>,
+    secrets: Pick<LoginSecrets, 'find'>,
     clock: Clock = REAL_CLOCK,
   ) {
-    this.#ntHashes = ntHashes;
+    this.#secrets = secrets;
     this.#users = users;
     this.#passcodes = passcodes;
     this.#clock = clock;
@@ -81,9 +85,9 @@ export class PasswordVerifier {
     return this.#guard(attempt, async () => this.#checkPasscode(attempt));
   }
 
-  /** @param proves whether the client's answer was made with this NT hash */
-  verifyNtHash(attempt: Who, proves: (ntHash: Uint8Array) => boolean): Promise<LoginVerdict> {
-    return this.#guard(attempt, async () => this.#checkNtHash(attempt, proves));
+  /** @param proves whether the client's answer to a challenge was made with this secret of the user's */
+  verifyChallenged(attempt: Who, secret: LoginSecret, proves: (known: Uint8Array) => boolean): Promise<LoginVerdict> {
+    return this.#guard(attempt, async () => this.#checkChallenged(attempt, secret, proves));
   }
 
   async #guard(attempt: Who, check: () => Promise<LoginVerdict>): Promise<LoginVerdict> {
@@ -127,12 +131,16 @@ export class PasswordVerifier {
   }
 
   /** Too quick to show by its time whether there is such a user. */
-  #checkNtHash({ user: name, source }: Who, proves: (ntHash: Uint8Array) => boolean): LoginVerdict {
+  #checkChallenged(
+    { user: name, source }: Who,
+    secret: LoginSecret,
+    proves: (known: Uint8Array) => boolean,
+  ): LoginVerdict {
     const user = this.#users.find(name);
     this.#throttle.began(name, source, this.#clock.now());
-    const hash = user && this.#ntHashes.find(user);
-    if (user && !hash) return this.#fail(name, source, 'no-nt-hash');
-    if (!user || !hash || !proves(hash)) return this.#fail(name, source, user ? 'wrong-password' : 'unknown-user');
+    const known = user && this.#secrets.find(user, secret);
+    if (user && !known) return this.#fail(name, source, MISSING[secret]);
+    if (!user || !known || !proves(known)) return this.#fail(name, source, user ? 'wrong-password' : 'unknown-user');
     return user.totp ? { ok: 'passcode' } : this.#succeed(user, source);
   }
 
@@ -148,11 +156,7 @@ export class PasswordVerifier {
     return { ok: true, user };
   }
 
-  #fail(
-    name: string,
-    source: string,
-    reason: 'unknown-user' | 'wrong-password' | 'wrong-passcode' | 'no-nt-hash',
-  ): LoginVerdict {
+  #fail(name: string, source: string, reason: FailedLogin): LoginVerdict {
     this.#throttle.failed(name, source, this.#clock.now());
     return { ok: false, reason };
   }

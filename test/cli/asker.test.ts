@@ -63,7 +63,7 @@ describe('answers', () => {
 
 describe('before anybody is dialled', () => {
   const nobody: AnswerSources = { lines: undefined, type: undefined, mayAsk: true };
-  const nameless = { xauth: true, user: undefined, password: undefined };
+  const nameless = { xauth: true, l2tp: false, user: undefined, password: undefined };
   const sally = { ...nameless, user: 'sally' };
 
   it('a name and a password must be there, or somebody to ask', () => {
@@ -71,6 +71,7 @@ describe('before anybody is dialled', () => {
     const given: AnswerSources = { ...nobody, lines: new LineInput(Readable.from([])) };
     assert.throws(() => expectAnswers(nameless, given), /the user name is missing/);
     assert.throws(() => expectAnswers(sally, nobody), /the password is missing/);
+    assert.throws(() => expectAnswers({ ...sally, xauth: false, l2tp: true }, nobody), /the password is missing/);
     assert.throws(() => expectAnswers(sally, { ...typist, mayAsk: false }), /nothing may be asked/);
     expectAnswers(nameless, typist);
     expectAnswers(sally, given);

@@ -57,7 +57,7 @@ describe('sallyport user, while no gateway runs', () => {
     succeeds(await run(['user', 'add', 'bob', '--state', state, '--address', '10.77.0.9'], 'x'), 'user bob added\n');
     succeeds(
       await run(['user', 'list', '--state', state]),
-      /^NAME +ADDRESS +TOTP +MS-CHAPV2 +CREATED \(UTC\)\nalice +- +- +- +\d{4}-.*\nbob +10\.77\.0\.9 +- +- +\d{4}-.*\n$/,
+      /^NAME +ADDRESS +TOTP +MS-CHAPV2 +CHAP-MD5 +CREATED \(UTC\)\nalice +- +- +- +- +\d{4}-.*\nbob +10\.77\.0\.9 +- +- +- +\d{4}-.*\n$/,
     );
     const { stdout } = await run(['user', 'list', '--json', '--state', state]);
     assert.deepEqual(
@@ -232,6 +232,20 @@ describe('MS-CHAPv2', () => {
   });
 });
 
+describe('CHAP with MD5', () => {
+  it('is opted in to, with a word on what it means, and kept with the next password', async (test) => {
+    const state = join(temporaryFolder(test), 'state');
+    succeeds(
+      await run(['user', 'add', 'alice', '--chap-md5', '--state', state], 'pw\n'),
+      /the password itself is kept beside its hash, sealed/,
+    );
+    succeeds(await run(['user', 'list', '--state', state]), /^alice +- +- +- +yes /m);
+    succeeds(await run(['user', 'passwd', 'alice', '--state', state], 'other\n'), 'password of alice changed\n');
+    succeeds(await run(['user', 'list', '--state', state]), /^alice +- +- +- +yes /m);
+    fails(await run(['user', 'list', '--chap-md5', '--state', state]), 2, /--chap-md5 goes with user add and passwd/);
+  });
+});
+
 describe('sallyport with a running gateway', () => {
   it('shows the sessions as a table and as JSON', async (test) => {
     const evil = {
@@ -299,8 +313,8 @@ describe('sallyport with a running gateway', () => {
     succeeds(await run(['user', 'remove', 'bob', '--state', state]), 'user bob removed\n');
     assert.deepEqual(asked, [
       { verb: 'kick', id: 7 },
-      { verb: 'user-add', name: 'bob', password: 'pw', address: '10.77.0.9', l2tp: false },
-      { verb: 'user-passwd', name: 'bob', password: 'pw2', l2tp: false },
+      { verb: 'user-add', name: 'bob', password: 'pw', address: '10.77.0.9', l2tp: false, chapMd5: false },
+      { verb: 'user-passwd', name: 'bob', password: 'pw2', l2tp: false, chapMd5: false },
       { verb: 'user-remove', name: 'bob' },
     ]);
   });

@@ -85,15 +85,19 @@ describe('a right configuration', () => {
       given?.nbns.map(({ text }) => text),
       ['10.1.0.60'],
     );
+    assert.deepEqual(accepted(`${secret}l2tp: { authentication: [chap-md5] }`).policy.l2tp?.methods, ['chap-md5']);
     refuses(
       'l2tp: true',
       "l2tp: needs a secret that its clients prove at line 1, column 7; set 'psk' or 'psk_file' at the top level",
     );
     refuses(
       `${secret}l2tp: { authentication: [] }`,
-      'l2tp.authentication: is empty at line 2, column 25; name pap or ms-chap-v2, or both',
+      'l2tp.authentication: is empty at line 2, column 25; name pap, chap-md5 or ms-chap-v2',
     );
-    assert.match(problems(`${secret}l2tp: { authentication: [chap] }`)[0]!, /must be one of pap, ms-chap-v2 at line 2/);
+    assert.match(
+      problems(`${secret}l2tp: { authentication: [chap] }`)[0]!,
+      /must be one of pap, chap-md5, ms-chap-v2 at line 2/,
+    );
     assert.match(problems(`${secret}l2tp: 1`)[0]!, /^l2tp: must be a map of authentication and nbns at line 2/);
   });
 

@@ -90,8 +90,15 @@ describe('the control socket', () => {
     assert.deepEqual(await callControl(path, { verb: 'sessions' }), [row]);
     assert.equal(await callControl(path, { verb: 'kick', id: 7 }), null);
     assert.deepEqual(await callControl(path, { verb: 'user-list' }), []);
-    const add = { verb: 'user-add', name: 'bob', password: 'hé\nllo', address: null, l2tp: false } as const;
-    const passwd = { verb: 'user-passwd', name: 'bob', password: 'x', l2tp: true } as const;
+    const add = {
+      verb: 'user-add',
+      name: 'bob',
+      password: 'hé\nllo',
+      address: null,
+      l2tp: false,
+      chapMd5: true,
+    } as const;
+    const passwd = { verb: 'user-passwd', name: 'bob', password: 'x', l2tp: true, chapMd5: false } as const;
     await callControl(path, add);
     await callControl(path, passwd);
     await callControl(path, { verb: 'stop' });
@@ -233,18 +240,22 @@ describe('a request', () => {
       '{"verb":"kick","id":1.5}',
       '{"verb":"user-add","name":"x"}',
       '{"verb":"user-add","name":"x","password":1}',
-      '{"verb":"user-add","name":"x","password":"y","address":4,"l2tp":false}',
+      '{"verb":"user-add","name":"x","password":"y","address":4,"l2tp":false,"chapMd5":false}',
       '{"verb":"user-add","name":"x","password":"y"}',
       '{"verb":"user-remove"}',
     ];
     for (const line of wrong) assert.throws(() => parseRequest(line), { code: 'BAD_REQUEST' }, line);
-    assert.deepEqual(parseRequest('{"verb":"user-add","name":"x","password":"y","l2tp":true,"more":1}'), {
-      verb: 'user-add',
-      name: 'x',
-      password: 'y',
-      address: null,
-      l2tp: true,
-    });
+    assert.deepEqual(
+      parseRequest('{"verb":"user-add","name":"x","password":"y","l2tp":true,"chapMd5":false,"more":1}'),
+      {
+        verb: 'user-add',
+        name: 'x',
+        password: 'y',
+        address: null,
+        l2tp: true,
+        chapMd5: false,
+      },
+    );
   });
 });
 

@@ -10,7 +10,7 @@ import type { RunningGateway, SessionRow } from '../../src/control/gateway-types
 import { fromUtf8 } from '../../src/core/bytes/text.ts';
 import { FIRST_GROUP, FIRST_USER } from '../../src/gateway/first-login.ts';
 import { type Program, type StartGateway, startProgram } from '../../src/gateway/program.ts';
-import { NtHashes } from '../../src/host/nt-hashes.ts';
+import { LoginSecrets } from '../../src/host/login-secrets.ts';
 import { Passcodes } from '../../src/host/passcodes.ts';
 import { PasswordVerifier } from '../../src/host/passwords.ts';
 import { openStore } from '../../src/host/store/store.ts';
@@ -88,7 +88,7 @@ describe('the first login', () => {
     const store = openStore(stage.state);
     const attempt = { user: FIRST_USER, source: '192.0.2.7', password: field(text, 'Xauth password') };
     assert.equal(
-      (await new PasswordVerifier(store.users, new Passcodes(store), new NtHashes(store)).verify(attempt)).ok,
+      (await new PasswordVerifier(store.users, new Passcodes(store), new LoginSecrets(store)).verify(attempt)).ok,
       true,
     );
     store.close();
@@ -155,7 +155,14 @@ describe('the program', () => {
     const path = controlPath(stage.state);
     await callControl(path, { verb: 'kick', id: 2 });
     await assert.rejects(callControl(path, { verb: 'kick', id: 3 }), { code: 'SESSION_NOT_FOUND' });
-    await callControl(path, { verb: 'user-add', name: 'alice', password: 'x', address: '10.77.0.9', l2tp: false });
+    await callControl(path, {
+      verb: 'user-add',
+      name: 'alice',
+      password: 'x',
+      address: '10.77.0.9',
+      l2tp: false,
+      chapMd5: false,
+    });
     assert.deepEqual(
       (await callControl(path, { verb: 'user-list' })).map(({ name }) => name),
       ['alice', FIRST_USER],

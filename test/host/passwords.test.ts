@@ -57,7 +57,7 @@ class FakeClock implements Clock {
 }
 
 const noPasscodes = { accepts: () => false };
-const noNtHashes = { find: () => undefined };
+const noSecrets = { find: () => undefined };
 
 describe('the login check', async () => {
   const passwordHash = await hashPassword('right');
@@ -69,17 +69,18 @@ describe('the login check', async () => {
     totp: undefined,
     totpStep: 0,
     ntHash: undefined,
+    chapPassword: undefined,
   };
   const users = { find: (name: string) => (name === 'alice' ? alice : undefined) };
   const source = '192.0.2.7';
 
   it('lets the right password in', async () => {
-    const verifier = new PasswordVerifier(users, noPasscodes, noNtHashes, new FakeClock());
+    const verifier = new PasswordVerifier(users, noPasscodes, noSecrets, new FakeClock());
     assert.deepEqual(await verifier.verify({ user: 'alice', source, password: 'right' }), { ok: true, user: alice });
   });
 
   it('tells a wrong password from an unknown user, to the log alone, and takes as long for both', async () => {
-    const verifier = new PasswordVerifier(users, noPasscodes, noNtHashes, new FakeClock());
+    const verifier = new PasswordVerifier(users, noPasscodes, noSecrets, new FakeClock());
     const timed = async (user: string) => {
       const start = performance.now();
       const verdict = await verifier.verify({ user, source, password: 'wrong' });
@@ -96,14 +97,14 @@ describe('the login check', async () => {
   });
 
   it('refuses an empty and a very long password, even where it would match', async () => {
-    const verifier = new PasswordVerifier(users, noPasscodes, noNtHashes, new FakeClock());
+    const verifier = new PasswordVerifier(users, noPasscodes, noSecrets, new FakeClock());
     assert.equal((await verifier.verify({ user: 'alice', source, password: '' })).ok, false);
     assert.equal((await verifier.verify({ user: 'alice', source, password: 'right'.padEnd(2000) })).ok, false);
   });
 
   it('holds a guesser back, longer each time, and lets the right password in afterwards', async () => {
     const clock = new FakeClock();
-    const verifier = new PasswordVerifier(users, noPasscodes, noNtHashes, clock);
+    const verifier = new PasswordVerifier(users, noPasscodes, noSecrets, clock);
     for (let i = 0; i < 6; i++) await verifier.verify({ user: 'alice', source, password: 'wrong' });
     assert.deepEqual(clock.slept, [1000, 2000, 4000]);
     assert.equal((await verifier.verify({ user: 'alice', source, password: 'right' })).ok, true);
@@ -115,7 +116,7 @@ describe('the login check', async () => {
   it('holds one attempt a user, and refuses those beside it', async () => {
     const wakes: (() => void)[] = [];
     const clock: Clock = { now: () => 0, sleep: () => new Promise((resolve) => wakes.push(resolve)) };
-    const verifier = new PasswordVerifier(users, noPasscodes, noNtHashes, clock);
+    const verifier = new PasswordVerifier(users, noPasscodes, noSecrets, clock);
     for (let i = 0; i < 3; i++) await verifier.verify({ user: 'alice', source, password: 'wrong' });
     const held = verifier.verify({ user: 'alice', source, password: 'right' });
     assert.deepEqual(await verifier.verify({ user: 'alice', source, password: 'right' }), {
@@ -127,7 +128,7 @@ describe('the login check', async () => {
   });
 
   it('leaves room in the queue to others, however much one source sends', async () => {
-    const verifier = new PasswordVerifier(users, noPasscodes, noNtHashes, new FakeClock());
+    const verifier = new PasswordVerifier(users, noPasscodes, noSecrets, new FakeClock());
     const flood = Array.from({ length: MAX_OF_SOURCE + 30 }, (_, i) =>
       verifier.verify({ user: `u${i}`, source: '198.51.100.66', password: 'x' }),
     );
@@ -143,7 +144,7 @@ describe('the login check', async () => {
     const clock = new FakeClock();
     const careful = { ...alice, totp: new Uint8Array(48) };
     const passcodes = { accepts: (_: User, typed: string) => typed === '123456' };
-    const verifier = new PasswordVerifier({ find: () => careful }, passcodes, noNtHashes, clock);
+    const verifier = new PasswordVerifier({ find: () => careful }, passcodes, noSecrets, clock);
     const password = () => verifier.verify({ user: 'alice', source, password: 'right' });
     const passcode = (typed: string) => verifier.verifyPasscode({ user: 'alice', source, password: typed });
     assert.deepEqual(await password(), { ok: 'passcode' });
@@ -156,28 +157,39 @@ describe('the login check', async () => {
     assert.equal((await passcode('right')).ok, false, 'a password is no passcode');
   });
 
-  it('lets in by MS-CHAPv2 who has an NT hash and proves it, and slows down who guesses', async () => {
-    const hash = new Uint8Array(16).fill(7);
-    const known = { find: ({ name }: User) => (name === 'alice' ? hash : undefined) };
-    const bob = { ...alice, name: 'bob' };
-    const both = { find: (name: string) => [alice, bob].find((user) => user.name === name) };
-    const clock = new FakeClock();
-    const verifier = new PasswordVerifier(both, noPasscodes, known, clock);
-    const right = (ntHash: Uint8Array) => ntHash === hash;
-    assert.deepEqual(await verifier.verifyNtHash({ user: 'alice', source }, right), { ok: true, user: alice });
-    const refused = async (user: string, proves: (ntHash: Uint8Array) => boolean) => {
-      const verdict = await verifier.verifyNtHash({ user, source }, proves);
-      return verdict.ok === false && verdict.reason;
-    };
-    assert.equal(await refused('bob', right), 'no-nt-hash');
-    assert.equal(await refused('carol', right), 'unknown-user');
-    for (let i = 0; i < 8; i++) assert.equal(await refused('alice', () => false), 'wrong-password');
-    assert.ok(clock.slept.length > 0, 'it waits');
-  });
+  for (const [secret, missing] of [
+    ['ntHash', 'no-nt-hash'],
+    ['chapPassword', 'no-chap-password'],
+  ] as const)
+    it(`lets in by a challenge who has the secret for it (${secret}) and proves it, and slows down who guesses`, async () => {
+      const hash = new Uint8Array(16).fill(7);
+      const known = {
+        find: ({ name }: User, kind: string) => (name === 'alice' && kind === secret ? hash : undefined),
+      };
+      const bob = { ...alice, name: 'bob' };
+      const both = { find: (name: string) => [alice, bob].find((user) => user.name === name) };
+      const clock = new FakeClock();
+      const verifier = new PasswordVerifier(both, noPasscodes, known, clock);
+      const right = (ntHash: Uint8Array) => ntHash === hash;
+      assert.deepEqual(await verifier.verifyChallenged({ user: 'alice', source }, secret, right), {
+        ok: true,
+        user: alice,
+      });
+      const refused = async (user: string, proves: (ntHash: Uint8Array) => boolean) => {
+        const verdict = await verifier.verifyChallenged({ user, source }, secret, proves);
+        return verdict.ok === false && verdict.reason;
+      };
+      assert.equal(await refused('bob', right), missing);
+      assert.equal(await refused('carol', right), 'unknown-user');
+      for (let i = 0; i < 8; i++) assert.equal(await refused('alice', () => false), 'wrong-password');
+      assert.ok(clock.slept.length > 0, 'it waits');
+    });
 
   it('asks for the passcode also after MS-CHAPv2', async () => {
     const careful = { ...alice, totp: new Uint8Array(1) };
     const verifier = new PasswordVerifier({ find: () => careful }, noPasscodes, { find: () => new Uint8Array(16) });
-    assert.deepEqual(await verifier.verifyNtHash({ user: 'alice', source }, () => true), { ok: 'passcode' });
+    assert.deepEqual(await verifier.verifyChallenged({ user: 'alice', source }, 'ntHash', () => true), {
+      ok: 'passcode',
+    });
   });
 });

@@ -180,6 +180,7 @@ export class StrongSwan {
             ike: '2',
             cfg: '2',
           },
+          ...(settings.filelog as Section | undefined),
         },
         syslog: { daemon: { default: '-1' }, auth: { default: '-1' } },
         plugins: {

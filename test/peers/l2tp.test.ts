@@ -78,7 +78,13 @@ describe('L2TP/IPsec of a real kernel', { skip, timeout: 600_000 }, () => {
     const iperf = 5300 + i;
     const listener = gateway.netns.start(['iperf3', '-s', '-B', lanAddress, '-p', String(iperf)]);
     const address = `203.0.113.${10 + i}`;
-    const vm = await direct({ ...login, name: `case${i}`, address, iperf, ipsec: { encap, ...proposals } });
+    const vm = await direct({
+      ...login,
+      name: `case${i}`,
+      address,
+      transfer: { port: iperf, seconds: 2 },
+      ipsec: { encap, ...proposals },
+    });
     try {
       await vm.signals('up', 120_000);
       const row = (await gateway.sessions()).find(({ user }) => user === login.user);

@@ -3,7 +3,7 @@
  * are open, inner networks are given once, and what ends leaves nothing behind.
  */
 import assert from 'node:assert/strict';
-import { bytesEqual } from '../../src/core/bytes/bytes.ts';
+import { type Bytes, bytesEqual } from '../../src/core/bytes/bytes.ts';
 import type { EspPath, EspSa } from '../../src/core/esp/sa.ts';
 import { formatPrefix, type Prefix } from '../../src/core/net/address.ts';
 import type { Instant } from '../../src/core/net/time.ts';
@@ -28,6 +28,7 @@ export class DataplaneModel {
   readonly #announced = new Set<number>();
   /** By inbound SPI, the highest sequence number of what proved authentic: only newer packets move the path. */
   readonly #highest = new Map<number, number>();
+  readonly #used = new Set<number>();
   #sequence = 0;
   installed = 0;
 
@@ -99,7 +100,9 @@ export class DataplaneModel {
     if (!sa || !bytesEqual(sa.keys.encryption, packet.key)) return undefined;
     const session = this.#session(sa.sessionId);
     const highest = this.#highest.get(sa.spi);
-    const first = highest === undefined;
+    // of a call its packets alone: anybody can have a phase 1 that seems to be its client's
+    const first = !this.#used.has(sa.spi) && !packet.l2tp;
+    if (first) this.#used.add(sa.spi);
     session.lastTraffic = now;
     if (packet.sequence <= (highest ?? 0)) return { id: sa.sessionId, moved: false, first };
     this.#highest.set(sa.spi, packet.sequence);
@@ -112,11 +115,12 @@ export class DataplaneModel {
   }
 
   /** A packet to the session's peer, by the SA that is in use. */
-  seal(id: number): { readonly packet: Esp; readonly path: EspPath } | undefined {
+  seal(id: number, l2tp?: Bytes): { readonly packet: Esp; readonly path: EspPath } | undefined {
     const { outbound, path } = this.#session(id);
     const sa = outbound.at(-1);
     const sequence = ++this.#sequence;
-    return sa && { packet: { kind: 'esp', spi: sa.spi, key: sa.keys.encryption, sequence }, path };
+    const content = l2tp ? { l2tp } : {};
+    return sa && { packet: { kind: 'esp', spi: sa.spi, key: sa.keys.encryption, sequence, ...content }, path };
   }
 
   #install(sa: EspSa): void {

@@ -1,16 +1,20 @@
 /** Our own client in virtual time: `ClientState` with a host around it that has an address and no more. */
+import assert from 'node:assert/strict';
+import type { Bytes } from '../../src/core/bytes/bytes.ts';
 import { fromUtf8, utf8 } from '../../src/core/bytes/text.ts';
 import type { IkePath } from '../../src/core/carrier/ike-path.ts';
 import type { CryptoProvider } from '../../src/core/crypto/provider.ts';
 import type { EspCarrier, EspPath } from '../../src/core/esp/sa.ts';
-import { keyIdentity } from '../../src/core/ikev1/identity.ts';
+import { addressIdentity, keyIdentity } from '../../src/core/ikev1/identity.ts';
 import type { IpAddress } from '../../src/core/net/address.ts';
 import { earliest, type Instant, SECOND } from '../../src/core/net/time.ts';
 import { STANDARD_PORTS } from '../../src/core/openings/openings.ts';
+import type { Persona } from '../../src/core/personas/persona.ts';
 import { SALLYPORT } from '../../src/core/personas/sallyport.ts';
 import { ClientState } from '../../src/core/session/client/client-state.ts';
 import { CLIENT_SESSION, type ClientEvent, type TunnelUp } from '../../src/core/session/client/events.ts';
 import { phase1Intent, phase2Intent } from '../../src/core/session/client-offer.ts';
+import { L2TP_PORT } from '../../src/core/wire/l2tp.ts';
 import { DataplaneModel } from './dataplane-model.ts';
 import type { Datagram, Network } from './network.ts';
 
@@ -23,8 +27,13 @@ export interface DialerOptions {
   readonly address: IpAddress;
   readonly gateway: IpAddress;
   readonly carriers?: readonly EspCarrier[];
+  /** By L2TP, in main mode, as this persona. */
+  readonly l2tp?: Persona;
   /** Nothing is saved, and nobody is there to type. */
   readonly alone?: boolean;
+  /** Nothing is saved, and somebody types, for so long (milliseconds). */
+  readonly forgetful?: boolean;
+  readonly typing?: number;
 }
 
 type FlowPath = EspPath & { readonly carrier: 'cisco-tcp' };
@@ -132,26 +141,36 @@ export class Dialer {
   }
 
   #newState(): ClientState {
-    const { user, password, psk, group, exchange = 'aggressive', gateway, carriers, alone } = this.#options;
-    const offer = { exchange, authentication: 'psk', xauth: true, group: undefined, legacy: false } as const;
+    const { user, password, psk, group, gateway, carriers, alone, forgetful, l2tp } = this.#options;
+    const { exchange = l2tp ? 'main' : 'aggressive' } = this.#options;
+    const persona = l2tp ?? SALLYPORT;
+    const offer = {
+      exchange,
+      authentication: 'psk',
+      xauth: !l2tp,
+      l2tp: l2tp !== undefined,
+      group: undefined,
+      legacy: false,
+    } as const;
     const credential = { psk: utf8(psk), accepts: () => true, subject: undefined, known: true };
     return new ClientState({
       crypto: this.#crypto,
       gateways: [gateway.text],
       exchange,
-      intent: { ...phase1Intent(SALLYPORT, offer)!, credential, identity: keyIdentity(group) },
-      xauth: true,
+      intent: { ...phase1Intent(persona, offer)!, credential },
+      identity: (local) => (l2tp ? addressIdentity(local) : keyIdentity(group)),
+      login: l2tp ? 'l2tp' : 'xauth',
       certificate: undefined,
       verifier: undefined,
       legacy: false,
-      phase2: (mode) => phase2Intent(SALLYPORT, { mode, group: undefined, legacy: false })!,
-      carriers: carriers ?? ['nat-t', 'esp', 'cisco-udp'],
+      phase2: (mode) => phase2Intent(persona, { mode, group: undefined, legacy: false })!,
+      carriers: carriers ?? (l2tp ? ['nat-t', 'esp'] : ['nat-t', 'esp', 'cisco-udp']),
       ports: { local: PORTS, remote: STANDARD_PORTS },
-      persona: SALLYPORT,
+      persona,
       applicationVersion: undefined,
       routes: undefined,
-      user,
-      password: alone ? undefined : password,
+      user: forgetful ? undefined : user,
+      password: alone || forgetful ? undefined : password,
       domain: undefined,
       idle: 10 * SECOND,
       lastTraffic: () => this.#dataplane.lastTraffic(CLIENT_SESSION),
@@ -180,7 +199,7 @@ export class Dialer {
       case 'ask':
         this.questions++;
         if (this.#options.alone) break;
-        this.#later(now + TYPING, (at) =>
+        this.#later(now + (this.#options.typing ?? TYPING), (at) =>
           this.#state.answer(
             event.requestId,
             event.questions.map(({ asks }) => (asks === 'user' ? this.#options.user : this.#options.password)),
@@ -196,6 +215,10 @@ export class Dialer {
         break;
       case 'send-inner':
         this.#sendInner(now);
+        break;
+      case 'send-l2tp':
+        assert.ok(this.#dataplane.seal(CLIENT_SESSION), 'an L2TP message with no SA to carry it');
+        this.#sendInner(now, event.message);
         break;
       case 'up':
       case 'carrier-changed':
@@ -225,8 +248,8 @@ export class Dialer {
     this.#sendInner(now);
   }
 
-  #sendInner(now: Instant): void {
-    const sealed = this.#dataplane.seal(CLIENT_SESSION);
+  #sendInner(now: Instant, l2tp?: Bytes): void {
+    const sealed = this.#dataplane.seal(CLIENT_SESSION, l2tp);
     if (!sealed || !this.address) return;
     const { packet, path } = sealed;
     this.#send({ ...path, local: { ...path.local, address: this.address } }, packet, now);
@@ -285,9 +308,10 @@ export class Dialer {
   #receiveEsp(content: Extract<Datagram['content'], { kind: 'esp' }>, path: EspPath, now: Instant): void {
     const opened = this.#dataplane.open(content, path, now);
     if (!opened) return;
-    this.lastEcho = now;
+    if (!content.l2tp) this.lastEcho = now;
     if (opened.moved) this.#state.handlePathChange(path);
     if (opened.first) this.#state.handleFirstPacket(content.spi, now);
+    if (content.l2tp) this.#state.handleL2tp(L2TP_PORT, content.l2tp, now);
   }
 }
 

@@ -10,7 +10,14 @@ import type { Seeded } from '../seeded.ts';
 /** IKE as bytes, or an ESP packet as a value: who can read it is decided by its key. */
 export type Content =
   | { readonly kind: 'ike'; readonly bytes: Bytes }
-  | { readonly kind: 'esp'; readonly spi: number; readonly key: Bytes; readonly sequence: number }
+  | {
+      readonly kind: 'esp';
+      readonly spi: number;
+      readonly key: Bytes;
+      readonly sequence: number;
+      /** What transport mode carries, if it is no packet of the call. */
+      readonly l2tp?: Bytes;
+    }
   /** Of a cTCP flow. */
   | { readonly kind: 'syn' | 'syn-ack' | 'rst' };
 

@@ -1,13 +1,16 @@
 /** A gateway, its clients and the network between them, in virtual time; everything follows from one seed. */
 import assert from 'node:assert/strict';
+import type { Bytes } from '../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../src/core/bytes/text.ts';
 import type { IkePath } from '../../src/core/carrier/ike-path.ts';
 import type { EspCarrier, EspPath } from '../../src/core/esp/sa.ts';
 import { formatEndpoint, type IpAddress, parseIp, parsePrefix } from '../../src/core/net/address.ts';
 import { earliest, type Instant, SECOND } from '../../src/core/net/time.ts';
-import type { GatewayEvent } from '../../src/core/session/events.ts';
+import type { GatewayEvent, LoginVerdict } from '../../src/core/session/events.ts';
 import { type GatewayOptions, GatewayState } from '../../src/core/session/gateway-state.ts';
-import type { GroupPolicy } from '../../src/core/session/policy.ts';
+import type { GroupPolicy, L2tpPolicy } from '../../src/core/session/policy.ts';
+import { L2TP_PORT } from '../../src/core/wire/l2tp.ts';
+import { checkChap } from '../core/ppp/check.ts';
 import { Seeded } from '../seeded.ts';
 import { seededCrypto } from '../seeded-crypto.ts';
 import { Client, type ClientOptions } from './client.ts';
@@ -29,6 +32,8 @@ export interface WorldOptions {
   /** Seconds. */
   readonly phase1Lifetime?: number;
   readonly phase2Lifetime?: number;
+  /** Users come by L2TP, too. */
+  readonly l2tp?: L2tpPolicy;
 }
 
 export class World {
@@ -40,13 +45,13 @@ export class World {
   readonly clients: Client[] = [];
   readonly dialers: Dialer[] = [];
   readonly events: GatewayEvent[] = [];
-  readonly #logins: { readonly at: Instant; readonly requestId: number; readonly ok: boolean }[] = [];
+  readonly #logins: { readonly at: Instant; readonly requestId: number; readonly verdict: LoginVerdict }[] = [];
   #plans: { readonly at: Instant; readonly act: () => void }[] = [];
   /** Those that the gateway knows, by their other end. */
   readonly #flows = new Set<string>();
   now: Instant = 1_000_000;
 
-  constructor({ seed, pool = '10.77.0.0/27', phase1Lifetime = 3600, phase2Lifetime = 900 }: WorldOptions) {
+  constructor({ seed, pool = '10.77.0.0/27', phase1Lifetime = 3600, phase2Lifetime = 900, l2tp }: WorldOptions) {
     this.random = new Seeded(seed);
     this.network = new Network(this.random);
     this.network.attach(GATEWAY, (datagram) => this.#receive(datagram));
@@ -75,6 +80,7 @@ export class World {
         natT: true,
         nativeEsp: true,
         legacy: false,
+        ...(l2tp && { l2tp }),
       },
       natTPort: 4500,
       certificate: undefined,
@@ -172,10 +178,7 @@ export class World {
     this.network.deliver(now);
     for (const login of this.#logins.filter(({ at }) => at <= now)) {
       this.#logins.splice(this.#logins.indexOf(login), 1);
-      const verdict = login.ok
-        ? ({ ok: true, address: undefined, lastAddress: undefined } as const)
-        : ({ ok: false, reason: 'wrong password' } as const);
-      this.gateway.answerLogin(login.requestId, verdict, now);
+      this.gateway.answerLogin(login.requestId, login.verdict, now);
     }
     if ((this.gateway.pollTimeout() ?? Number.POSITIVE_INFINITY) <= now) this.gateway.handleTimeout(now);
     this.drain();
@@ -188,9 +191,10 @@ export class World {
     for (let event = this.gateway.pollEvent(); event; event = this.gateway.pollEvent()) {
       this.events.push(event);
       this.dataplane.apply(event);
-      if (event.type !== 'authenticate') continue;
+      if (event.type === 'send-l2tp') this.#sendL2tp(event.id, event.message);
+      if (event.type !== 'authenticate' && event.type !== 'authenticate-chap') continue;
       const at = this.now + this.random.below(300);
-      this.#logins.push({ at, requestId: event.requestId, ok: event.password === PASSWORD });
+      this.#logins.push({ at, requestId: event.requestId, verdict: this.#verdictOn(event) });
     }
     for (let sent = this.gateway.pollTransmit(); sent; sent = this.gateway.pollTransmit()) {
       const { path, message } = sent;
@@ -198,6 +202,19 @@ export class World {
     }
     const addresses = this.gateway.sessions().map(({ address }) => address);
     assert.equal(new Set(addresses).size, addresses.length, `an address was given twice: ${addresses}`);
+  }
+
+  #verdictOn(event: Extract<GatewayEvent, { type: 'authenticate' | 'authenticate-chap' }>): LoginVerdict {
+    const isIn = { ok: true, address: undefined, lastAddress: undefined } as const;
+    const isWrong = { ok: false, reason: 'wrong password' } as const;
+    if (event.type === 'authenticate') return event.password === PASSWORD ? isIn : isWrong;
+    const { ok, response } = checkChap(this.#gatewayOptions.crypto, event.proof, PASSWORD);
+    return ok ? { ...isIn, response } : isWrong;
+  }
+
+  #sendL2tp(id: number, message: Bytes): void {
+    const sealed = this.dataplane.sessions.has(id) ? this.dataplane.seal(id, message) : undefined;
+    if (sealed) this.#send(sealed.path, sealed.packet);
   }
 
   #receive({ from, to, content, tcp = false }: Datagram): void {
@@ -230,7 +247,10 @@ export class World {
     const opened = this.dataplane.open(content, path, this.now);
     if (!opened) return;
     if (opened.moved) this.gateway.handlePathChange(opened.id, path);
+    if (opened.first) this.gateway.handleFirstPacket(opened.id, content.spi, this.now);
+    if (content.l2tp) this.gateway.handleL2tp(opened.id, L2TP_PORT, content.l2tp, this.now);
     this.drain();
+    if (content.l2tp) return;
     const echo = this.dataplane.seal(opened.id);
     if (echo) this.#send(echo.path, echo.packet);
   }

@@ -27,15 +27,16 @@ export function completeProfile(
 ): Profile | undefined {
   checkWhole(draft, words, report);
   if (report.failed) return undefined;
-  const { gateways = [], authentication = 'psk', xauth = true } = draft;
+  const { gateways = [], authentication = 'psk', l2tp = false, xauth = !l2tp } = draft;
   return {
     name: profileName(file),
     file,
     format,
     gateways,
-    exchange: draft.exchange ?? (authentication === 'certificate' ? 'main' : 'aggressive'),
+    exchange: draft.exchange ?? (l2tp || authentication === 'certificate' ? 'main' : 'aggressive'),
     authentication,
     xauth,
+    l2tp,
     identity: draft.identity,
     psk: draft.psk,
     certificate: draft.certificate,
@@ -92,7 +93,7 @@ function checkWhole(draft: Draft, words: Words, report: Report): void {
     if (value !== undefined || names.some((name) => report.failedAt(name))) return;
     report.error({ ...NOWHERE, path: names[0] }, 'is missing', hint);
   };
-  const { authentication = 'psk', xauth = true, authorities = [] } = draft;
+  const { authentication = 'psk', l2tp = false, xauth = !l2tp, authorities = [] } = draft;
   missing(words.gateways, draft.gateways?.[0], 'name the gateway: a host name or an address');
   if (words.needsIdentity && authentication !== 'certificate') {
     missing(words.identity, draft.identity, 'the administrator of the gateway knows the name of the group');
@@ -100,9 +101,15 @@ function checkWhole(draft: Draft, words: Words, report: Report): void {
   if (authentication === 'psk') missing(words.psk, draft.psk, 'the administrator of the gateway knows it');
   else missing(words.authorities, authorities[0], 'a file with the certificate of the authority, in PEM');
   if (authentication === 'certificate') missing(words.certificate, draft.certificate, 'name your certificate');
-  if (authentication === 'hybrid' && !xauth)
+  if (l2tp && xauth) report.error(NOWHERE, 'with l2tp it is PPP that asks for the user: leave xauth out');
+  else if (authentication === 'hybrid' && !xauth)
     report.error(NOWHERE, 'hybrid proves the gateway alone, so it needs xauth');
-  if (draft.mayAsk === false && xauth && (draft.user === undefined || draft.password === undefined)) {
+  if (l2tp && draft.carrier === 'cisco-udp')
+    report.error(
+      NOWHERE,
+      "L2TP can't go by cisco-udp: a gateway agrees to that in Mode-Config, which L2TP has none of",
+    );
+  if (draft.mayAsk === false && (xauth || l2tp) && (draft.user === undefined || draft.password === undefined)) {
     report.error(NOWHERE, 'nothing may be asked, and user and password are not both there');
   }
 }

@@ -31,19 +31,33 @@ export function profileSearch(environment: NodeJS.ProcessEnv): ProfileSearch {
 }
 
 /** Throws {@link ConfigError} when there is none. */
-export function findProfile(argument: string, { userFolder, system = SYSTEM }: ProfileSearch): string {
-  if (argument.includes('/')) return argument;
-  const isNamedFile = EXTENSIONS.some((extension) => extension === extname(argument).toLowerCase());
-  if (isNamedFile && isFile(argument)) return argument;
+export function findProfile(argument: string, search: ProfileSearch): string {
+  const found = lookUpProfile(argument, search);
+  if (found !== undefined) return found;
+  const searched = placesIn(search).map(({ folder }) => folder);
+  throw new ConfigError(argument, [wholeFile('error', 'there is no such profile', `searched ${searched.join(', ')}`)]);
+}
+
+/** Undefined when there is none. A path is taken for one by its looks. */
+export function lookUpProfile(argument: string, search: ProfileSearch): string | undefined {
+  const isNamedFile = isProfileName(argument);
+  if (argument.includes('/') || (isNamedFile && isFile(argument))) return argument;
+  return placesIn(search)
+    .flatMap(({ folder, extensions }) => {
+      const names = isNamedFile ? [argument] : extensions.map((extension) => `${argument}${extension}`);
+      return names.map((name) => join(folder, name));
+    })
+    .find(isFile);
+}
+
+/** By its extension. */
+export function isProfileName(file: string): boolean {
+  return EXTENSIONS.some((extension) => extension === extname(file).toLowerCase());
+}
+
+function placesIn({ userFolder, system = SYSTEM }: ProfileSearch): readonly Place[] {
   const user = userFolder ? [{ folder: join(userFolder, 'sallyport'), extensions: EXTENSIONS }] : [];
-  const places = [...user, ...system];
-  for (const { folder, extensions } of places) {
-    const names = isNamedFile ? [argument] : extensions.map((extension) => `${argument}${extension}`);
-    const found = names.map((name) => join(folder, name)).find(isFile);
-    if (found) return found;
-  }
-  const searched = places.map(({ folder }) => folder).join(', ');
-  throw new ConfigError(argument, [wholeFile('error', 'there is no such profile', `searched ${searched}`)]);
+  return [...user, ...system];
 }
 
 /** A folder that may not be entered has no profile for us. */

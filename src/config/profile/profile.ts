@@ -26,6 +26,8 @@ export interface Profile {
   readonly authentication: 'psk' | 'hybrid' | 'certificate';
   /** Whether the user logs in after phase 1. */
   readonly xauth: boolean;
+  /** Whether packets go through L2TP in transport mode, where PPP asks for the user: never with `xauth`. */
+  readonly l2tp: boolean;
   /** The group's name, or the ID that we prove; undefined: the certificate's subject, or our address. */
   readonly identity: string | undefined;
   /** With `psk` always there; with `hybrid` some formats have one, which proves nothing. */

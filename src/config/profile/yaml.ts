@@ -1,4 +1,7 @@
 /** Profiles in our own format, with the checks and the rules for secrets that the gateway's configuration has. */
+
+import { offersModern } from '../../core/personas/offer.ts';
+import { PERSONAS } from '../../core/personas/personas.ts';
 import { buildCertificate } from '../authentication.ts';
 import { buildDpd } from '../build.ts';
 import { absolute, readSecretFile } from '../files.ts';
@@ -33,11 +36,13 @@ function draftOf(settings: ProfileSettings, around: Around, report: Report): Dra
   const { ports = {}, legacy = false } = settings;
   const authentication = settings.authentication ?? 'psk';
   if (!legacy) checkModern(settings, report);
+  checkPersona(settings, legacy, report);
   const draft: Draft = {
     gateways: settings.gateway,
     exchange: settings.exchange,
     authentication,
     xauth: settings.xauth,
+    l2tp: settings.l2tp,
     identity: settings.group?.value,
     psk: pskOf(settings, authentication, around, report),
     certificate: buildCertificate(settings.certificate, inFolder, report),
@@ -58,7 +63,7 @@ function draftOf(settings: ProfileSettings, around: Around, report: Report): Dra
     splitDns: settings.split_dns,
     localLan: settings.local_lan,
     onLoss: settings.on_loss,
-    persona: settings.persona,
+    persona: settings.persona?.value,
     applicationVersion: settings.application_version,
     legacy,
     dhGroup: settings.dh_group?.value,
@@ -92,6 +97,16 @@ function passwordOf({ password_file: file }: ProfileSettings, around: Around, re
 /** `true` is the group of phase 1, or what most gateways have. */
 function pfsOf({ pfs, dh_group: dhGroup }: ProfileSettings): Draft['pfs'] {
   return pfs?.value === 'on' ? (dhGroup?.value ?? 14) : pfs?.value;
+}
+
+/** Some offer nothing that is still modern. */
+function checkPersona({ persona }: ProfileSettings, legacy: boolean, report: Report): void {
+  if (!persona || legacy || offersModern(PERSONAS[persona.value])) return;
+  report.error(
+    persona.item,
+    `${persona.value} offers only old algorithms`,
+    'set legacy: true, or take another persona',
+  );
 }
 
 function checkModern({ dh_group: dhGroup, pfs }: ProfileSettings, report: Report): void {

@@ -84,6 +84,8 @@ export class Ikev1Sa {
   #lastSent: Bytes | undefined;
   #repeats = 0;
   #attempt = 1;
+  /** That phase 1 ends sooner than the peer wished. */
+  #hasToldTwice = false;
 
   private constructor(context: SaContext, phase1: Phase1State) {
     this.#context = context;
@@ -388,6 +390,10 @@ export class Ikev1Sa {
   #start(now: Instant): void {
     this.#quickModeIds = new QuickModeIds(this.#context.traits.countingMessageIds);
     this.#dpd.start(now);
+    this.#tellLifetime();
+  }
+
+  #tellLifetime(): void {
     const { lifetimeCutTo } = this.#context.established ?? {};
     if (this.#context.role === 'responder' && lifetimeCutTo !== undefined) tellLifetime(this.#context, lifetimeCutTo);
   }
@@ -449,6 +455,11 @@ export class Ikev1Sa {
     exchange.repeats = 0;
     // a first message may be a replay; a later one proves that the peer is there
     if (known) this.#dpd.heard(now);
+    if (known && exchangeType === ExchangeType.QUICK_MODE && !this.#hasToldTwice) {
+      // nobody acknowledges it, and who got it before our last message of phase 1 couldn't read it
+      this.#hasToldTwice = true;
+      this.#tellLifetime();
+    }
     this.#confirmed();
     return undefined;
   }

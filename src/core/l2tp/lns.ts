@@ -40,8 +40,11 @@ type LnsState =
   | { readonly awaits: 'SCCCN' | 'ICRQ'; readonly call?: never }
   | { readonly awaits: 'ICCN' | 'nothing'; readonly call: Call };
 
-/** A repeat of the SCCRQ may be late; who begins anew under the same number repeats it for longer than that. */
-const LATE = 10 * SECOND;
+/**
+ * A repeat of the SCCRQ may come late, behind the SCCCN: one so soon after is passed over. Who does begin anew under the number
+ * of its old tunnel has no answer then, and repeats it for longer than that.
+ */
+const LATE = 3 * SECOND;
 
 type LnsConnection = Connection<LnsState>;
 
@@ -62,15 +65,18 @@ export class Lns extends TunnelEnd<LnsState, Restarted> {
   }
 
   /** Only an SCCRQ comes without our tunnel's number. A repeat of the one that we answered begins nothing. */
-  protected override handleFirst(message: ControlMessage, port: number, now: Instant): void {
-    if (message.type !== MessageType.SCCRQ) return;
+  protected override handleFirst(message: ControlMessage, port: number, now: Instant): boolean {
+    if (message.type !== MessageType.SCCRQ) return true;
     const peerTunnel = numberIn(message, AvpType.ASSIGNED_TUNNEL_ID);
     if (!peerTunnel) throw new MalformedError('SCCRQ without an Assigned Tunnel ID');
     const old = this.connection;
-    const isLate = old?.state.awaits === 'SCCCN' || (old && now < old.begunAt + LATE);
-    if (old?.peerTunnel === peerTunnel && isLate) return;
+    if (old?.peerTunnel === peerTunnel) {
+      if (old.state.awaits === 'SCCCN') return true;
+      if (now < old.begunAt + LATE) return false;
+    }
     if (old) this.tell({ type: 'restarted' });
     this.connect(peerTunnel, { awaits: 'SCCCN' }, port, now);
+    return true;
   }
 
   protected override act(connection: LnsConnection, message: ControlMessage, sessionId: number): boolean {

@@ -145,8 +145,10 @@ export abstract class TunnelEnd<State extends Calling, More = never> {
   /** A message that came in its turn and isn't of those that both ends take alike; false: it isn't served. */
   protected abstract act(connection: Connection<State>, message: ControlMessage, sessionId: number): boolean;
 
-  /** A control message that names no tunnel of ours. */
-  protected handleFirst(_message: ControlMessage, _port: number, _now: Instant): void {}
+  /** A control message that names no tunnel of ours; false: there is nothing to it. */
+  protected handleFirst(_message: ControlMessage, _port: number, _now: Instant): boolean {
+    return true;
+  }
 
   /** Takes what an authentic UDP datagram from `port` carried. Nothing that a peer can send makes it throw. */
   protected take(bytes: Bytes, port: number, now: Instant): void {
@@ -212,7 +214,9 @@ export abstract class TunnelEnd<State extends Calling, More = never> {
 
   #handleControl(message: L2tpControl, port: number, now: Instant): void {
     const isAcknowledgment = message.body.length === 0;
-    if (message.tunnelId === 0 && !isAcknowledgment) this.handleFirst(readMessage(message.body), port, now);
+    if (message.tunnelId === 0 && !isAcknowledgment && !this.handleFirst(readMessage(message.body), port, now)) {
+      return this.drop('l2tp_out_of_order');
+    }
     const { connection } = this;
     if (!connection || (message.tunnelId !== 0 && message.tunnelId !== connection.localTunnel)) {
       return this.drop('l2tp_unknown_tunnel');

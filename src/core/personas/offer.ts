@@ -44,6 +44,11 @@ export function phase1Proposals({ phase1 }: Persona, options: Phase1OfferOptions
   return transforms.length === 0 ? [] : [{ number: 1, protocol: Protocol.ISAKMP, spi: NO_SPI, transforms }];
 }
 
+/** Whether something of it may be offered without `legacy`, in both phases. */
+export function offersModern({ phase1, phase2 }: Persona): boolean {
+  return phase1.offers.some((item) => !isLegacyPhase1(item)) && phase2.offers.some((item) => !isLegacyPhase2(item));
+}
+
 /** The groups of a persona's offers in order, for who has to try one after the other. */
 export function phase1Groups({ phase1 }: Persona, legacy: boolean): number[] {
   return [...new Set(phase1.offers.filter((item) => legacy || !isLegacyPhase1(item)).map(({ group }) => group))];

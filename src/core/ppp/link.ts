@@ -10,7 +10,7 @@ import { IpcpGiver, type PppGiven } from './ipcp.ts';
 import type { PeerLink } from './lcp.ts';
 import { LinkEnd, type LinkEvent, type PppCause } from './link-end.ts';
 import { Login, type PppProof } from './login.ts';
-import { type AskedMethod, AskedMethods } from './methods.ts';
+import { AskedMethods, type PppMethod } from './methods.ts';
 
 export type PppVerdict =
   /** `response`: what MS-CHAPv2 proves to the peer, "S=...". */
@@ -41,7 +41,7 @@ export class PppLink extends LinkEnd<LoginState, GatewayLinkEvent> {
    * @param methods how the user may prove the password, the best first
    * @param lastTraffic when anything last came through the tunnel, 0 for never
    */
-  constructor(crypto: CryptoProvider, methods: readonly AskedMethod[], lastTraffic: () => Instant, now: Instant) {
+  constructor(crypto: CryptoProvider, methods: readonly PppMethod[], lastTraffic: () => Instant, now: Instant) {
     const asked = new AskedMethods(methods);
     super(crypto, 'the client', asked, lastTraffic, now);
     this.#methods = asked;

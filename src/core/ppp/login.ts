@@ -1,4 +1,4 @@
-/** The user's proof, from the side that asks for it: PAP (RFC 1334) or CHAP with MS-CHAPv2 (RFC 1994, RFC 2759). */
+/** The user's proof, from the side that asks for it: PAP (RFC 1334), CHAP with MD5 (RFC 1994) or with MS-CHAPv2 (RFC 2759). */
 import type { Bytes } from '../bytes/bytes.ts';
 import { fromUtf8, utf8 } from '../bytes/text.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
@@ -14,20 +14,30 @@ import {
   parseMsChapV2Response,
   parsePapRequest,
 } from '../wire/ppp.ts';
-import type { AskedMethod } from './methods.ts';
+import type { ChapMd5Exchange } from './chap-md5.ts';
+import type { PppMethod } from './methods.ts';
 import { CHALLENGE_LENGTH, type MsChapV2Exchange, withoutDomain } from './ms-chap-v2.ts';
 
 /** What a user shows; the name is without a Windows domain. */
-export type PppProof =
-  | { readonly method: 'pap'; readonly name: string; readonly password: string }
+export type PppProof = { readonly method: 'pap'; readonly name: string; readonly password: string } | ChapProof;
+
+/** An answer to a challenge of ours. */
+export type ChapProof =
+  | { readonly method: 'chap-md5'; readonly name: string; readonly exchange: ChapMd5Exchange }
   | { readonly method: 'ms-chap-v2'; readonly name: string; readonly exchange: MsChapV2Exchange };
 
 const CHALLENGE_WAIT = 3 * SECOND;
 export const MAX_CHALLENGES = 10;
 const OUR_NAME = utf8('sallyport');
+const WELCOME = 'Welcome';
 const REFUSAL = 'Wrong name or password';
 /** RFC 2759 section 6: error 691 is a wrong name or password, R=0 forbids another try under this link. */
 const MS_CHAP_REFUSAL = `E=691 R=0 C=${'0'.repeat(32)} V=3 M=${REFUSAL}`;
+
+interface Challenge {
+  readonly value: Bytes;
+  readonly identifier: number;
+}
 
 interface Packet {
   readonly protocol: number;
@@ -36,8 +46,9 @@ interface Packet {
 
 export class Login {
   readonly #send: (protocol: number, packet: ControlPacket) => void;
+  readonly #method: PppMethod;
   /** Undefined with PAP, where the peer begins. */
-  readonly #challenge: { readonly value: Bytes; readonly identifier: number } | undefined;
+  readonly #challenge: Challenge | undefined;
   #sendings = 0;
   #askAgainAt: Instant | undefined;
   /** The packet that the verdict is on. */
@@ -48,12 +59,13 @@ export class Login {
   /** Asks at once. @param identifier of the challenge */
   constructor(
     crypto: CryptoProvider,
-    method: AskedMethod,
+    method: PppMethod,
     identifier: number,
     send: (protocol: number, packet: ControlPacket) => void,
     now: Instant,
   ) {
     this.#send = send;
+    this.#method = method;
     this.#challenge = method === 'pap' ? undefined : { value: crypto.random(CHALLENGE_LENGTH), identifier };
     this.#ask(now);
   }
@@ -71,13 +83,12 @@ export class Login {
 
   /** The proof, once; undefined: the packet is none that was asked for. Throws MalformedError for one that isn't whole. */
   handle(protocol: number, { code, identifier, data }: ControlPacket): PppProof | undefined {
-    const proof =
-      protocol === PppProtocol.PAP
-        ? code === PapCode.REQUEST && papProof(data, this.#challenge !== undefined)
-        : code === ChapCode.RESPONSE &&
-          identifier === this.#challenge?.identifier &&
-          chapProof(data, this.#challenge.value);
-    if (!proof) return undefined;
+    const challenge = this.#challenge;
+    // a password in clear that wasn't asked for isn't read
+    if ((protocol === PppProtocol.PAP) !== (challenge === undefined)) return undefined;
+    if (code !== (challenge ? ChapCode.RESPONSE : PapCode.REQUEST)) return undefined;
+    if (challenge && challenge.identifier !== identifier) return undefined;
+    const proof = challenge ? this.#chapProof(data, challenge) : papProof(data);
     this.#asked = { protocol, identifier };
     this.#askAgainAt = undefined;
     return proof;
@@ -88,8 +99,9 @@ export class Login {
     const { protocol, identifier } = this.#asked!;
     const pap = protocol === PppProtocol.PAP;
     const code = pap ? (ok ? PapCode.ACK : PapCode.NAK) : ok ? ChapCode.SUCCESS : ChapCode.FAILURE;
-    const said = ok ? `${response ?? ''} M=Welcome` : MS_CHAP_REFUSAL;
-    const data = pap ? encodePapMessage(utf8(ok ? 'Welcome' : REFUSAL)) : utf8(said);
+    const said = ok ? WELCOME : REFUSAL;
+    const proving = ok ? `${response ?? ''} M=${said}` : MS_CHAP_REFUSAL;
+    const data = pap ? encodePapMessage(utf8(said)) : utf8(this.#method === 'ms-chap-v2' ? proving : said);
     this.#verdict = { protocol, packet: { code, identifier, data } };
     this.#send(protocol, this.#verdict.packet);
   }
@@ -107,6 +119,23 @@ export class Login {
     return true;
   }
 
+  #chapProof(data: Bytes, challenge: Challenge): ChapProof {
+    const { value, name: bytes } = parseChapValue(data);
+    const name = withoutDomain(fromUtf8(bytes));
+    if (this.#method === 'chap-md5') {
+      const exchange = { identifier: challenge.identifier, challenge: challenge.value, response: value.slice() };
+      return { method: 'chap-md5', name, exchange };
+    }
+    const { peerChallenge, ntResponse } = parseMsChapV2Response(value);
+    const exchange = {
+      authenticatorChallenge: challenge.value,
+      peerChallenge: peerChallenge.slice(),
+      ntResponse: ntResponse.slice(),
+      name,
+    };
+    return { method: 'ms-chap-v2', name, exchange };
+  }
+
   #ask(now: Instant): void {
     this.#sendings++;
     this.#askAgainAt = now + CHALLENGE_WAIT;
@@ -117,22 +146,7 @@ export class Login {
   }
 }
 
-/** A password in clear that wasn't asked for isn't read. */
-function papProof(data: Bytes, challenged: boolean): PppProof | undefined {
-  if (challenged) return undefined;
+function papProof(data: Bytes): PppProof {
   const { name, password } = parsePapRequest(data);
   return { method: 'pap', name: withoutDomain(fromUtf8(name)), password: fromUtf8(password) };
-}
-
-function chapProof(data: Bytes, challenge: Bytes): PppProof {
-  const { value, name: bytes } = parseChapValue(data);
-  const { peerChallenge, ntResponse } = parseMsChapV2Response(value);
-  const name = withoutDomain(fromUtf8(bytes));
-  const exchange = {
-    authenticatorChallenge: challenge,
-    peerChallenge: peerChallenge.slice(),
-    ntResponse: ntResponse.slice(),
-    name,
-  };
-  return { method: 'ms-chap-v2', name, exchange };
 }

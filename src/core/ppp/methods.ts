@@ -3,8 +3,6 @@ import { type Bytes, bytesEqual } from '../bytes/bytes.ts';
 import { CHAP_MD5, CHAP_MS_V2, LcpOption, type Option, PppProtocol } from '../wire/ppp.ts';
 
 export type PppMethod = 'pap' | 'chap-md5' | 'ms-chap-v2';
-/** What a gateway asks for. */
-export type AskedMethod = Exclude<PppMethod, 'chap-md5'>;
 
 /** What one end says to LCP's authentication option. */
 export interface MethodRules {
@@ -26,14 +24,14 @@ const METHOD_OPTIONS: Readonly<Record<PppMethod, Bytes>> = {
 /** The end that asks: it is always the peer that proves who it is. */
 export class AskedMethods implements MethodRules {
   /** Those not refused yet, the one that is asked for first. */
-  readonly #methods: AskedMethod[];
+  readonly #methods: PppMethod[];
 
   /** @param methods never empty, the best first */
-  constructor(methods: readonly AskedMethod[]) {
+  constructor(methods: readonly PppMethod[]) {
     this.#methods = [...methods];
   }
 
-  get method(): AskedMethod {
+  get method(): PppMethod {
     return this.#methods[0]!;
   }
 

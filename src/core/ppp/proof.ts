@@ -134,7 +134,7 @@ export class Proof {
 
   #md5Response(identifier: number, challenge: Bytes): Response {
     const { user, password } = this.#credentials;
-    const value = chapMd5(this.#crypto, identifier, password, challenge);
+    const value = chapMd5(this.#crypto, identifier, utf8(password), challenge);
     return { identifier, challenge, data: encodeChapValue({ value, name: utf8(user) }), isProvenBy: undefined };
   }
 

@@ -237,7 +237,7 @@ export class Calls {
     if (proof.method === 'pap') {
       this.#options.emit({ type: 'authenticate', ...common, password: proof.password, step: 'password' });
     } else {
-      this.#options.emit({ type: 'authenticate-ms-chap', ...common, exchange: proof.exchange });
+      this.#options.emit({ type: 'authenticate-chap', ...common, proof });
     }
   }
 

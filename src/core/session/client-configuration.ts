@@ -4,6 +4,7 @@ import { fromUtf8, utf8 } from '../bytes/text.ts';
 import { formatPrefix, type IpAddress, ipFromBytes, type Prefix, parseIp, prefixOf } from '../net/address.ts';
 import type { Persona } from '../personas/persona.ts';
 import { SALLYPORT } from '../personas/sallyport.ts';
+import type { PppTaken } from '../ppp/ipcp.ts';
 import { type Attribute, attributeBytes, attributeNumber, ConfigurationAttribute as Kind } from '../wire/ikev1.ts';
 import {
   checkDomains,
@@ -131,6 +132,35 @@ export function readConfiguration(
 }
 
 /** What was dropped and why, bounded. */
+/** What PPP gave instead (RFC 1332, 1877): an address and servers, and no more. */
+export function takenByPpp(
+  taken: Pick<PppTaken, 'address' | 'dns' | 'nbns'>,
+  gateway: readonly IpAddress[],
+): { readonly given: GivenConfiguration; readonly notices: readonly string[] } | { readonly refused: string } {
+  const { address } = taken;
+  const wrong = wrongInnerAddress(address, gateway);
+  if (wrong) return { refused: `the gateway gave no address that can be used: ${wrong}` };
+  const notices = new Notices();
+  const given: GivenConfiguration = {
+    address,
+    netmask: undefined,
+    dns: notices.keep(checkNameServers(taken.dns)),
+    nbns: notices.keep(checkNameServers(taken.nbns)),
+    domain: undefined,
+    splitDns: [],
+    routes: 'all',
+    localLan: [],
+    permitsLocalLan: false,
+    banner: undefined,
+    ciscoUdpPort: undefined,
+    pfs: undefined,
+    backupServers: [],
+    savePassword: undefined,
+    gatewayVersion: undefined,
+  };
+  return { given, notices: notices.told };
+}
+
 class Notices {
   readonly told: string[] = [];
 

@@ -1,6 +1,8 @@
 /** What a client offers and how it speaks, from the persona that it takes and what its profile allows. */
+import type { Bytes } from '../bytes/bytes.ts';
 import type { DhGroup } from '../crypto/algorithms.ts';
 import type { SignatureKind } from '../crypto/certificates.ts';
+import { VendorId } from '../ike/vendor-ids.ts';
 import { SIGNATURE_METHODS } from '../ikev1/authentication.ts';
 import type { InitiatorIntent } from '../ikev1/phase1.ts';
 import { suitesOfPhase1 } from '../ikev1/phase1-proposal.ts';
@@ -11,10 +13,14 @@ import { phase1Groups, phase1Proposals, phase2Proposals } from '../personas/offe
 import type { Persona } from '../personas/persona.ts';
 import { Authentication } from '../wire/ikev1.ts';
 
+const OF_XAUTH: readonly Bytes[] = [VendorId.XAUTH, VendorId.CISCO_UNITY];
+
 export interface Phase1Wishes {
   readonly exchange: 'main' | 'aggressive';
   readonly authentication: AuthenticationKind;
   readonly xauth: boolean;
+  /** Then nothing is said of XAUTH, and the gateway doesn't wait for it. */
+  readonly l2tp?: boolean;
   /** Undefined: as the persona offers; in aggressive mode its first. */
   readonly group: DhGroup | undefined;
   readonly legacy: boolean;
@@ -51,7 +57,8 @@ export function phase1Intent(
   });
   const suites = suitesOfPhase1(proposals);
   if (suites.length === 0) return undefined;
-  const { vendorIds, nonceLength, quickModeIds } = persona;
+  const { nonceLength, quickModeIds } = persona;
+  const vendorIds = wishes.l2tp ? persona.vendorIds.filter((id) => !OF_XAUTH.includes(id)) : persona.vendorIds;
   return { suites, lifetime: persona.phase1.lifetime, proposals, habits: { vendorIds, nonceLength, quickModeIds } };
 }
 

@@ -5,7 +5,7 @@ import type { DropReason } from '../ikev1/types.ts';
 import type { L2tpDrop } from '../l2tp/tunnel-end.ts';
 import type { Endpoint, IpAddress, Prefix } from '../net/address.ts';
 import type { PppDrop } from '../ppp/link-end.ts';
-import type { MsChapV2Exchange } from '../ppp/ms-chap-v2.ts';
+import type { ChapProof } from '../ppp/login.ts';
 import type { PppCall } from '../wire/l2tp.ts';
 
 /** The answer to an `authenticate` event. Only `ok: true` lets anybody in. */
@@ -44,13 +44,13 @@ export type GatewayEvent =
       readonly step: 'password' | 'passcode';
       readonly source: Endpoint;
     }
-  /** The same of a user's proof by MS-CHAPv2, which only who has the NT hash of the password can check. */
+  /** The same of an answer to a challenge, which only who has more of the password than its hash can check. */
   | {
-      readonly type: 'authenticate-ms-chap';
+      readonly type: 'authenticate-chap';
       readonly requestId: number;
       readonly group: string | undefined;
       readonly user: string;
-      readonly exchange: MsChapV2Exchange;
+      readonly proof: ChapProof;
       readonly source: Endpoint;
     }
   /** `inner` is undefined with L2TP: then `bind-call` says it. */

@@ -3,7 +3,7 @@ import type { Bytes } from '../bytes/bytes.ts';
 import type { CertificateVerifier, OwnCertificate } from '../crypto/certificates.ts';
 import type { Phase2Lifetime } from '../ikev1/types.ts';
 import type { IpAddress, Prefix } from '../net/address.ts';
-import type { AskedMethod } from '../ppp/methods.ts';
+import type { PppMethod } from '../ppp/methods.ts';
 import type { Identification } from '../wire/ikev1.ts';
 
 /** A group of remote users who share a secret and what they are given. */
@@ -43,7 +43,7 @@ export interface PeerPolicy {
 /** L2TP for clients that know no XAUTH. */
 export interface L2tpPolicy {
   /** How users prove their password, the one that is asked for first at the head. */
-  readonly methods: readonly AskedMethod[];
+  readonly methods: readonly PppMethod[];
   /** Windows' name servers. */
   readonly nbns: readonly IpAddress[];
 }

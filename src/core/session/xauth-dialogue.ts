@@ -50,9 +50,12 @@ export const MAX_ANSWER = 1024;
 
 const XauthType = { GENERIC: 0, RADIUS_CHAP: 1, OTP: 2, S_KEY: 3 } as const;
 
+export const USER_QUESTION: LoginQuestion = { asks: 'user', prompt: 'User name', secret: false, confirm: false };
+export const PASSWORD_QUESTION: LoginQuestion = { asks: 'password', prompt: 'Password', secret: true, confirm: false };
+
 const QUESTIONS: Readonly<Record<number, LoginQuestion>> = {
-  [Kind.XAUTH_USER_NAME]: { asks: 'user', prompt: 'User name', secret: false, confirm: false },
-  [Kind.XAUTH_USER_PASSWORD]: { asks: 'password', prompt: 'Password', secret: true, confirm: false },
+  [Kind.XAUTH_USER_NAME]: USER_QUESTION,
+  [Kind.XAUTH_USER_PASSWORD]: PASSWORD_QUESTION,
   [Kind.XAUTH_PASSCODE]: { asks: 'passcode', prompt: 'Passcode', secret: true, confirm: false },
   [Kind.XAUTH_NEXT_PIN]: { asks: 'next-pin', prompt: 'New PIN', secret: true, confirm: true },
   [Kind.XAUTH_ANSWER]: { asks: 'answer', prompt: 'Answer', secret: true, confirm: false },

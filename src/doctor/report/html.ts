@@ -2,6 +2,7 @@
 import type { Finding, Remedy } from '../../core/diagnosis/finding.ts';
 import type { Ladder, ReportPage, Step } from './page.ts';
 import { STYLE } from './style.ts';
+import { PLACE_NAMES, SEVERITY_NAMES } from './words.ts';
 
 /** Nothing in it runs, whoever wrote the bytes that it tells of. */
 const POLICY = "default-src 'none'; style-src 'unsafe-inline'";
@@ -27,15 +28,12 @@ export function htmlOf(page: ReportPage): string {
   ].join('\n');
 }
 
-/** What a finding's severity is called. */
-const NAMES = { cause: 'Cause', warning: 'Warning', note: 'Note' } as const;
-
 function findingOf(finding: Finding, number: number, shown: ReadonlySet<number>): string {
   const { severity, cause, evidence, remedies, rule } = finding;
   const rows = evidence.map(({ packet, says }) => `<li>${packetOf(packet, shown)} ${text(says)}</li>`);
   return [
     `<article class="finding ${severity}" id="f${number}">`,
-    `<p class="kind"><span class="flag">${number}</span> ${NAMES[severity]} <code>${text(rule)}</code></p>`,
+    `<p class="kind"><span class="flag">${number}</span> ${SEVERITY_NAMES[severity]} <code>${text(rule)}</code></p>`,
     `<h2>${text(cause)}</h2>`,
     rows.length > 0 ? `<ul class="evidence">${rows.join('')}</ul>` : '',
     ...remedies.map((remedy, i) => remedyOf(remedy, i === 0)),
@@ -48,20 +46,9 @@ function packetOf(packet: number, shown: ReadonlySet<number>): string {
   return shown.has(packet) ? `<a href="#p${packet}">#${packet}</a>` : `<b>#${packet}</b>`;
 }
 
-/** How systems are called in headings. */
-const SYSTEMS: Readonly<Record<Remedy['where'], string>> = {
-  sallyport: 'Sallyport',
-  strongswan: 'strongSwan',
-  libreswan: 'Libreswan',
-  windows: 'Windows',
-  'cisco-asa': 'Cisco ASA',
-  firewall: 'the firewall',
-  client: 'the client',
-};
-
 function remedyOf({ where, does, lines }: Remedy, isFirst: boolean): string {
   const body = lines.length > 0 ? `<pre>${lines.map(text).join('\n')}</pre>` : '';
-  const heading = `<b>On ${SYSTEMS[where]}:</b> ${text(does)}`;
+  const heading = `<b>On ${PLACE_NAMES[where]}:</b> ${text(does)}`;
   if (body === '') return `<p class="remedy">${heading}</p>`;
   return `<details class="remedy"${isFirst ? ' open' : ''}><summary>${heading}</summary>${body}</details>`;
 }

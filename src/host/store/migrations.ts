@@ -44,6 +44,7 @@ const STEPS: readonly string[] = [
   ALTER TABLE users ADD COLUMN totp_step INTEGER NOT NULL DEFAULT 0;
   `,
   'ALTER TABLE users ADD COLUMN nt_hash BLOB;',
+  'ALTER TABLE users ADD COLUMN chap_password BLOB;',
 ];
 
 export const SCHEMA_VERSION = STEPS.length;

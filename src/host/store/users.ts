@@ -15,9 +15,14 @@ export interface User {
   readonly totp: Uint8Array | undefined;
   /** NT hash of the password, sealed; undefined: the user can't log in by MS-CHAPv2. */
   readonly ntHash: Uint8Array | undefined;
+  /** The password, sealed; undefined: the user can't log in by CHAP with MD5. */
+  readonly chapPassword: Uint8Array | undefined;
   /** The step whose passcode was used last. */
   readonly totpStep: number;
 }
+
+/** What is kept beside the password's hash for methods that challenge. */
+export type LoginSecret = 'ntHash' | 'chapPassword';
 
 export class UserTable {
   readonly #batch: Batch;
@@ -26,7 +31,7 @@ export class UserTable {
   readonly #findAddress: StatementSync;
   readonly #setPassword: StatementSync;
   readonly #setTotp: StatementSync;
-  readonly #setNtHash: StatementSync;
+  readonly #setLoginSecret: Readonly<Record<LoginSecret, StatementSync>>;
   readonly #useTotpStep: StatementSync;
   readonly #remove: StatementSync;
   readonly #list: StatementSync;
@@ -40,7 +45,10 @@ export class UserTable {
     this.#findAddress = database.prepare('SELECT * FROM users WHERE address = ?');
     this.#setPassword = database.prepare('UPDATE users SET password_hash = ? WHERE name = ?');
     this.#setTotp = database.prepare('UPDATE users SET totp = ?, totp_step = 0 WHERE name = ?');
-    this.#setNtHash = database.prepare('UPDATE users SET nt_hash = ? WHERE name = ?');
+    this.#setLoginSecret = {
+      ntHash: database.prepare('UPDATE users SET nt_hash = ? WHERE name = ?'),
+      chapPassword: database.prepare('UPDATE users SET chap_password = ? WHERE name = ?'),
+    };
     this.#useTotpStep = database.prepare('UPDATE users SET totp_step = ? WHERE name = ? AND totp_step < ?');
     this.#remove = database.prepare('DELETE FROM users WHERE name = ?');
     this.#list = database.prepare('SELECT * FROM users ORDER BY name');
@@ -75,8 +83,8 @@ export class UserTable {
   }
 
   /** Sealed. Throws {@link HostError} `USER_NOT_FOUND`. */
-  setNtHash(name: string, sealed: Uint8Array): void {
-    if (this.#setNtHash.run(sealed, name).changes === 0) throw notFound(name);
+  setLoginSecret(name: string, secret: LoginSecret, sealed: Uint8Array): void {
+    if (this.#write(this.#setLoginSecret[secret], sealed, name) === 0) throw notFound(name);
   }
 
   /** False: this step or a later one was used already. */
@@ -119,6 +127,7 @@ function toUser(row: Record<string, unknown> | undefined): User | undefined {
     created: row.created as number,
     totp: (row.totp as Uint8Array | null) ?? undefined,
     ntHash: (row.nt_hash as Uint8Array | null) ?? undefined,
+    chapPassword: (row.chap_password as Uint8Array | null) ?? undefined,
     totpStep: row.totp_step as number,
   };
 }

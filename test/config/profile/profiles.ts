@@ -68,6 +68,7 @@ export const PLAIN = {
   exchange: 'aggressive',
   authentication: 'psk',
   xauth: true,
+  l2tp: false,
   certificate: undefined,
   authorities: [],
   user: undefined,

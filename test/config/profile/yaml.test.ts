@@ -16,6 +16,7 @@ describe('a profile in YAML', () => {
       exchange: 'main',
       authentication: 'psk',
       xauth: true,
+      l2tp: false,
       identity: 'staff',
       psk: 'a-long-enough-secret',
       certificate: { chain: '/profiles/sally.pem', key: '/profiles/sally.key' },
@@ -66,6 +67,16 @@ describe('a profile in YAML', () => {
     assert.deepEqual(dpd, { idleSeconds: 20, timeoutSeconds: 60 });
   });
 
+  it('goes by L2TP in main mode and without XAUTH, but for what it says itself', () => {
+    const { profile, problems } = check('work.yaml', 'gateway: a\npsk: a-long-enough-secret\nl2tp: true\n');
+    assert.deepEqual(problems, []);
+    const { l2tp, xauth, exchange, identity } = profile!;
+    assert.deepEqual(
+      { l2tp, xauth, exchange, identity },
+      { l2tp: true, xauth: false, exchange: 'main', identity: undefined },
+    );
+  });
+
   for (const [what, text, ...expected] of [
     ['an empty file', '', /must be a map of/, /^gateway: is missing/, /^psk: is missing/],
     ['an unknown key', `${yaml()}carier: esp\n`, "unknown key 'carier' at line 4, column 1; did you mean 'carrier'?"],
@@ -92,6 +103,13 @@ describe('a profile in YAML', () => {
       'hybrid without a login',
       'gateway: a\nauthentication: hybrid\nauthorities: [ca]\nxauth: false\n',
       /^hybrid proves the gateway alone/,
+    ],
+    ['L2TP with XAUTH', `${yaml()}l2tp: true\nxauth: true\n`, /^with l2tp it is PPP that asks for the user/],
+    ['L2TP by what needs Mode-Config', `${yaml()}l2tp: true\ncarrier: cisco-udp\n`, /^L2TP can't go by cisco-udp/],
+    [
+      'a persona that has nothing modern',
+      `${yaml()}persona: windows-xp\n`,
+      'persona: windows-xp offers only old algorithms at line 4, column 10; set legacy: true, or take another persona',
     ],
     [
       'a certificate that is not named',

@@ -40,7 +40,7 @@ const { LCP, IPCP, PAP, CHAP } = PppProtocol;
 const EMPTY = new Uint8Array(0);
 
 describe('a PPP client', () => {
-  for (const method of ['pap', 'ms-chap-v2'] as const) {
+  for (const method of ['pap', 'chap-md5', 'ms-chap-v2'] as const) {
     it(`logs in by ${method} and takes what it is given`, () => {
       const pair = new PppPair({ offered: [method], client: { user: 'OFFICE\\ann' } }).run();
       assert.deepEqual(pair.up, {
@@ -235,7 +235,7 @@ describe('a PPP client, against a gateway that is wrong', () => {
     const gateway = new Gateway().asks(0xc2, 0x23, 5).challenge(24, 9);
     const [response] = gateway.all(CHAP, ChapCode.RESPONSE);
     const { value, name } = parseChapValue(response!.data);
-    assert.deepEqual(value, chapMd5(nodeCrypto, 9, 'secret', new Uint8Array(24)));
+    assert.deepEqual(value, chapMd5(nodeCrypto, 9, utf8('secret'), new Uint8Array(24)));
     assert.deepEqual(name, utf8('ann'));
     gateway.say(CHAP, ChapCode.SUCCESS, EMPTY, 9).challenge(10, 10);
     assert.equal(gateway.client.awaits, 'IPCP');

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { concat } from '../../../src/core/bytes/bytes.ts';
 import { fromUtf8, utf8 } from '../../../src/core/bytes/text.ts';
+import { checkChapMd5 } from '../../../src/core/ppp/chap-md5.ts';
 import { ECHO_INTERVAL, MAX_ECHOES } from '../../../src/core/ppp/link-end.ts';
 import { MAX_CHALLENGES } from '../../../src/core/ppp/login.ts';
 import { checkMsChapV2, ntPasswordHash } from '../../../src/core/ppp/ms-chap-v2.ts';
@@ -55,6 +56,22 @@ describe('a PPP link', () => {
     pair.link.answer({ ok: true, given: GIVEN, response }, pair.now);
     pair.run();
     assert.equal(pair.peer.success, `${response} M=Welcome`);
+    assert.equal(pair.peer.address, '10.77.0.9');
+  });
+
+  it('comes up by CHAP with MD5, and leaves the check to who knows the password', () => {
+    const pair = new Pair({ offered: ['chap-md5'], can: ['chap-md5'] });
+    pair.verdict = () => undefined;
+    pair.dial();
+    const { proof } = pair.all('authenticate')[0]!;
+    assert.ok(proof.method === 'chap-md5' && proof.name === 'ann');
+    assert.ok(checkChapMd5(nodeCrypto, utf8('secret'), proof.exchange));
+    assert.ok(!checkChapMd5(nodeCrypto, utf8('other'), proof.exchange));
+    const { exchange } = proof;
+    assert.ok(!checkChapMd5(nodeCrypto, utf8('secret'), { ...exchange, identifier: exchange.identifier ^ 1 }));
+    assert.ok(!checkChapMd5(nodeCrypto, utf8('secret'), { ...exchange, response: EMPTY }));
+    pair.link.answer({ ok: true, given: GIVEN, response: undefined }, pair.now);
+    pair.run();
     assert.equal(pair.peer.address, '10.77.0.9');
   });
 
@@ -256,6 +273,19 @@ describe('a PPP link, against a peer that is wrong', () => {
     other.peer.send(PAP, PapCode.REQUEST, pap);
     other.peer.send(CHAP, ChapCode.RESPONSE, concat(Uint8Array.of(49), new Uint8Array(60)), 200);
     assert.equal(other.run().all('authenticate').length, 0, 'PAP was not asked for, and the identifier is another');
+  });
+
+  it('answers each repeat of a PAP request under its own identifier', () => {
+    const pair = new Pair({ can: ['pap'] }).dial();
+    const request = encodePapRequest({ name: utf8('ann'), password: utf8('secret') });
+    pair.peer.send(PAP, PapCode.REQUEST, request, 200);
+    pair.peer.send(PAP, PapCode.REQUEST, request, 201);
+    const answered = pair
+      .run()
+      .heard(PAP, PapCode.ACK)
+      .map(({ identifier }) => identifier);
+    assert.deepEqual(answered.slice(1), [200, 201]);
+    assert.equal(pair.all('authenticate').length, 1, 'what they hold is not looked at');
   });
 
   it('ends when LCP begins anew after the login: that might be anybody', () => {

@@ -3,12 +3,12 @@ import type { Bytes } from '../../../src/core/bytes/bytes.ts';
 import { PppClient, type PppClientEvent, type PppClientOptions } from '../../../src/core/ppp/client.ts';
 import { type PppEvent, PppLink, type PppVerdict } from '../../../src/core/ppp/link.ts';
 import type { PppProof } from '../../../src/core/ppp/login.ts';
-import type { AskedMethod } from '../../../src/core/ppp/methods.ts';
-import { checkMsChapV2, ntPasswordHash } from '../../../src/core/ppp/ms-chap-v2.ts';
+import type { PppMethod } from '../../../src/core/ppp/methods.ts';
 import { nodeCrypto } from '../../../src/host/crypto/node-crypto.ts';
 import { Seeded } from '../../seeded.ts';
 import { seededCrypto } from '../../seeded-crypto.ts';
 import { Line, type LineEnd, type LineOptions } from '../line.ts';
+import { checkChap } from './check.ts';
 import { GIVEN } from './peer.ts';
 
 export const METHODS = ['ms-chap-v2', 'chap-md5', 'pap'] as const;
@@ -16,7 +16,7 @@ export const ANN: PppClientOptions = { user: 'ann', password: 'secret', methods:
 
 export interface PppPairOptions extends LineOptions {
   readonly client?: Partial<PppClientOptions>;
-  readonly offered?: readonly AskedMethod[];
+  readonly offered?: readonly PppMethod[];
   /** What the gateway holds for the password. */
   readonly password?: string;
 }
@@ -63,9 +63,10 @@ export class PppPair {
 }
 
 function verdictOn(proof: PppProof, password: string): PppVerdict {
-  const response =
-    proof.method === 'ms-chap-v2' ? checkMsChapV2(nodeCrypto, ntPasswordHash(password), proof.exchange) : undefined;
-  const ok = proof.method === 'pap' ? proof.password === password : response !== undefined;
+  const { ok, response } =
+    proof.method === 'pap'
+      ? { ok: proof.password === password, response: undefined }
+      : checkChap(nodeCrypto, proof, password);
   return ok && proof.name === 'ann' ? { ok, given: GIVEN, response } : { ok: false, reason: 'wrong password' };
 }
 

@@ -1,9 +1,10 @@
 /** A PPP client for tests, joined to a link without delay: honest unless told otherwise. */
+import { createHash } from 'node:crypto';
 import { type Bytes, concat } from '../../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../../src/core/bytes/text.ts';
 import { parseIp } from '../../../src/core/net/address.ts';
 import { type PppEvent, PppLink, type PppVerdict } from '../../../src/core/ppp/link.ts';
-import type { AskedMethod } from '../../../src/core/ppp/methods.ts';
+import type { PppMethod } from '../../../src/core/ppp/methods.ts';
 import { ntPasswordHash, ntResponse } from '../../../src/core/ppp/ms-chap-v2.ts';
 import {
   ChapCode,
@@ -47,9 +48,9 @@ const LCP_OPTIONS: readonly Option[] = [
 ];
 
 export interface PeerOptions {
-  readonly offered?: readonly AskedMethod[];
+  readonly offered?: readonly PppMethod[];
   /** What it can; the first is what it would rather have. */
-  readonly can?: readonly AskedMethod[];
+  readonly can?: readonly PppMethod[];
   readonly name?: string;
   readonly password?: string;
   readonly lcp?: readonly Option[];
@@ -135,24 +136,23 @@ export class PppPeer {
   #wanted(options: readonly Option[]): Option | undefined {
     const can = this.#options.can ?? ['pap', 'ms-chap-v2'];
     const asked = options.find(({ type }) => type === LcpOption.AUTHENTICATION)!;
-    const method: AskedMethod = asked.data.length === 2 ? 'pap' : 'ms-chap-v2';
-    if (can.includes(method)) return undefined;
-    const data = can[0] === 'pap' ? Uint8Array.of(0xc0, 0x23) : Uint8Array.of(0xc2, 0x23, 0x81);
-    return { type: LcpOption.AUTHENTICATION, data };
+    if (can.includes(methodOf(asked.data))) return undefined;
+    const data = { pap: [0xc0, 0x23], 'chap-md5': [0xc2, 0x23, 5], 'ms-chap-v2': [0xc2, 0x23, 0x81] }[can[0]!];
+    return { type: LcpOption.AUTHENTICATION, data: Uint8Array.from(data) };
   }
 
   #ackLcp(identifier: number, data: Bytes): void {
-    this.#method = parseOptions(data).find(({ type }) => type === LcpOption.AUTHENTICATION)?.data.length;
+    const asked = parseOptions(data).find(({ type }) => type === LcpOption.AUTHENTICATION);
+    this.#method = asked && methodOf(asked.data);
     this.opened = true;
     this.send(PppProtocol.LCP, Code.CONFIGURE_ACK, data, identifier);
     this.#prove();
   }
 
-  /** Length of the authentication option: 2 is PAP. */
-  #method: number | undefined;
+  #method: PppMethod | undefined;
 
   #prove(): void {
-    if (!this.opened || !this.#oursAcked || this.#method !== 2) return;
+    if (!this.opened || !this.#oursAcked || this.#method !== 'pap') return;
     const { name = 'ann', password = 'secret' } = this.#options;
     const data = encodePapRequest({ name: utf8(name), password: utf8(password) });
     this.send(PppProtocol.PAP, PapCode.REQUEST, data);
@@ -165,7 +165,11 @@ export class PppPeer {
 
   #hearChap({ code, identifier, data }: ControlPacket): void {
     const { name = 'ann', password = 'secret' } = this.#options;
-    if (code === ChapCode.CHALLENGE) {
+    if (code === ChapCode.CHALLENGE && this.#method === 'chap-md5') {
+      const hash = createHash('md5').update(Uint8Array.of(identifier)).update(password);
+      const value = Uint8Array.from(hash.update(parseChapValue(data).value).digest());
+      this.send(PppProtocol.CHAP, ChapCode.RESPONSE, encodeChapValue({ value, name: utf8(name) }), identifier);
+    } else if (code === ChapCode.CHALLENGE) {
       const peerChallenge = new Uint8Array(16).fill(7);
       const bare = name.slice(name.lastIndexOf('\\') + 1);
       const exchange = { authenticatorChallenge: parseChapValue(data).value, peerChallenge, name: bare };
@@ -193,6 +197,10 @@ export class PppPeer {
       this.address = this.ipcp.get(IpcpOption.ADDRESS)?.join('.');
     }
   }
+}
+
+function methodOf(data: Bytes): PppMethod {
+  return data.length === 2 ? 'pap' : data[2] === 5 ? 'chap-md5' : 'ms-chap-v2';
 }
 
 /** A link of ours with its peer, in simulated time. */

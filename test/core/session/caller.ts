@@ -6,7 +6,7 @@ import { readMessage } from '../../../src/core/l2tp/messages.ts';
 import { type Endpoint, parseIp, prefixOf } from '../../../src/core/net/address.ts';
 import type { Persona } from '../../../src/core/personas/persona.ts';
 import { WINDOWS_VISTA } from '../../../src/core/personas/windows.ts';
-import type { AskedMethod } from '../../../src/core/ppp/methods.ts';
+import type { PppMethod } from '../../../src/core/ppp/methods.ts';
 import { phase1Intent, phase2Intent } from '../../../src/core/session/client-offer.ts';
 import { Authentication } from '../../../src/core/wire/ikev1.ts';
 import { MessageType, parseL2tp } from '../../../src/core/wire/l2tp.ts';
@@ -18,7 +18,7 @@ import { type Dialer, GATEWAY, type Scene } from './scene.ts';
 export interface CallerOptions {
   readonly user?: string;
   readonly password?: string;
-  readonly method?: AskedMethod;
+  readonly method?: PppMethod;
   /** Its NAT's endpoint: behind it each has the same private address. */
   readonly from?: Endpoint;
   /** UDP port of its L2TP. */

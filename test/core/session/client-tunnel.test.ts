@@ -8,6 +8,7 @@ import type { EspPair } from '../../../src/core/ikev1/types.ts';
 import { parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { HOUR, type Instant, MINUTE } from '../../../src/core/net/time.ts';
 import type { ClientEvent, ClientOptions } from '../../../src/core/session/client/events.ts';
+import { Login } from '../../../src/core/session/client/login.ts';
 import { MAX_SELECTORS } from '../../../src/core/session/client/reach.ts';
 import { Tunnel } from '../../../src/core/session/client/tunnel.ts';
 import type { GivenConfiguration } from '../../../src/core/session/client-configuration.ts';
@@ -77,7 +78,8 @@ class Bench {
     const winner = { way: 'nat-t', sa: this.sa as unknown as Ikev1Sa, flowId: undefined } as const;
     const location = { gateway: GATEWAY, local: LOCAL, remembered: undefined };
     const entered = { winner, given: { ...GIVEN, ...given }, lost: [] };
-    this.tunnel = new Tunnel(host, options, 'gateway', location, entered, this.now);
+    const login = new Login({ user: undefined, password: undefined, domain: undefined });
+    this.tunnel = new Tunnel({ host, options, gateway: 'gateway', location, entered, login }, this.now);
   }
 
   /** The gateway agrees to a quick mode. */

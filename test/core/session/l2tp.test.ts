@@ -70,7 +70,7 @@ describe('many L2TP clients behind one NAT', () => {
 describe('an L2TP client', () => {
   for (const persona of [WINDOWS_11, WINDOWS_VISTA, WINDOWS_XP]) {
     it(`gets in with all that ${persona.name} offers`, () => {
-      const stage = scene({ legacy: persona === WINDOWS_XP, ntHashes: { user1: 'secret', user2: 'secret' } });
+      const stage = scene({ legacy: persona === WINDOWS_XP, challenged: { user1: 'secret', user2: 'secret' } });
       for (const i of [1, 2]) assert.ok(call(stage, i, { persona, method: 'ms-chap-v2' }).address);
       assert.deepEqual(stage.failures, []);
       const [row] = stage.gateway.sessions();
@@ -80,8 +80,17 @@ describe('an L2TP client', () => {
     });
   }
 
+  it('logs in by CHAP with MD5 where that is offered', () => {
+    const l2tp = { methods: ['chap-md5'] as const, nbns: [] };
+    const stage = scene({ l2tp, challenged: { carol: 'secret' } });
+    assert.ok(call(stage, 1, { method: 'chap-md5', user: 'carol' }).address);
+    const wrong = call(stage, 2, { method: 'chap-md5', user: 'carol', password: 'wrong' });
+    assert.ok(wrong.ppp.refused);
+    assert.deepEqual(stage.failures, ['login: wrong password']);
+  });
+
   it('logs in by PAP or by MS-CHAPv2, and learns nothing when it may not', () => {
-    const stage = scene({ ntHashes: { carol: 'secret' } });
+    const stage = scene({ challenged: { carol: 'secret' } });
     assert.ok(call(stage, 1, { method: 'pap' }).address);
     const carol = call(stage, 2, { method: 'ms-chap-v2', user: 'carol' });
     assert.ok(carol.address);
@@ -214,6 +223,7 @@ describe('an L2TP client that goes on or begins anew', () => {
   it('that crashed and dials again from there gets a new call, and its old user is off', () => {
     const stage = scene();
     const caller = call(stage, 1);
+    stage.advance(3_000);
     const again = call(stage, 1);
     assert.ok(again.address);
     assert.equal(stage.all('session-up').length, 2);

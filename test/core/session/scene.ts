@@ -10,7 +10,6 @@ import { Ikev1Sa } from '../../../src/core/ikev1/sa.ts';
 import type { Credential, Ikev1Environment, Ikev1Event, Phase2Request } from '../../../src/core/ikev1/types.ts';
 import { type Endpoint, formatEndpoint, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { earliest, type Instant } from '../../../src/core/net/time.ts';
-import { checkMsChapV2, ntPasswordHash } from '../../../src/core/ppp/ms-chap-v2.ts';
 import type { GatewayEvent, LoginVerdict } from '../../../src/core/session/events.ts';
 import { GatewayState } from '../../../src/core/session/gateway-state.ts';
 import type { GatewaySettings, GroupPolicy, L2tpPolicy, PeerPolicy } from '../../../src/core/session/policy.ts';
@@ -28,6 +27,7 @@ import { Seeded } from '../../seeded.ts';
 import { seededCrypto } from '../../seeded-crypto.ts';
 import { DataplaneModel } from '../../simulation/dataplane-model.ts';
 import { ADDRESS_REQUEST, newSpi, quickModeIntent, SUITE } from '../ikev1/pair.ts';
+import { checkChap } from '../ppp/check.ts';
 
 export type GatewayEventOf<Type extends GatewayEvent['type']> = Extract<GatewayEvent, { type: Type }>;
 
@@ -44,8 +44,8 @@ export interface SceneOptions {
   readonly phase1Lifetime?: number;
   readonly l2tp?: L2tpPolicy;
   readonly legacy?: boolean;
-  /** Passwords of those who have an NT hash. */
-  readonly ntHashes?: Readonly<Record<string, string>>;
+  /** Passwords of those who have a secret for challenges. */
+  readonly challenged?: Readonly<Record<string, string>>;
   /** Between network and gateway: false drops the message. */
   readonly gate?: (message: Bytes) => boolean;
 }
@@ -127,7 +127,7 @@ export class Scene {
         this.dataplane.apply(event);
         const verdict = event.type === 'authenticate' && this.#verdict(event.user, event.password);
         if (event.type === 'authenticate' && verdict) this.gateway.answerLogin(event.requestId, verdict, this.now);
-        if (event.type === 'authenticate-ms-chap') this.#checkMsChap(event);
+        if (event.type === 'authenticate-chap') this.#checkChap(event);
         if (event.type === 'send-l2tp') {
           quiet = false;
           this.onL2tp?.(event);
@@ -144,10 +144,9 @@ export class Scene {
     return this;
   }
 
-  #checkMsChap({ requestId, user, exchange }: GatewayEventOf<'authenticate-ms-chap'>): void {
-    const password = this.options.ntHashes?.[user];
-    const response = password && checkMsChapV2(this.crypto, ntPasswordHash(password), exchange);
-    const verdict = response ? { ...OK, response } : ({ ok: false, reason: 'wrong password' } as const);
+  #checkChap({ requestId, user, proof }: GatewayEventOf<'authenticate-chap'>): void {
+    const { ok, response } = checkChap(this.crypto, proof, this.options.challenged?.[user]);
+    const verdict = ok ? { ...OK, response } : ({ ok, reason: 'wrong password' } as const);
     this.gateway.answerLogin(requestId, verdict, this.now);
   }
 

@@ -7,6 +7,7 @@ import { fromHex, fromUtf8, utf8 } from '../../../src/core/bytes/text.ts';
 import type { EspSuite } from '../../../src/core/crypto/algorithms.ts';
 import type { EspCarrier, EspPath } from '../../../src/core/esp/sa.ts';
 import { type Endpoint, formatEndpoint, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
+import { L2TP_PORT, type PppCall } from '../../../src/core/wire/l2tp.ts';
 import type { Dataplane, IkePath, LocalPorts } from '../../../src/dataplane/dataplane.ts';
 import { DEFAULT_TUN_MTU, startDataplane } from '../../../src/dataplane/index.ts';
 import { keysOf, spiOf } from './keys.ts';
@@ -25,6 +26,8 @@ export interface EndSettings {
   readonly tun: { readonly name?: string; readonly address?: string; readonly mtu?: number };
   readonly sessions: readonly SessionSettings[];
   readonly softBytes?: number;
+  /** L2TP in transport mode, with one call a session, instead of tunnel mode. */
+  readonly l2tp?: boolean;
   readonly clientToClient?: boolean;
   readonly keepalive?: boolean;
   /** Another worker than the product's, by URL. */
@@ -164,14 +167,23 @@ async function sessionPath(dataplane: Dataplane, settings: EndSettings, session:
 }
 
 async function openSession(dataplane: Dataplane, settings: EndSettings, session: SessionSettings): Promise<void> {
-  const { side, suite } = settings;
+  const { side, suite, l2tp = false } = settings;
   const { id } = session;
   const all = parsePrefix('0.0.0.0/0')!;
-  dataplane.openSession(id, parsePrefix(session.inner)!, await sessionPath(dataplane, settings, session));
-  const common = { sessionId: id, suite, localSelector: all, remoteSelector: all };
+  const inner = parsePrefix(session.inner)!;
+  dataplane.openSession(id, l2tp ? undefined : inner, await sessionPath(dataplane, settings, session));
+  const transport = l2tp ? ({ transport: true } as const) : {};
+  const common = { sessionId: id, suite, localSelector: all, remoteSelector: all, ...transport };
   const soft = settings.softBytes === undefined ? {} : { softBytes: settings.softBytes };
   dataplane.installSa({ ...common, ...soft, direction: 'out', spi: spiOf(id, side), keys: keysOf(suite, id, side) });
   dataplane.installSa({ ...common, direction: 'in', spi: spiOf(id, 1 - side), keys: keysOf(suite, id, 1 - side) });
+  if (l2tp) dataplane.bindCall(id, inner, callOf(id));
+}
+
+/** Both sides take the same numbers, and headers are as long as they may be. */
+function callOf(id: number): PppCall {
+  const ids = { localTunnel: id, localSession: id, peerTunnel: id, peerSession: id };
+  return { ...ids, port: L2TP_PORT, mru: 1500, acfc: false, pfc: false };
 }
 
 function obey(dataplane: Dataplane, settings: EndSettings, command: EndCommand): void {

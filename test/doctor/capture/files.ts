@@ -201,8 +201,8 @@ export function tcp(sourcePort: number, destinationPort: number, flags: number, 
 }
 
 /** A first message as long as its header says, with nothing in it that anybody could read. */
-export function ike(length = 40, version = 0x10): Bytes {
-  const message = new Writer().u32(0x11223344).u32(0x55667788).u32(0).u32(0);
+export function ike(length = 40, version = 0x10, cookie = 0x11223344): Bytes {
+  const message = new Writer().u32(cookie).u32(0x55667788).u32(0).u32(0);
   return message
     .u8(1)
     .u8(version)

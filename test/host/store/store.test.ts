@@ -133,6 +133,7 @@ describe('users', () => {
         created: 0,
         totp: undefined,
         ntHash: undefined,
+        chapPassword: undefined,
         totpStep: 0,
       },
     );

@@ -22,8 +22,8 @@ export interface L2tpClientOptions {
   readonly password?: string;
   /** False: L2TP in clear. */
   readonly ipsec?: Partial<ClientOptions> | false;
-  /** Port of an iperf3 server of the LAN: two seconds of TCP each way before it is up. */
-  readonly iperf?: number;
+  /** TCP each way by iperf3 before it is up. */
+  readonly transfer?: { readonly port: number; readonly seconds: number; readonly runs?: number };
   readonly carry?: Carriage;
 }
 
@@ -51,7 +51,7 @@ export type L2tpMethod = keyof typeof METHODS;
  * 5 no answer from the LAN, 6 no TCP or UDP.
  */
 function script(options: L2tpClientOptions): string {
-  const { gateway, method, user = lab.user, password = lab.password, ipsec, iperf, carry } = options;
+  const { gateway, method, user = lab.user, password = lab.password, ipsec, transfer, carry } = options;
   return `. /share/guest.sh
 for module in l2tp_ppp ppp_generic ppp_async; do modprobe -q $module; done
 ${ipsec === false ? '' : IPSEC}mkdir -p /etc/xl2tpd /etc/ppp /run/xl2tpd
@@ -87,7 +87,7 @@ ip -4 addr show ppp0
 ping -n -q -c 10 -i 0.05 -W 2 ${lanAddress} || exit 5
 ping -n -q -c 3 -i 0.05 -W 2 -s 4000 ${lanAddress} || exit 5
 ip -s xfrm state | grep -E 'proto esp|mode|encap|add '
-${iperf === undefined ? '' : transfer(iperf)}touch /share/up
+${transfer === undefined ? '' : transferring(transfer)}touch /share/up
 ${carry === undefined ? '' : carrying(carry)}wait_for 180 test -e /share/ping
 ping -n -q -c 20 -i 0.05 -W 2 ${lanAddress} || exit 5
 touch /share/pinged
@@ -102,11 +102,10 @@ swanctl --initiate --child home --timeout 30 2>&1 | tail -4
 ip xfrm state | grep -q 'proto esp' || exit 3
 `;
 
-function transfer(port: number): string {
-  const both = ['', ' -R'].map(
-    (way) => `iperf3 -c ${lanAddress} -p ${port} -t 2${way} | grep -E 'sender|receiver' || exit 6\n`,
-  );
-  return both.join('');
+function transferring({ port, seconds, runs = 1 }: NonNullable<L2tpClientOptions['transfer']>): string {
+  const iperf = `iperf3 -f m -c ${lanAddress} -p ${port} -t ${seconds}`;
+  const both = ['', ' -R'].map((way) => `${iperf}${way} | grep -E 'sender|receiver' || exit 6\n`);
+  return both.join('').repeat(runs);
 }
 
 /** What comes back is compared byte by byte: "pieces: 30 intact, 0 broken". */

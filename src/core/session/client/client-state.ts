@@ -5,7 +5,7 @@
  * gateway after gateway, and again with growing patience when a tunnel that stood is lost. After each call drain `pollTransmit` and
  * `pollEvent`, then arm one timer for `pollTimeout`.
  */
-import { isZero } from '../../bytes/bytes.ts';
+import { type Bytes, isZero } from '../../bytes/bytes.ts';
 import { MalformedError } from '../../bytes/reader.ts';
 import { toHex } from '../../bytes/text.ts';
 import type { IkePath } from '../../carrier/ike-path.ts';
@@ -16,6 +16,7 @@ import type { IpAddress } from '../../net/address.ts';
 import { earliest, type Instant, MINUTE, SECOND } from '../../net/time.ts';
 import { type CarrierFailure, missingOpenings, type Trial } from '../../openings/missing.ts';
 import { type IsakmpHeader, isPhase1, parseMessage } from '../../wire/isakmp.ts';
+import { L2TP_PORT } from '../../wire/l2tp.ts';
 import { newSpi } from '../spi.ts';
 import { type Entered, Entry, type EntryFailure } from './entry.ts';
 import { type ClientEvent, type ClientFailure, type ClientOptions, type Location, samePlace } from './events.ts';
@@ -156,6 +157,14 @@ export class ClientState {
     this.#settle(now);
   }
 
+  /** An L2TP message that came through the tunnel, from that UDP port. */
+  handleL2tp(port: number, message: Bytes, now: Instant): void {
+    // who is called answers from where it was called
+    if (port === L2TP_PORT) this.#tunnel?.handleL2tp(message, now);
+    else this.#events.push({ type: 'dropped', reason: 'l2tp_unexpected' });
+    this.#settle(now);
+  }
+
   /** The dataplane saw authentic packets come by another path. */
   handlePathChange(path: EspPath): void {
     this.#tunnel?.handlePathChange(path);
@@ -260,7 +269,8 @@ export class ClientState {
       this.#touched.add(sa);
     },
     initiate: (way: Way, path: IkePath, now: Instant): Ikev1Sa => {
-      const { exchange, intent } = this.#options;
+      const { exchange, identity } = this.#options;
+      const intent = { ...this.#options.intent, identity: identity(path.local.address) };
       const sa = Ikev1Sa.initiate(++this.#lastId, this.#environments[way], exchange, intent, path, now);
       this.#sas.set(toHex(sa.initiatorCookie), sa);
       this.#touched.add(sa);
@@ -321,9 +331,11 @@ export class ClientState {
   }
 
   #raise(entered: Entered, location: Location, now: Instant): void {
-    this.#lastAddress = entered.given.address;
-    this.#gateways.learn(entered.given.backupServers);
-    this.#tunnel = new Tunnel(this.#host, this.#options, this.#gateways.current, location, entered, now);
+    this.#lastAddress = entered.given?.address;
+    if (entered.given) this.#gateways.learn(entered.given.backupServers);
+    const gateway = this.#gateways.current;
+    const all = { host: this.#host, options: this.#options, gateway, location, entered, login: this.#login };
+    this.#tunnel = new Tunnel(all, now);
   }
 
   #followTunnel(now: Instant): void {
@@ -342,7 +354,7 @@ export class ClientState {
     if (kind === 'lost') return this.#comeBack(reason, now);
     const rest = kind === 'blocked' ? this.#waysLeft() : [];
     if (rest.length > 0) this.#locate(rest);
-    else this.#giveUp({ kind, reason }, now);
+    else this.#giveUp({ ...tunnel.ending, kind }, now);
   }
 
   /** Ways that nothing speaks against yet: for a gateway that wants a new phase 1 on each. */
@@ -387,7 +399,7 @@ export class ClientState {
       this.#events.push({ type: 'notice', text: `phase 1 could not be renewed: ${result.reason}` });
       // a password that is wrong stays wrong, and too many of them lock its user out
       if (result.kind !== 'login' || result.askNext) this.#renewAt = now + RENEWAL_RETRY;
-    } else if (result.given.address.text === this.#tunnel.given.address.text) {
+    } else if (result.given?.address.text === this.#tunnel.given?.address.text || !result.given) {
       this.#tunnel.renew(result, now);
     } else {
       this.#dropTunnel('the gateway gave another address');

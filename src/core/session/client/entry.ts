@@ -7,7 +7,13 @@ import type { Sight, Trial } from '../../openings/missing.ts';
 import type { CarrierPorts } from '../../openings/openings.ts';
 import { type Attribute, ConfigurationAttribute } from '../../wire/ikev1.ts';
 import { configurationRequest, type GivenConfiguration, readConfiguration } from '../client-configuration.ts';
-import { declineLogin, type LoginQuestion, XauthDialogue } from '../xauth-dialogue.ts';
+import {
+  declineLogin,
+  type LoginQuestion,
+  PASSWORD_QUESTION,
+  USER_QUESTION,
+  XauthDialogue,
+} from '../xauth-dialogue.ts';
 import type { ClientEvent, ClientOptions, Location } from './events.ts';
 import type { Login } from './login.ts';
 import { type FlowOutcome, type LostWay, Race, type RaceHost, type Winner } from './race.ts';
@@ -30,7 +36,8 @@ export interface EntryHost extends RaceHost {
 /** In, and configured. */
 export interface Entered {
   readonly winner: Winner;
-  readonly given: GivenConfiguration;
+  /** Undefined: L2TP's call is to bring it. */
+  readonly given: GivenConfiguration | undefined;
   readonly lost: readonly LostWay[];
 }
 
@@ -45,6 +52,15 @@ export interface EntryFailure {
 type Stage =
   | { readonly awaits: 'phase 1' }
   | { readonly awaits: 'question'; readonly until: Instant }
+  /** The user types for PPP, which comes later: without that there is no use in going on. */
+  | {
+      readonly awaits: 'credentials';
+      /** The phase 1 that they are for. */
+      readonly stands: boolean;
+      readonly requestId: number;
+      readonly questions: readonly LoginQuestion[];
+      readonly until: Instant;
+    }
   /** The user types. */
   | {
       readonly awaits: 'answers';
@@ -70,7 +86,7 @@ export interface EntryOptions {
 
 export class Entry {
   readonly #o: EntryOptions;
-  readonly #race: Race;
+  #race: Race;
   readonly #dialogue: XauthDialogue;
   #stage: Stage = { awaits: 'phase 1' };
   #winner: Winner | undefined;
@@ -81,8 +97,7 @@ export class Entry {
   constructor(o: EntryOptions, now: Instant) {
     this.#o = o;
     this.#dialogue = new XauthDialogue(o.login.known);
-    const paths = o.ways.map((way) => ({ way, path: pathOf(way, o.location, o.options.ports) }));
-    this.#race = new Race(o.host, paths, now);
+    this.#race = this.#newRace(now);
   }
 
   /** Set at the end. */
@@ -114,7 +129,8 @@ export class Entry {
     if (this.#stage.awaits === 'phase 1') {
       this.#race.handleEvent(sa, event, now);
       // nobody will ask for a name: the gateway must be asked itself whether it hears us
-      if (event.type === 'established' && !this.#o.options.xauth) this.#ask(sa);
+      const isUndecided = this.#o.options.login !== 'xauth' && !this.#race.result;
+      if (event.type === 'established' && isUndecided) this.#ask(sa);
       this.#followRace(now);
     }
     if (sa === this.#winner?.sa) this.#handleWinner(event, now);
@@ -128,6 +144,7 @@ export class Entry {
   /** What the user typed, one text a question; undefined: the user gave up. */
   answer(requestId: number, answers: readonly string[] | undefined, now: Instant): void {
     const stage = this.#stage;
+    if (stage.awaits === 'credentials' && stage.requestId === requestId) this.#takeCredentials(stage, answers, now);
     if (stage.awaits !== 'answers' || stage.requestId !== requestId) return;
     if (!answers) {
       this.#winner!.sa.answerRequest(stage.messageId, declineLogin(), now);
@@ -165,8 +182,47 @@ export class Entry {
     if (!result || this.#stage.awaits !== 'phase 1') return;
     this.#winner = result.winner;
     if (!result.winner) return this.#fail(failureOf(result.lost));
-    if (this.#o.options.xauth) this.#stage = { awaits: 'question', until: now + QUESTION_PATIENCE };
+    const { login } = this.#o.options;
+    if (login === 'xauth') this.#stage = { awaits: 'question', until: now + QUESTION_PATIENCE };
+    else if (login === 'l2tp') this.#askCredentials(result.winner, now);
     else this.#requestConfiguration(now);
+  }
+
+  #newRace(now: Instant): Race {
+    const { host, options, location, ways } = this.#o;
+    const paths = ways.map((way) => ({ way, path: pathOf(way, location, options.ports) }));
+    return new Race(host, paths, now);
+  }
+
+  /** A gateway gives a call no time for typing: name and password have to be there before it. */
+  #askCredentials(winner: Winner, now: Instant): void {
+    const { current } = this.#o.login;
+    const questions = [
+      ...(current.user === undefined ? [USER_QUESTION] : []),
+      ...(current.password === undefined ? [PASSWORD_QUESTION] : []),
+    ];
+    if (questions.length === 0) {
+      this.#stage = { awaits: 'nothing', entered: { winner, given: undefined, lost: this.#race.lost } };
+      return;
+    }
+    const requestId = this.#o.host.newRequestId();
+    this.#stage = { awaits: 'credentials', stands: true, requestId, questions, until: now + ANSWER_PATIENCE };
+    this.#o.host.emit({ type: 'ask', requestId, words: undefined, questions });
+  }
+
+  #takeCredentials(
+    { questions, stands }: Extract<Stage, { awaits: 'credentials' }>,
+    answers: readonly string[] | undefined,
+    now: Instant,
+  ): void {
+    if (!answers) return this.#fail({ kind: 'login', reason: 'no name and password were given' });
+    this.#o.login.note(questions, answers);
+    if (stands) return this.#askCredentials(this.#winner!, now);
+    // the gateway had no patience for typing
+    this.#winner = undefined;
+    this.#stage = { awaits: 'phase 1' };
+    this.#race = this.#newRace(now);
+    this.#race.handleTimeout(now);
   }
 
   #handleWinner(event: Ikev1Event, now: Instant): void {
@@ -189,6 +245,10 @@ export class Entry {
   }
 
   #ended(reason: string): void {
+    if (this.#stage.awaits === 'credentials') {
+      this.#stage = { ...this.#stage, stands: false };
+      return this.#closeFlow();
+    }
     // to end it all is how some refuse a password
     if (this.#stage.awaits === 'verdict') return this.#loginRefused(reason);
     this.#fail({ kind: this.#stage.awaits === 'answers' ? 'silent' : 'refused', reason });
@@ -200,7 +260,8 @@ export class Entry {
   }
 
   #handleQuestion(messageId: number, attributes: readonly Attribute[], now: Instant): void {
-    if (this.#stage.awaits === 'configuration' || this.#stage.awaits === 'nothing') return;
+    const { awaits } = this.#stage;
+    if (awaits === 'credentials' || awaits === 'configuration' || awaits === 'nothing') return;
     const step = this.#dialogue.handleRequest(attributes);
     if ('refused' in step) return this.#fail({ kind: 'login', reason: step.refused });
     const { questions, words } = step;
@@ -240,9 +301,10 @@ export class Entry {
     this.#stage = { awaits: 'nothing', entered: { winner: this.#winner!, given, lost: this.#race.lost } };
   }
 
-  #giveUp(awaited: 'question' | 'answers' | 'verdict' | 'configuration', now: Instant): void {
+  #giveUp(awaited: 'question' | 'credentials' | 'answers' | 'verdict' | 'configuration', now: Instant): void {
     // a gateway that needs no login doesn't ask
     if (awaited === 'question') return this.#requestConfiguration(now);
+    if (awaited === 'credentials') return this.#fail({ kind: 'silent', reason: 'nobody gave a name and a password' });
     if (awaited === 'answers') return this.#fail({ kind: 'silent', reason: 'nobody answered what the gateway asked' });
     const what = awaited === 'verdict' ? 'a verdict on the login' : 'the configuration that was asked for';
     this.#fail({ kind: 'silent', reason: `the gateway went silent: ${what} didn't come` });
@@ -263,7 +325,11 @@ export class Entry {
   #abandonWinner(): void {
     if (!this.#winner) return;
     this.#o.host.abandon(this.#winner.sa);
-    if (this.#winner.flowId !== undefined) this.#o.host.closeFlow(this.#winner.flowId);
+    this.#closeFlow();
+  }
+
+  #closeFlow(): void {
+    if (this.#winner?.flowId !== undefined) this.#o.host.closeFlow(this.#winner.flowId);
   }
 }
 

@@ -7,11 +7,15 @@ import type { EspCarrier, EspPath, EspSa } from '../../esp/sa.ts';
 import type { InitiatorIntent } from '../../ikev1/phase1.ts';
 import type { QuickModeIntent } from '../../ikev1/quick-mode.ts';
 import type { DropReason } from '../../ikev1/types.ts';
+import type { L2tpDrop } from '../../l2tp/tunnel-end.ts';
 import type { Endpoint, IpAddress, Prefix } from '../../net/address.ts';
 import type { Instant } from '../../net/time.ts';
 import type { CarrierFailure } from '../../openings/missing.ts';
 import type { CarrierPorts } from '../../openings/openings.ts';
 import type { Persona } from '../../personas/persona.ts';
+import type { PppDrop } from '../../ppp/link-end.ts';
+import type { Identification } from '../../wire/ikev1.ts';
+import type { PppCall } from '../../wire/l2tp.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
 import type { LoginQuestion } from '../xauth-dialogue.ts';
 
@@ -27,9 +31,11 @@ export interface ClientOptions {
   /** Names or addresses, tried in this order. */
   readonly gateways: readonly string[];
   readonly exchange: 'main' | 'aggressive';
-  readonly intent: InitiatorIntent;
-  /** Whether the gateway will ask who the user is. */
-  readonly xauth: boolean;
+  readonly intent: Omit<InitiatorIntent, 'identity'>;
+  /** What we call ourselves at our address `local`. */
+  readonly identity: (local: IpAddress) => Identification;
+  /** How the gateway asks who the user is. With `l2tp` packets go through a call in transport mode, and PPP asks. */
+  readonly login: 'xauth' | 'l2tp' | 'none';
   readonly certificate: OwnCertificate | undefined;
   readonly verifier: CertificateVerifier | undefined;
   readonly legacy: boolean;
@@ -108,11 +114,16 @@ export type ClientEvent =
       readonly words: string | undefined;
       readonly questions: readonly LoginQuestion[];
     }
-  | { readonly type: 'open-session'; readonly id: number; readonly inner: Prefix; readonly path: EspPath }
+  /** `inner` undefined: nothing before `bind-call`. */
+  | { readonly type: 'open-session'; readonly id: number; readonly inner: Prefix | undefined; readonly path: EspPath }
   | { readonly type: 'install-sa'; readonly sa: EspSa }
   | { readonly type: 'remove-sa'; readonly sessionId: number; readonly direction: 'in' | 'out'; readonly spi: number }
   | { readonly type: 'move-path'; readonly id: number; readonly path: EspPath }
   | { readonly type: 'close-session'; readonly id: number }
+  /** Send an L2TP message through it, to that UDP port. */
+  | { readonly type: 'send-l2tp'; readonly id: number; readonly port: number; readonly message: Uint8Array }
+  /** L2TP's call is up: packets go through it. */
+  | { readonly type: 'bind-call'; readonly id: number; readonly inner: Prefix; readonly call: PppCall }
   /** Send an IP packet of ours through the tunnel. */
   | { readonly type: 'send-inner'; readonly id: number; readonly packet: Uint8Array }
   | { readonly type: 'trying'; readonly gateway: string; readonly carriers: readonly EspCarrier[] }
@@ -125,4 +136,4 @@ export type ClientEvent =
   | { readonly type: 'notice'; readonly text: string }
   /** It is over; nothing follows. */
   | { readonly type: 'down'; readonly failure: ClientFailure | undefined }
-  | { readonly type: 'dropped'; readonly reason: DropReason | 'ike_unknown_cookies' };
+  | { readonly type: 'dropped'; readonly reason: DropReason | L2tpDrop | PppDrop | 'ike_unknown_cookies' };

@@ -20,7 +20,7 @@ export function clientEnvironments(
     credentials: () => [intent.credential],
     certificate,
     verifier,
-    ownIdentity: () => intent.identity,
+    ownIdentity: (_, path) => options.identity(path.local.address),
     authorizePhase2,
     lastTraffic: options.lastTraffic,
   };

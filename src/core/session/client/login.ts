@@ -18,6 +18,11 @@ export class Login {
     return { user: this.#user, password: this.#password, domain: this.#domain };
   }
 
+  /** As `known`, with what was typed for the login under way. */
+  get current(): KnownLogin {
+    return { ...this.known, ...this.#typed };
+  }
+
   note(questions: readonly LoginQuestion[], answers: readonly string[]): void {
     for (const [i, { asks }] of questions.entries()) {
       if (asks === 'user' || asks === 'password') this.#typed = { ...this.#typed, [asks]: answers[i] };

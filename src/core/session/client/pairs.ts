@@ -1,6 +1,6 @@
 /** The ESP pairs of a client's tunnel: begun, renewed and ended; what the dataplane is told of them. */
 import type { EspPath } from '../../esp/sa.ts';
-import { udpTunnelMode } from '../../ikev1/phase2-proposal.ts';
+import { udpTransportMode, udpTunnelMode } from '../../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../../ikev1/sa.ts';
 import { formatSelector, type Selector } from '../../ikev1/selector.ts';
 import type { EspPair, Phase2Grant, Phase2Request } from '../../ikev1/types.ts';
@@ -18,7 +18,7 @@ export interface PairsHost {
 }
 
 /** The gateway may pass on to us what anybody sends from behind it. */
-const ANYBODY = parsePrefix('0.0.0.0/0')!;
+export const ANYBODY = parsePrefix('0.0.0.0/0')!;
 /** A pair that renews another sends when the gateway does, or after this: it may get our last message later than a packet. */
 const SWITCH_AFTER = 500;
 
@@ -53,9 +53,10 @@ export class Pairs {
 
   /** False: too much is under way already. */
   begin(sa: Ikev1Sa, local: Selector, remote: Selector, now: Instant, renewed?: Child): boolean {
-    const offer = this.#options.phase2(modeOn(sa), this.pfs ? sa.established?.suite.group : undefined);
+    const mode = this.#modeOn(sa);
+    const offer = this.#options.phase2(mode, this.pfs ? sa.established?.suite.group : undefined);
     const { lifetime } = offer;
-    const again = renewed && { suites: [{ ...renewed.pair.suite, mode: modeOn(sa) }], lifetime };
+    const again = renewed && { suites: [{ ...renewed.pair.suite, mode }], lifetime };
     const replaces = renewed ? { replaces: renewed.pair.inbound.spi } : {};
     const begun = sa.beginQuickMode({ spi: this.#newSpi(), ...replaces, ...(again ?? offer), local, remote }, now);
     this.#host.touch(sa);
@@ -70,14 +71,16 @@ export class Pairs {
         formatSelector(pair.local) === formatSelector(local) && formatSelector(pair.remote) === formatSelector(remote),
     );
     if (!known || this.#children.isFull) return { refused: `it asks for ${asked}, which no tunnel of ours has` };
-    return { spi: this.#newSpi(), modes: [modeOn(sa)], lifetime: this.#options.phase2(modeOn(sa), undefined).lifetime };
+    const mode = this.#modeOn(sa);
+    return { spi: this.#newSpi(), modes: [mode], lifetime: this.#options.phase2(mode, undefined).lifetime };
   }
 
   /** Receives on it from now on. `path`: where its packets go, if there is no tunnel yet. */
   prepare(pair: EspPair, path: EspPath, now: Instant): void {
     if (!this.#path) {
       this.#path = path;
-      this.#host.emit({ type: 'open-session', id: CLIENT_SESSION, inner: ANYBODY, path });
+      const inner = this.#options.login === 'l2tp' ? undefined : ANYBODY;
+      this.#host.emit({ type: 'open-session', id: CLIENT_SESSION, inner, path });
     }
     this.#children.prepare(pair, now);
     this.#host.emit({ type: 'install-sa', sa: espSa(CLIENT_SESSION, 'in', pair) });
@@ -183,13 +186,15 @@ export class Pairs {
     this.#host.emit({ type: 'remove-sa', sessionId: CLIENT_SESSION, direction, spi });
   }
 
+  /** Encapsulation goes with the way that IKE takes: on the NAT-T port ESP goes there too, elsewhere it is bare. */
+  #modeOn({ path, established }: Ikev1Sa): number {
+    const transport = this.#options.login === 'l2tp';
+    if (path.carrier !== 'nat-t') return transport ? EncapsulationMode.TRANSPORT : EncapsulationMode.TUNNEL;
+    const dialect = established?.traits.natTraversal ?? 'rfc3947';
+    return transport ? udpTransportMode(dialect) : udpTunnelMode(dialect);
+  }
+
   #newSpi(): number {
     return this.#host.newSpi((spi) => this.#children.find(spi) !== undefined);
   }
-}
-
-/** Encapsulation goes with the way that IKE takes: on the NAT-T port ESP goes there too, elsewhere it is bare. */
-function modeOn(sa: Ikev1Sa): number {
-  if (sa.path.carrier !== 'nat-t') return EncapsulationMode.TUNNEL;
-  return udpTunnelMode(sa.established?.traits.natTraversal ?? 'rfc3947');
 }

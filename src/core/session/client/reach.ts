@@ -13,15 +13,18 @@ const EVERYTHING: readonly Selector[] = [{ prefix: parsePrefix('0.0.0.0/0')!, pr
 
 export class Reach {
   readonly #options: Pick<ClientOptions, 'routes'>;
+  readonly #call: Selector | undefined;
   #selectors = EVERYTHING;
 
-  constructor(options: Pick<ClientOptions, 'routes'>) {
+  /** @param call with L2TP: the gateway's end of it, whatever goes through */
+  constructor(options: Pick<ClientOptions, 'routes'>, call: Selector | undefined) {
     this.#options = options;
+    this.#call = call;
   }
 
   /** The gateway's side of the pairs. */
   get selectors(): readonly Selector[] {
-    return this.#selectors;
+    return this.#call ? [this.#call] : this.#selectors;
   }
 
   /** What its pairs carry of what is wanted. */
@@ -33,7 +36,7 @@ export class Reach {
   /** From one pair for everything to one for each network that is wanted; gives how many are too many. Undefined: it can't. */
   narrow(given: GivenConfiguration, gateway: IpAddress): number | undefined {
     const wanted = this.#wanted(given, gateway);
-    if (this.#selectors !== EVERYTHING || wanted === 'all') return undefined;
+    if (this.#call || this.#selectors !== EVERYTHING || wanted === 'all') return undefined;
     this.#selectors = wanted.slice(0, MAX_SELECTORS).map((prefix) => ({ prefix, protocol: 0, port: 0 }));
     return wanted.length - this.#selectors.length;
   }

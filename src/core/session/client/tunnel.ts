@@ -2,6 +2,7 @@
  * The tunnel of a client that is in: the carrier that its ESP goes by and the proof that it carries, signs of life, and the way round
  * when the carrier dies. Its pairs are in `pairs.ts`.
  */
+import type { Bytes } from '../../bytes/bytes.ts';
 import { suiteName } from '../../crypto/algorithms.ts';
 import type { EspCarrier, EspPath } from '../../esp/sa.ts';
 import { phase1SuiteName } from '../../ikev1/phase1-proposal.ts';
@@ -11,13 +12,17 @@ import type { Ikev1Event, Phase2Grant, Phase2Request } from '../../ikev1/types.t
 import type { Endpoint, IpAddress } from '../../net/address.ts';
 import { earliest, type Instant, SECOND } from '../../net/time.ts';
 import type { CarrierFailure, Trial } from '../../openings/missing.ts';
+import { L2TP_PORT } from '../../wire/l2tp.ts';
+import { PROTOCOL_UDP } from '../../wire/udp.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
+import { type CallEnding, ClientCall } from './call.ts';
 import { Detour, type DetourHost } from './detour.ts';
-import type { Entered } from './entry.ts';
+import type { Entered, EntryFailure } from './entry.ts';
 import { CLIENT_SESSION, type ClientOptions, type Location, samePlace, type TunnelUp } from './events.ts';
 import { Liveness } from './liveness.ts';
+import type { Login } from './login.ts';
 import { Mending } from './mending.ts';
-import { Pairs, type PairsHost } from './pairs.ts';
+import { ANYBODY, Pairs, type PairsHost } from './pairs.ts';
 import { goesWithIke, Passage } from './passage.ts';
 import { answersEcho, echoRequests, Proof } from './proof.ts';
 import type { FlowOutcome } from './race.ts';
@@ -26,6 +31,11 @@ import type { Way } from './ways.ts';
 
 /** How long the gateway may take to answer a quick mode that there is no tunnel without: two repeats fit in. */
 const QUICK_MODE_PATIENCE = 12 * SECOND;
+
+/** L2TP: how long the first answer may take where IKE passes on the same flow, and where nobody knows yet; and the whole call. */
+const ANSWER_PATIENCE = 12 * SECOND;
+const CARRIER_PATIENCE = 3.5 * SECOND;
+const CALL_PATIENCE = 60 * SECOND;
 
 export interface TunnelHost extends DetourHost, PairsHost {
   /** What stood in the way of the other carriers. */
@@ -36,6 +46,13 @@ type Stage =
   | { readonly awaits: 'quick mode'; readonly until: Instant }
   /** An answer through the carrier in use; if none comes, one of `rest` is tried. */
   | { readonly awaits: 'proof'; readonly proof: Proof; readonly rest: readonly EspCarrier[] }
+  /** L2TP: the gateway's first answer to the call through the carrier in use, or the end of one that it has answered. */
+  | {
+      readonly awaits: 'call';
+      readonly rest: readonly EspCarrier[];
+      readonly answerBy: Instant;
+      readonly until: Instant;
+    }
   | { readonly awaits: 'way'; readonly detour: Detour }
   /** We are nowhere; the gateway may still know us when we are back. */
   | { readonly awaits: 'network' }
@@ -44,11 +61,21 @@ type Stage =
 
 /**
  * `lost`: it worked, and the gateway is gone. `blocked`: no carrier that this phase 1 leads to carries. `refused`: the gateway
- * wants no such tunnel. `silent`: it says nothing about it.
+ * wants no such tunnel. `login`: nor this user. `silent`: it says nothing about it.
  */
-export interface TunnelEnding {
-  readonly kind: 'lost' | 'blocked' | 'refused' | 'silent';
+export interface TunnelEnding extends Pick<EntryFailure, 'askNext'> {
+  readonly kind: 'lost' | EntryFailure['kind'];
   readonly reason: string;
+}
+
+export interface TunnelOptions {
+  readonly host: TunnelHost;
+  readonly options: ClientOptions;
+  /** As the profile names it. */
+  readonly gateway: string;
+  readonly location: Location;
+  readonly entered: Entered;
+  readonly login: Login;
 }
 
 export class Tunnel {
@@ -61,7 +88,13 @@ export class Tunnel {
   #sa: Ikev1Sa;
   /** Renewed, and kept with its flow until a pair stands under its successor. */
   #old: { readonly sa: Ikev1Sa; readonly flowId: number | undefined } | undefined;
-  #given: GivenConfiguration;
+  readonly #login: Login;
+  /** By Mode-Config; undefined: the call brings it. */
+  #configured: GivenConfiguration | undefined;
+  /** With L2TP, once a pair can carry it. */
+  #call: ClientCall | undefined;
+  /** Our end of the pairs. */
+  readonly #local: Selector;
   readonly #reach: Reach;
   #stage: Stage;
   /** An answer came through at least once. */
@@ -73,14 +106,7 @@ export class Tunnel {
   #announced: EspCarrier | undefined;
 
   /** Begins the first quick mode. */
-  constructor(
-    host: TunnelHost,
-    options: ClientOptions,
-    gateway: string,
-    location: Location,
-    entered: Entered,
-    now: Instant,
-  ) {
+  constructor({ host, options, gateway, location, entered, login }: TunnelOptions, now: Instant) {
     this.#host = host;
     this.#options = options;
     this.#gateway = gateway;
@@ -88,8 +114,10 @@ export class Tunnel {
     this.#liveness = new Liveness(options.idle, now);
     this.#passage = new Passage(options, location, entered.winner);
     this.#sa = entered.winner.sa;
-    this.#given = entered.given;
-    this.#reach = new Reach(options);
+    this.#login = login;
+    this.#configured = entered.given;
+    this.#local = entered.given ? hostSelector(entered.given.address) : callSelector(location.local);
+    this.#reach = new Reach(options, entered.given ? undefined : callSelector(location.gateway));
     this.#stage = { awaits: 'quick mode', until: now + QUICK_MODE_PATIENCE };
     this.#beginPairs(now);
   }
@@ -115,8 +143,9 @@ export class Tunnel {
     return this.#passage.trials;
   }
 
-  get given(): GivenConfiguration {
-    return this.#given;
+  /** Undefined until L2TP's call has brought it. */
+  get given(): GivenConfiguration | undefined {
+    return this.#configured ?? this.#call?.up?.given;
   }
 
   owns(sa: Ikev1Sa): boolean {
@@ -125,13 +154,14 @@ export class Tunnel {
 
   describe(): TunnelUp {
     const { path, current } = this.#pairs;
+    const given = this.given!;
     return {
       carrier: this.#carrier,
       gateway: this.#gateway,
       remote: path?.remote ?? this.#sa.path.remote,
-      given: this.#given,
-      routes: this.#reach.carried(this.#given, this.#gatewayAddress),
-      phase1: this.#sa.established ? phase1SuiteName(this.#sa.established.suite) : '',
+      given,
+      routes: this.#reach.carried(given, this.#gatewayAddress),
+      phase1: phase1Of(this.#sa),
       esp: current ? suiteName(current.suite.esp) : '',
     };
   }
@@ -176,6 +206,12 @@ export class Tunnel {
     }
   }
 
+  /** An L2TP message from the gateway that is no packet. */
+  handleL2tp(message: Bytes, now: Instant): void {
+    this.#call?.handleInput(message, now);
+    this.#followCall(now);
+  }
+
   /** The gateway sends on a pair for the first time. */
   handleFirstPacket(inboundSpi: number, now: Instant): void {
     this.#pairs.handleFirstPacket(inboundSpi, now);
@@ -202,9 +238,9 @@ export class Tunnel {
     this.#old = { sa: this.#sa, flowId: this.#passage.flowId };
     this.#sa = winner.sa;
     this.#passage.enter(winner);
-    this.#given = given;
+    this.#configured = given;
     this.#beginPairs(now);
-    this.#host.emit({ type: 'rekeyed', phase: 1, suite: this.describe().phase1 });
+    this.#host.emit({ type: 'rekeyed', phase: 1, suite: phase1Of(winner.sa) });
   }
 
   /**
@@ -233,8 +269,13 @@ export class Tunnel {
 
   handleTimeout(now: Instant): void {
     this.#pairs.handleTimeout(this.#sa, now);
+    if (this.#isCallDue(now)) {
+      this.#call!.handleTimeout(now);
+      this.#followCall(now);
+    }
     const stage = this.#stage;
     if (stage.awaits === 'proof') this.#prove(stage, now);
+    else if (stage.awaits === 'call') this.#checkCall(stage, now);
     else if (stage.awaits === 'quick mode') this.#checkQuickMode(stage.until, now);
     else if (stage.awaits === 'nothing') {
       this.#checkCover(now);
@@ -248,22 +289,24 @@ export class Tunnel {
 
   pollTimeout(): Instant | undefined {
     const stage = this.#stage;
+    if (stage.awaits === 'end') return undefined;
+    const call = stage.awaits === 'network' ? undefined : this.#call?.pollTimeout();
+    return earliest(this.#stageTimeout(stage), call, this.#pairs.pollTimeout());
+  }
+
+  #stageTimeout(stage: Stage): Instant | undefined {
     switch (stage.awaits) {
       case 'proof':
-        return earliest(stage.proof.pollTimeout(), this.#pairs.pollTimeout());
+        return stage.proof.pollTimeout();
+      case 'call':
+        return this.#call?.isHeard ? stage.until : stage.answerBy;
       case 'way':
-        return earliest(stage.detour.pollTimeout(), this.#pairs.pollTimeout());
+        return stage.detour.pollTimeout();
       case 'nothing':
-        return earliest(
-          this.#canAsk ? this.#liveness.pollTimeout() : undefined,
-          this.#mending.pollTimeout(),
-          this.#pairs.pollTimeout(),
-        );
+        return earliest(this.#canAsk ? this.#liveness.pollTimeout() : undefined, this.#mending.pollTimeout());
       case 'quick mode':
-        return earliest(stage.until, this.#pairs.pollTimeout());
-      case 'network':
-        return this.#pairs.pollTimeout();
-      case 'end':
+        return stage.until;
+      default:
         return undefined;
     }
   }
@@ -271,6 +314,7 @@ export class Tunnel {
   /** Tells the gateway, and takes all down. */
   close(reason: string): void {
     if (this.#stage.awaits === 'way') this.#stage.detour.stop();
+    this.#hangUp();
     this.#pairs.close();
     this.#closeOld();
     this.#sa.close(reason);
@@ -283,7 +327,7 @@ export class Tunnel {
   }
 
   get #carriers(): readonly EspCarrier[] {
-    return this.#passage.carriers(this.#given.ciscoUdpPort);
+    return this.#passage.carriers(this.#configured?.ciscoUdpPort);
   }
 
   get #carrier(): EspCarrier {
@@ -295,14 +339,13 @@ export class Tunnel {
   }
 
   #pathBy(carrier: EspCarrier): EspPath {
-    return this.#passage.pathBy(carrier, this.#sa.path, this.#given.ciscoUdpPort);
+    return this.#passage.pathBy(carrier, this.#sa.path, this.#configured?.ciscoUdpPort);
   }
 
   #beginPairs(now: Instant, remotes: readonly Selector[] = this.#reach.selectors): void {
-    const local = hostSelector(this.#given.address);
     // it names no group: that of phase 1 is the one that both are known to have
-    this.#pairs.pfs = this.#given.pfs === true;
-    for (const remote of remotes) this.#pairs.begin(this.#sa, local, remote, now);
+    this.#pairs.pfs = this.#configured?.pfs === true;
+    for (const remote of remotes) this.#pairs.begin(this.#sa, this.#local, remote, now);
     if (!this.isUp) this.#stage = { awaits: 'quick mode', until: now + QUICK_MODE_PATIENCE };
   }
 
@@ -337,16 +380,82 @@ export class Tunnel {
     if (this.#stage.awaits !== 'quick mode') return;
     const [first, ...rest] = this.#carriers;
     if (first === undefined) return this.#seekWay('the gateway offers no carrier that is allowed', now);
-    this.#pairs.moveTo(this.#pathBy(first));
+    this.#takeUp(first, rest, now);
+  }
+
+  /** Packets go by `carrier` from now on; one of `rest` is tried if it carries none. */
+  #takeUp(carrier: EspCarrier, rest: readonly EspCarrier[], now: Instant): void {
+    this.#pairs.moveTo(this.#pathBy(carrier));
+    if (!this.given) return this.#dial(rest, now);
     // what shares IKE's own ports passes where IKE passes
-    if (goesWithIke(first)) return this.#settle();
+    if (goesWithIke(carrier)) return this.#settle();
     this.#startProof(rest, now);
+  }
+
+  /** A call is the proof of its carrier. */
+  #dial(rest: readonly EspCarrier[], now: Instant): void {
+    this.#hangUp();
+    const { crypto, lastTraffic } = this.#options;
+    const { user = '', password = '', domain } = this.#login.current;
+    const name = domain === undefined ? user : `${domain}\\${user}`;
+    const gateway = [this.#gatewayAddress];
+    const emit = this.#host.emit;
+    this.#call = new ClientCall({ crypto, user: name, password, gateway, lastTraffic, emit }, now);
+    const patience = goesWithIke(this.#carrier) ? ANSWER_PATIENCE : CARRIER_PATIENCE;
+    this.#stage = { awaits: 'call', rest, answerBy: now + patience, until: now + CALL_PATIENCE };
+    this.#followCall(now);
+  }
+
+  #checkCall({ rest, answerBy, until }: Extract<Stage, { awaits: 'call' }>, now: Instant): void {
+    const isHeard = this.#call?.isHeard;
+    if ((isHeard ? until : answerBy) > now) return;
+    if (isHeard) return this.#end('silent', 'the gateway answers the call, but does not bring it to an end');
+    if (!goesWithIke(this.#carrier)) return this.#unproven(rest, now);
+    this.#end('silent', 'the gateway agrees to IPsec and leaves L2TP in it unanswered: is its L2TP server running?');
+  }
+
+  #isCallDue(now: Instant): boolean {
+    // nobody could answer
+    if (this.#stage.awaits === 'network' || this.#stage.awaits === 'end') return false;
+    return (this.#call?.pollTimeout() ?? Number.POSITIVE_INFINITY) <= now;
+  }
+
+  /** What the call has to send, and what it has come to. */
+  #followCall(now: Instant): void {
+    const call = this.#call;
+    if (!call) return;
+    for (let sent = call.pollTransmit(); sent; sent = call.pollTransmit()) {
+      this.#host.emit({ type: 'send-l2tp', id: CLIENT_SESSION, ...sent });
+    }
+    if (call.ending) return this.#callEnded(call.ending);
+    if (!call.up || this.#stage.awaits !== 'call') return;
+    this.#login.keep();
+    this.#host.emit({ type: 'bind-call', id: CLIENT_SESSION, inner: ANYBODY, call: call.up.call });
+    this.#proven = true;
+    this.#liveness.heard(now);
+    this.#settle();
+  }
+
+  #callEnded({ cause, reason }: CallEnding): void {
+    if (this.#announced) return this.#end('lost', reason);
+    if (cause === 'login') this.#end('login', reason, this.#login.forget());
+    else this.#end('refused', reason);
+  }
+
+  #hangUp(): void {
+    const call = this.#call;
+    if (!call) return;
+    call.close();
+    for (let sent = call.pollTransmit(); sent; sent = call.pollTransmit()) {
+      this.#host.emit({ type: 'send-l2tp', id: CLIENT_SESSION, ...sent });
+    }
+    this.#call = undefined;
   }
 
   /** The gateway may take no tunnel to everything, but one to each of the networks that it named. */
   #pairRefused(kind: TunnelEnding['kind'], reason: string, now: Instant): void {
     if (this.#stage.awaits !== 'quick mode') return;
-    const left = this.#reach.narrow(this.#given, this.#gatewayAddress);
+    const left = this.#configured && this.#reach.narrow(this.#configured, this.#gatewayAddress);
     if (left === undefined) return this.#end(kind, reason);
     if (left > 0) this.#host.emit({ type: 'notice', text: tooManyNetworks(left) });
     this.#beginPairs(now);
@@ -362,8 +471,11 @@ export class Tunnel {
     if (proof.isOver(now)) return this.#unproven(rest, now);
     const round = proof.takeRound(now);
     if (round === undefined) return;
-    const neighbours = this.#reach.neighbours(this.#given, this.#gatewayAddress);
-    for (const packet of echoRequests(this.#given.address, neighbours, round)) {
+    this.#sendEchoes(this.#reach.neighbours(this.given!, this.#gatewayAddress), round);
+  }
+
+  #sendEchoes(neighbours: readonly IpAddress[], round: number): void {
+    for (const packet of echoRequests(this.given!.address, neighbours, round)) {
       this.#host.emit({ type: 'send-inner', id: CLIENT_SESSION, packet });
     }
   }
@@ -374,8 +486,7 @@ export class Tunnel {
     this.#why = `nothing comes through ${carrier}`;
     const [next, ...others] = rest;
     if (next === undefined) return this.#seekWay(this.#why, now);
-    this.#pairs.moveTo(this.#pathBy(next));
-    this.#startProof(others, now);
+    this.#takeUp(next, others, now);
   }
 
   #settle(): void {
@@ -450,7 +561,8 @@ export class Tunnel {
   #noWay(): void {
     if (this.#announced) return this.#end('lost', this.#why);
     // a gateway that is not ours may leave the question unanswered though packets pass
-    const unanswered = !answersEcho(this.#given) && this.#carriers.length > 0 && !this.#proven;
+    const { given } = this;
+    const unanswered = given && !answersEcho(given) && this.#carriers.length > 0 && !this.#proven;
     if (!unanswered) return this.#end('blocked', this.#why);
     this.#host.emit({
       type: 'notice',
@@ -460,10 +572,7 @@ export class Tunnel {
   }
 
   #sendSignOfLife(): void {
-    if (this.#gatewayAddress.bytes.length !== 4) return;
-    for (const packet of echoRequests(this.#given.address, [this.#gatewayAddress], 0)) {
-      this.#host.emit({ type: 'send-inner', id: CLIENT_SESSION, packet });
-    }
+    if (this.#gatewayAddress.bytes.length === 4) this.#sendEchoes([this.#gatewayAddress], 0);
   }
 
   #closeFlow(): void {
@@ -472,11 +581,20 @@ export class Tunnel {
     this.#passage.turn(way, undefined);
   }
 
-  #end(kind: TunnelEnding['kind'], reason: string): void {
+  #end(kind: TunnelEnding['kind'], reason: string, askNext = false): void {
     if (this.#stage.awaits === 'end') return;
     if (this.#stage.awaits === 'way') this.#stage.detour.stop();
-    this.#stage = { awaits: 'end', ending: { kind, reason } };
+    this.#stage = { awaits: 'end', ending: { kind, reason, ...(askNext && { askNext }) } };
   }
+}
+
+/** UDP port 1701 of one of the two ends: what transport mode carries. */
+function callSelector(address: IpAddress): Selector {
+  return { ...hostSelector(address), protocol: PROTOCOL_UDP, port: L2TP_PORT };
+}
+
+function phase1Of({ established }: Ikev1Sa): string {
+  return established ? phase1SuiteName(established.suite) : '';
 }
 
 function tooManyNetworks(left: number): string {

@@ -1,0 +1,39 @@
+/** sallyport doctor FILE: what a capture shows, and why it fails. */
+import { basename } from 'node:path';
+import { Observer } from '../core/diagnosis/observer.ts';
+import { CaptureError } from './capture/damage.ts';
+import { type CaptureSummary, readCapture } from './capture/read-capture.ts';
+import { openPath, openStream } from './capture/source.ts';
+import { capturePage } from './report/capture-page.ts';
+import { jsonOf } from './report/json.ts';
+import { textOf } from './report/text.ts';
+import { exitStatusOf } from './report/verdict.ts';
+
+/** In place of a file's name. */
+export const STANDARD_INPUT = '-';
+
+export interface CaptureOptions {
+  readonly json?: boolean | undefined;
+}
+
+/** Prints the report; gives the exit status. Throws {@link CaptureError} for what is no capture. */
+export async function diagnoseCapture(path: string, options: CaptureOptions): Promise<number> {
+  const title = path === STANDARD_INPUT ? 'standard input' : basename(path);
+  const observer = new Observer();
+  const summary = await readFrom(path, title, observer);
+  const diagnosis = observer.finish();
+  if (options.json) console.log(JSON.stringify(jsonOf(title, diagnosis, summary), null, 2));
+  else console.log(textOf(capturePage(title, diagnosis, summary)));
+  return exitStatusOf(diagnosis, summary);
+}
+
+async function readFrom(path: string, title: string, observer: Observer): Promise<CaptureSummary> {
+  const source = path === STANDARD_INPUT ? await openStream(process.stdin) : await openPath(path);
+  try {
+    return await readCapture(source, (sighting) => observer.see(sighting));
+  } catch (error) {
+    throw error instanceof CaptureError ? new CaptureError(`${title}: ${error.message}`) : error;
+  } finally {
+    source.close();
+  }
+}

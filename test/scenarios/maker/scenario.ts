@@ -1,0 +1,45 @@
+/** A scenario: what is wrong, which rule has to say so, and how it is played. */
+import type { RuleName } from '../rules.ts';
+import type { Stage } from './stage.ts';
+
+/** What stands in `NAME.json`; README.md says what each field means. */
+export interface Description {
+  readonly name: string;
+  readonly made: 'real' | 'synthetic';
+  readonly peers: readonly string[];
+  readonly fault: string;
+  readonly seenFrom: string;
+  readonly cause: RuleName | null;
+  readonly asGood: readonly RuleName[];
+  readonly alsoFine: readonly RuleName[];
+  readonly nearMissOf: readonly RuleName[];
+  readonly keys?: string;
+}
+
+type Optional = 'made' | 'asGood' | 'alsoFine' | 'nearMissOf' | 'keys';
+
+export interface Scenario extends Omit<Description, Optional>, Partial<Pick<Description, Exclude<Optional, 'keys'>>> {
+  /** Watches the wire (`stage.watch`), puts the fault in, and lets the peers try. */
+  readonly play: (stage: Stage) => Promise<void>;
+  /** More packets than this are cut off. */
+  readonly packets?: number;
+  /** Done to the packets afterwards; such a scenario is synthetic. */
+  readonly edit?: (packets: readonly Packet[]) => readonly Packet[];
+}
+
+/** A packet of a capture; `at` in microseconds since the epoch. */
+export interface Packet {
+  readonly at: number;
+  readonly bytes: Uint8Array;
+}
+
+export const STRONGSWAN_INITIATOR = 'strongSwan 5.9.8 (initiator)';
+export const STRONGSWAN_RESPONDER = 'strongSwan 5.9.8 (responder)';
+export const VPNC = 'vpnc 0.5.3r550 (initiator)';
+export const OUR_GATEWAY = 'Sallyport (responder)';
+export const OUR_CLIENT = 'Sallyport (initiator)';
+export const IKE_SCAN = 'ike-scan 1.9.5';
+export const SOFTETHER = 'SoftEther 5.01 (responder)';
+export const KERNEL_CLIENT = 'Linux kernel with strongSwan 5.9.8 (initiator)';
+export const L2TP_CLIENT = 'Linux kernel with strongSwan 5.9.8, xl2tpd, pppd (initiator)';
+export const KERNEL_GATEWAY = 'Linux kernel with strongSwan 5.9.8 (responder)';

@@ -1,0 +1,12 @@
+/** All scenarios, in the order of the rules in README.md. */
+
+import { disagreement } from './disagreement.ts';
+import { healthy } from './healthy.ts';
+import { proof } from './proof.ts';
+import type { Scenario } from './scenario.ts';
+import { silence } from './silence.ts';
+
+export const scenarios: readonly Scenario[] = [...silence, ...disagreement, ...proof, ...healthy];
+
+const names = new Set(scenarios.map(({ name }) => name));
+if (names.size !== scenarios.length) throw new Error('two scenarios have one name');
