@@ -5,8 +5,17 @@ import { healthy } from './healthy.ts';
 import { proof } from './proof.ts';
 import type { Scenario } from './scenario.ts';
 import { silence } from './silence.ts';
+import { strangers } from './strangers.ts';
+import { traffic } from './traffic.ts';
 
-export const scenarios: readonly Scenario[] = [...silence, ...disagreement, ...proof, ...healthy];
+export const scenarios: readonly Scenario[] = [
+  ...silence,
+  ...disagreement,
+  ...proof,
+  ...traffic,
+  ...strangers,
+  ...healthy,
+];
 
 const names = new Set(scenarios.map(({ name }) => name));
 if (names.size !== scenarios.length) throw new Error('two scenarios have one name');

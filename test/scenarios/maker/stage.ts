@@ -112,6 +112,11 @@ export class Stage {
     return this.strongswan(this.net.gw, responder(kind, start), start);
   }
 
+  /** What `swanGateway` is started with, to be changed while it runs. */
+  gatewayConfiguration(kind: SwanKind, options: SwanOptions): Section {
+    return responder(kind, options);
+  }
+
   async gateway(options: GatewayOptions = {}): Promise<Gateway> {
     const config = { ...options.config, ...(this.#keepsKeys && { keylog: 'keys' }) };
     const gateway = await Gateway.start(this.net.gw, { ...options, config });
