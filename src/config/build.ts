@@ -8,7 +8,7 @@ import { absolute } from './files.ts';
 import { checkNetworks } from './networks.ts';
 import type { Report } from './report.ts';
 import type { GatewaySettings, GivenSettings, GroupSettings, L2tpSettings, PeerSettings } from './schema.ts';
-import type { ReadSecretFile } from './secrets.ts';
+import { type ReadSecretFile, resolveTunnelSecret } from './secrets.ts';
 
 export interface Surroundings {
   /** Undefined: the embedded default. */
@@ -92,7 +92,7 @@ function buildPolicy(settings: GatewaySettings, given: Given, around: Surroundin
     natT: carriers['nat-t'] ?? true,
     nativeEsp: carriers.esp ?? true,
     legacy: settings.legacy ?? false,
-    l2tp: buildL2tp(settings.l2tp, report),
+    l2tp: buildL2tp(settings.l2tp, read, report),
   };
   if (policy.l2tp && !policy.groups.some(({ psk }) => psk)) {
     report.error(
@@ -108,13 +108,18 @@ function buildPolicy(settings: GatewaySettings, given: Given, around: Surroundin
 }
 
 /** PAP comes first: inside IPsec it shows the password to us alone, and every user has what it needs. */
-function buildL2tp(settings: Located<L2tpSettings | boolean> | undefined, report: Report): L2tpPolicy | undefined {
+function buildL2tp(
+  settings: Located<L2tpSettings | boolean> | undefined,
+  read: ReadSecretFile,
+  report: Report,
+): L2tpPolicy | undefined {
   if (!settings?.value) return undefined;
-  const { authentication, nbns = [] } = settings.value === true ? {} : settings.value;
+  const { authentication, nbns = [], ...secrets } = settings.value === true ? {} : settings.value;
   if (authentication?.value.length === 0 && !report.failedAt(authentication.item.path)) {
     report.error(authentication.item, 'is empty', 'name pap, chap-md5 or ms-chap-v2');
   }
-  return { methods: authentication?.value ?? DEFAULTS.l2tpMethods, nbns };
+  const secret = resolveTunnelSecret(secrets, read, report);
+  return { methods: authentication?.value ?? DEFAULTS.l2tpMethods, nbns, secret };
 }
 
 function ciscoUdpPort(setting: number | boolean): number | undefined {

@@ -23,7 +23,10 @@ export function checkConfig(text: string, around: Surroundings): CheckedConfig {
   const settings = !root || isEmpty(root) ? {} : checkGateway(root, report);
   const config = root && settings && buildConfig(settings, around, report);
   const secrets = [settings, ...(settings?.groups?.value.values() ?? []), ...(settings?.peers ?? [])];
-  const holdsSecret = secrets.some((holder) => holder && ('value' in holder ? holder.value.psk : holder.psk));
+  const l2tp = settings?.l2tp?.value;
+  const holdsSecret =
+    secrets.some((holder) => holder && ('value' in holder ? holder.value.psk : holder.psk)) ||
+    (typeof l2tp === 'object' && l2tp.secret !== undefined);
   return { config: report.failed ? undefined : config, problems: report.inOrder(), holdsSecret };
 }
 

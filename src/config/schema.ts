@@ -74,6 +74,8 @@ const carriers = {
 const l2tp = {
   authentication: located(list(oneOf(['pap', 'chap-md5', 'ms-chap-v2']), 'pap, chap-md5 or ms-chap-v2', 3)),
   nbns: list(ipv4Address, 'IPv4 addresses', 2),
+  secret: located(psk),
+  secret_file: located(path),
 };
 
 /** One hour is what clients expect at most; less than a minute would only rekey. */

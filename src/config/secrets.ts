@@ -1,9 +1,9 @@
-/** Pre-shared keys: written in the configuration or in a file of their own. */
+/** Pre-shared keys and the secret of L2TP tunnels: written in the configuration or in a file of their own. */
 import type { Bytes } from '../core/bytes/bytes.ts';
 import { utf8 } from '../core/bytes/text.ts';
 import type { Located } from './checks.ts';
 import type { Item, Report } from './report.ts';
-import type { SecretSettings } from './schema.ts';
+import type { L2tpSettings, SecretSettings } from './schema.ts';
 import { isPsk, MAX_PSK_BYTES } from './values.ts';
 
 /** What reading a secret's file gave; `wrong` ends the sentence "psk_file ...". */
@@ -26,27 +26,47 @@ export function resolvePsk(
   orElse = '',
 ): Bytes | undefined {
   const { psk, psk_file: file } = settings;
-  if (psk && file) return report.error(file.item, 'psk and psk_file are both given', 'keep one of them');
-  if (psk) return checkStrength(psk.value, psk.item, report);
-  if (file) return readPsk(file, read, report);
+  if (psk || file) {
+    const secret = resolve(psk, file, 'psk', read, report);
+    if (secret !== undefined && secret.length < SHORT_PSK) {
+      const hint = 'who hears one login can guess it';
+      report.warning((psk ?? file)!.item, `the secret is shorter than ${SHORT_PSK} characters`, hint);
+    }
+    return secret === undefined ? undefined : utf8(secret);
+  }
   if (owner && !report.failedAt(owner.path)) {
     report.error(owner, 'has no secret', `give it a psk or a psk_file${orElse}`);
   }
   return undefined;
 }
 
-function readPsk(file: Located<string>, read: ReadSecretFile, report: Report): Bytes | undefined {
+/** The same of an L2TP tunnel's, which nobody needs. */
+export function resolveTunnelSecret(
+  { secret, secret_file: file }: Pick<L2tpSettings, 'secret' | 'secret_file'>,
+  read: ReadSecretFile,
+  report: Report,
+): Bytes | undefined {
+  const found = resolve(secret, file, 'secret', read, report);
+  return found === undefined ? undefined : utf8(found);
+}
+
+function resolve(
+  text: Located<string> | undefined,
+  file: Located<string> | undefined,
+  key: string,
+  read: ReadSecretFile,
+  report: Report,
+): string | undefined {
+  if (text && file) return report.error(file.item, `${key} and ${key}_file are both given`, 'keep one of them');
+  if (text) return text.value;
+  return file && readFile(file, read, report);
+}
+
+function readFile(file: Located<string>, read: ReadSecretFile, report: Report): string | undefined {
   const found = read(file.value);
   if ('wrong' in found) return report.error(file.item, found.wrong, found.hint);
   // An editor ends the last line; the line's end is not part of the secret.
   const secret = found.text.replace(/\r?\n$/, '');
   if (!isPsk(secret)) return report.error(file.item, `the file must hold one secret of 1 to ${MAX_PSK_BYTES} bytes`);
-  return checkStrength(secret, file.item, report);
-}
-
-function checkStrength(secret: string, item: Item, report: Report): Bytes {
-  if (secret.length < SHORT_PSK) {
-    report.warning(item, `the secret is shorter than ${SHORT_PSK} characters`, 'who hears one login can guess it');
-  }
-  return utf8(secret);
+  return secret;
 }

@@ -78,7 +78,16 @@ describe('a right configuration', () => {
     assert.equal(accepted('').policy.l2tp, undefined);
     assert.equal(accepted('l2tp: false').policy.l2tp, undefined);
     const secret = 'psk: a-long-enough-secret\n';
-    assert.deepEqual(accepted(`${secret}l2tp: true`).policy.l2tp, { methods: ['pap', 'ms-chap-v2'], nbns: [] });
+    assert.deepEqual(accepted(`${secret}l2tp: true`).policy.l2tp, {
+      methods: ['pap', 'ms-chap-v2'],
+      nbns: [],
+      secret: undefined,
+    });
+    assert.deepEqual(accepted(`${secret}l2tp: { secret: s3cret }`).policy.l2tp?.secret, utf8('s3cret'));
+    refuses(
+      `${secret}l2tp: { secret: s, secret_file: f }`,
+      'l2tp.secret_file: secret and secret_file are both given at line 2, column 33; keep one of them',
+    );
     const given = accepted(`${secret}l2tp: { authentication: [ms-chap-v2], nbns: [10.1.0.60] }`).policy.l2tp;
     assert.deepEqual(given?.methods, ['ms-chap-v2']);
     assert.deepEqual(
@@ -98,7 +107,10 @@ describe('a right configuration', () => {
       problems(`${secret}l2tp: { authentication: [chap] }`)[0]!,
       /must be one of pap, chap-md5, ms-chap-v2 at line 2/,
     );
-    assert.match(problems(`${secret}l2tp: 1`)[0]!, /^l2tp: must be a map of authentication and nbns at line 2/);
+    assert.match(
+      problems(`${secret}l2tp: 1`)[0]!,
+      /^l2tp: must be a map of authentication, nbns, secret and secret_file at line 2/,
+    );
   });
 
   it('says all there is to say', () => {
@@ -412,7 +424,7 @@ describe('secrets', () => {
   });
 
   it('inline ones are noticed wherever they stand', () => {
-    for (const text of ['psk: s', 'groups: { a: { psk: s } }', 'peers: [{ psk: s }]']) {
+    for (const text of ['psk: s', 'groups: { a: { psk: s } }', 'peers: [{ psk: s }]', 'l2tp: { secret: s }']) {
       assert.equal(check(text).holdsSecret, true, text);
     }
     assert.equal(check('psk_file: s').holdsSecret, false);

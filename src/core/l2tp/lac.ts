@@ -30,16 +30,20 @@ import { type Call, type Connection, TunnelEnd, type TunnelEvent } from './tunne
 export type LacEvent = TunnelEvent;
 
 type LacState =
-  | { readonly awaits: 'SCCRP'; readonly call?: never }
+  /** `challenge`: what its answer has to prove the tunnel's secret by. */
+  | { readonly awaits: 'SCCRP'; readonly challenge: Bytes | undefined; readonly call?: never }
   /** With a call, its number at the gateway is 0 until that has named it. */
   | { readonly awaits: 'ICRP' | 'nothing'; readonly call: Call };
 
 type LacConnection = Connection<LacState>;
 
 export class Lac extends TunnelEnd<LacState> {
-  /** @param lastTraffic when the gateway was last heard at all, 0 for never */
-  constructor(crypto: CryptoProvider, lastTraffic: () => Instant) {
-    super(crypto, lastTraffic, 'the gateway');
+  /**
+   * @param lastTraffic when the gateway was last heard at all, 0 for never
+   * @param secret of the tunnel: the gateway has to prove that it knows it; undefined: there is none
+   */
+  constructor(crypto: CryptoProvider, lastTraffic: () => Instant, secret?: Bytes) {
+    super(crypto, lastTraffic, secret, 'the gateway');
   }
 
   /** What is awaited, for who asks why nothing came. */
@@ -49,8 +53,9 @@ export class Lac extends TunnelEnd<LacState> {
 
   /** Dials; what there was before is forgotten without a word. */
   begin(now: Instant): void {
-    const { channel, localTunnel } = this.connect(0, { awaits: 'SCCRP' }, L2TP_PORT, now);
-    channel.send(0, encodeSccrq(localTunnel));
+    const challenge = this.secret?.newChallenge();
+    const { channel, localTunnel } = this.connect(0, { awaits: 'SCCRP', challenge }, L2TP_PORT, now);
+    channel.send(0, encodeSccrq(localTunnel, { challenge }));
     this.flush(now);
   }
 
@@ -83,14 +88,19 @@ export class Lac extends TunnelEnd<LacState> {
     if (connection.peerTunnel === 0) {
       return this.refuse(connection, 'the gateway gives its tunnel no number', StopResult.GENERAL_ERROR);
     }
-    if (message.values.has(AvpType.CHALLENGE)) {
+    const response = message.values.get(AvpType.CHALLENGE_RESPONSE);
+    if (state.challenge && !this.secret!.proves(MessageType.SCCRP, state.challenge, response)) {
+      return this.refuse(connection, "the gateway doesn't know the tunnel secret", StopResult.NOT_AUTHORIZED);
+    }
+    const asked = message.values.get(AvpType.CHALLENGE);
+    if (asked && !this.secret) {
       return this.refuse(connection, 'the gateway asks for a tunnel secret; there is none', StopResult.NOT_AUTHORIZED);
     }
     const window = numberIn(message, AvpType.RECEIVE_WINDOW_SIZE);
     if (window !== undefined) channel.window = window;
     const call = { localSession: this.newId(), peerSession: 0 };
     connection.state = { awaits: 'ICRP', call };
-    channel.send(0, encodeScccn());
+    channel.send(0, encodeScccn({ response: asked && this.secret!.respond(MessageType.SCCCN, asked) }));
     channel.send(0, encodeIcrq(call.localSession));
   }
 

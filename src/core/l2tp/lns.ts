@@ -24,10 +24,12 @@ import {
   encodeIcrp,
   encodeSccrp,
   numberIn,
+  type Proving,
   StopResult,
   speaksOurVersion,
 } from './messages.ts';
 import { type Call, type Connection, TunnelEnd, type TunnelEvent } from './tunnel-end.ts';
+import type { TunnelSecret } from './tunnel-secret.ts';
 
 /** The client began anew: its call, if there was one, is no more. */
 interface Restarted {
@@ -37,7 +39,9 @@ interface Restarted {
 export type LnsEvent = TunnelEvent | Restarted;
 
 type LnsState =
-  | { readonly awaits: 'SCCCN' | 'ICRQ'; readonly call?: never }
+  /** `challenge`: what its answer has to prove the tunnel's secret by. */
+  | { readonly awaits: 'SCCCN'; readonly challenge?: Bytes; readonly call?: never }
+  | { readonly awaits: 'ICRQ'; readonly call?: never }
   | { readonly awaits: 'ICCN' | 'nothing'; readonly call: Call };
 
 /**
@@ -49,9 +53,12 @@ const LATE = 3 * SECOND;
 type LnsConnection = Connection<LnsState>;
 
 export class Lns extends TunnelEnd<LnsState, Restarted> {
-  /** @param lastTraffic when the client was last heard at all, 0 for never */
-  constructor(crypto: CryptoProvider, lastTraffic: () => Instant) {
-    super(crypto, lastTraffic, 'the client');
+  /**
+   * @param lastTraffic when the client was last heard at all, 0 for never
+   * @param secret of tunnels, for clients that ask for one; undefined: there is none
+   */
+  constructor(crypto: CryptoProvider, lastTraffic: () => Instant, secret?: Bytes) {
+    super(crypto, lastTraffic, secret, 'the client');
   }
 
   /** What is awaited, for who asks why nothing came. */
@@ -104,19 +111,35 @@ export class Lns extends TunnelEnd<LnsState, Restarted> {
     if (!speaksOurVersion(message)) {
       return this.refuse(connection, "the client's L2TP is of another version", StopResult.VERSION);
     }
-    if (message.values.has(AvpType.CHALLENGE)) {
-      const reason = 'the client asks for a tunnel secret; there is none: IPsec proves both sides. Turn it off there';
+    const asked = message.values.get(AvpType.CHALLENGE);
+    if (asked && !this.secret) {
+      const reason =
+        "the client asks for a tunnel secret; there is none, since IPsec proves both sides: turn it off there, or set 'l2tp.secret'";
       return this.refuse(connection, reason, StopResult.NOT_AUTHORIZED);
     }
     const window = numberIn(message, AvpType.RECEIVE_WINDOW_SIZE);
     if (window !== undefined) channel.window = window;
-    channel.send(0, encodeSccrp(localTunnel));
+    const proving = asked && this.#prove(connection, this.secret!, asked);
+    channel.send(0, encodeSccrp(localTunnel, proving ?? {}));
   }
 
   #finishTunnel(connection: LnsConnection, message: ControlMessage): void {
     if (connection.state.awaits !== 'SCCCN') return this.drop('l2tp_unexpected');
     if (message.unknown) return this.refuseUnknown(connection, message);
+    const { challenge } = connection.state;
+    const response = message.values.get(AvpType.CHALLENGE_RESPONSE);
+    if (challenge && !this.secret!.proves(MessageType.SCCCN, challenge, response)) {
+      const reason = "the client doesn't know the tunnel secret that it asked for; compare it with 'l2tp.secret'";
+      return this.refuse(connection, reason, StopResult.NOT_AUTHORIZED);
+    }
     connection.state = { awaits: 'ICRQ' };
+  }
+
+  /** Who asks for the secret is asked for it in turn; who doesn't, as Windows, has proven itself to IPsec. */
+  #prove(connection: LnsConnection, secret: TunnelSecret, asked: Bytes): Proving {
+    const challenge = secret.newChallenge();
+    connection.state = { awaits: 'SCCCN', challenge };
+    return { response: secret.respond(MessageType.SCCRP, asked), challenge };
   }
 
   #answerIcrq(connection: LnsConnection, message: ControlMessage): void {

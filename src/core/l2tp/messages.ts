@@ -11,6 +11,7 @@ import {
   parseAvps,
   UNASSIGNED_AVP_TYPE,
 } from '../wire/l2tp.ts';
+import type { TunnelSecret } from './tunnel-secret.ts';
 
 export interface ControlMessage {
   readonly type: number;
@@ -36,9 +37,9 @@ const CONNECT_SPEED = 100_000_000;
 /** Nobody looks a call up by it: there is one. */
 const CALL_SERIAL_NUMBER = 1;
 
-/** `body` is not empty. */
-export function readMessage(body: Bytes): ControlMessage {
-  const [first, ...others] = parseAvps(body);
+/** `body` is not empty. @param secret for AVPs that are hidden */
+export function readMessage(body: Bytes, secret?: TunnelSecret): ControlMessage {
+  const [first, ...others] = secret ? unhidden(parseAvps(body), secret) : parseAvps(body);
   // section 4.4.1: it is the first, and not hidden
   if (!first || !isKnown(first) || first.type !== AvpType.MESSAGE_TYPE || first.value.length !== 2) {
     throw new MalformedError('L2TP message: the first AVP is no Message Type');
@@ -49,7 +50,18 @@ export function readMessage(body: Bytes): ControlMessage {
   return { type: u16(first.value), mandatory: first.mandatory, values, unknown };
 }
 
-/** A hidden AVP is read with a secret that both sides share: there is none here, since IPsec hides all of it already. */
+/** Section 4.3: the last Random Vector before a hidden AVP is its own. What can't be read stays as it is, and isn't known. */
+function unhidden(avps: readonly Avp[], secret: TunnelSecret): Avp[] {
+  let randomVector: Bytes | undefined;
+  return avps.map((avp) => {
+    if (avp.type === AvpType.RANDOM_VECTOR && isKnown(avp)) randomVector = avp.value;
+    if (!avp.hidden || avp.vendor !== 0 || !randomVector) return avp;
+    const value = secret.unhide(avp.type, randomVector, avp.value);
+    return value ? { ...avp, value, hidden: false } : avp;
+  });
+}
+
+/** One that is still hidden isn't: there is no secret, since IPsec hides all of it already, or it is another. */
 function isKnown({ vendor, type, hidden, reserved }: Avp): boolean {
   return vendor === 0 && type <= LAST_AVP_TYPE && type !== UNASSIGNED_AVP_TYPE && !hidden && reserved === 0;
 }
@@ -73,12 +85,25 @@ export function speaksOurVersion(message: ControlMessage): boolean {
   return numberIn(message, AvpType.PROTOCOL_VERSION) === PROTOCOL_VERSION;
 }
 
-export function encodeSccrq(tunnelId: number): Bytes {
-  return encodeMessage(MessageType.SCCRQ, connectionAvps(tunnelId));
+/** What proves that a tunnel's secret is known, and asks for the proof. */
+export interface Proving {
+  readonly response?: Bytes | undefined;
+  readonly challenge?: Bytes | undefined;
 }
 
-export function encodeSccrp(tunnelId: number): Bytes {
-  return encodeMessage(MessageType.SCCRP, connectionAvps(tunnelId));
+export function encodeSccrq(tunnelId: number, proving: Proving): Bytes {
+  return encodeMessage(MessageType.SCCRQ, [...connectionAvps(tunnelId), ...provingAvps(proving)]);
+}
+
+export function encodeSccrp(tunnelId: number, proving: Proving): Bytes {
+  return encodeMessage(MessageType.SCCRP, [...connectionAvps(tunnelId), ...provingAvps(proving)]);
+}
+
+function provingAvps({ response, challenge }: Proving): readonly Avp[] {
+  return [
+    ...(response ? [avp(AvpType.CHALLENGE_RESPONSE, response)] : []),
+    ...(challenge ? [avp(AvpType.CHALLENGE, challenge)] : []),
+  ];
 }
 
 function connectionAvps(tunnelId: number): readonly Avp[] {
@@ -91,8 +116,8 @@ function connectionAvps(tunnelId: number): readonly Avp[] {
   ];
 }
 
-export function encodeScccn(): Bytes {
-  return encodeMessage(MessageType.SCCCN, []);
+export function encodeScccn(proving: Proving): Bytes {
+  return encodeMessage(MessageType.SCCCN, provingAvps(proving));
 }
 
 export function encodeStopCcn(tunnelId: number, result: number, error?: number): Bytes {

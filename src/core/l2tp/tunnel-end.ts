@@ -27,6 +27,8 @@ import {
   StopResult,
 } from './messages.ts';
 
+import { TunnelSecret } from './tunnel-secret.ts';
+
 export type L2tpDrop =
   | 'l2tp_malformed'
   | 'l2tp_unknown_tunnel'
@@ -76,6 +78,7 @@ interface Calling {
 
 /** `State`: what an end waits for; `More`: what it tells besides. */
 export abstract class TunnelEnd<State extends Calling, More = never> {
+  protected readonly secret: TunnelSecret | undefined;
   readonly #crypto: CryptoProvider;
   readonly #lastTraffic: () => Instant;
   /** What the peer is called in reasons. */
@@ -85,7 +88,8 @@ export abstract class TunnelEnd<State extends Calling, More = never> {
   protected connection: Connection<State> | undefined;
 
   /** @param lastTraffic when the peer was last heard at all, 0 for never */
-  constructor(crypto: CryptoProvider, lastTraffic: () => Instant, peer: string) {
+  constructor(crypto: CryptoProvider, lastTraffic: () => Instant, secret: Bytes | undefined, peer: string) {
+    this.secret = secret && new TunnelSecret(crypto, secret);
     this.#crypto = crypto;
     this.#lastTraffic = lastTraffic;
     this.#peer = peer;
@@ -214,7 +218,11 @@ export abstract class TunnelEnd<State extends Calling, More = never> {
 
   #handleControl(message: L2tpControl, port: number, now: Instant): void {
     const isAcknowledgment = message.body.length === 0;
-    if (message.tunnelId === 0 && !isAcknowledgment && !this.handleFirst(readMessage(message.body), port, now)) {
+    if (
+      message.tunnelId === 0 &&
+      !isAcknowledgment &&
+      !this.handleFirst(readMessage(message.body, this.secret), port, now)
+    ) {
       return this.drop('l2tp_out_of_order');
     }
     const { connection } = this;
@@ -222,7 +230,7 @@ export abstract class TunnelEnd<State extends Calling, More = never> {
       return this.drop('l2tp_unknown_tunnel');
     }
     // read before it counts: what can't be read isn't acknowledged
-    const content = isAcknowledgment ? undefined : readMessage(message.body);
+    const content = isAcknowledgment ? undefined : readMessage(message.body, this.secret);
     connection.heardAt = now;
     connection.port = port;
     const isNext = connection.channel.receive(message.ns, message.nr, isAcknowledgment);

@@ -64,7 +64,8 @@ export class Calls {
   /** The client has transport mode: it may call. */
   begin(session: Session, sa: Ikev1Sa, now: Instant): void {
     if (session.l2tp) return;
-    const lns = new Lns(this.#options.crypto, () => this.#options.lastTraffic(session.id));
+    const { crypto, settings, lastTraffic } = this.#options;
+    const lns = new Lns(crypto, () => lastTraffic(session.id), settings().policy.l2tp?.secret);
     session.l2tp = { lns, link: undefined, asked: undefined, key: '', provenUnder: sa };
     session.stage = { awaits: 'call', until: now + CALL_PATIENCE };
     this.noteMoved(session, sa);

@@ -46,6 +46,8 @@ export interface L2tpPolicy {
   readonly methods: readonly PppMethod[];
   /** Windows' name servers. */
   readonly nbns: readonly IpAddress[];
+  /** Of tunnels, for clients that ask for one. */
+  readonly secret?: Bytes | undefined;
 }
 
 export interface GatewayPolicy {

@@ -139,10 +139,12 @@ export const AvpType = {
   ASSIGNED_TUNNEL_ID: 9,
   RECEIVE_WINDOW_SIZE: 10,
   CHALLENGE: 11,
+  CHALLENGE_RESPONSE: 13,
   ASSIGNED_SESSION_ID: 14,
   CALL_SERIAL_NUMBER: 15,
   FRAMING_TYPE: 19,
   TX_CONNECT_SPEED: 24,
+  RANDOM_VECTOR: 36,
   SEQUENCING_REQUIRED: 39,
 } as const;
 /** All types of RFC 2661 are 0 to this; 20 alone is not assigned. */

@@ -1,5 +1,6 @@
 /** A LAC for tests: speaks to an LNS step by step, honestly unless told otherwise. */
 import type { Bytes } from '../../../src/core/bytes/bytes.ts';
+import { utf8 } from '../../../src/core/bytes/text.ts';
 import { Lns, type LnsEvent } from '../../../src/core/l2tp/lns.ts';
 import { avp, encodeMessage, pair, readMessage } from '../../../src/core/l2tp/messages.ts';
 import {
@@ -94,9 +95,11 @@ export class Lac extends LacSide {
   traffic = 0;
   port = 1701;
 
-  constructor(seed = 5) {
+  /** @param secret of the tunnel, as the LNS has it */
+  constructor(seed = 5, secret?: string) {
     super();
-    this.lns = new Lns(seededCrypto(new Seeded(seed)), () => this.traffic);
+    const known = secret === undefined ? undefined : utf8(secret);
+    this.lns = new Lns(seededCrypto(new Seeded(seed)), () => this.traffic, known);
   }
 
   override send(bytes: Bytes): this {

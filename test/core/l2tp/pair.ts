@@ -1,10 +1,17 @@
 /** Our LAC and our LNS on a line, with PPP on both sides if wished. */
 import type { Bytes } from '../../../src/core/bytes/bytes.ts';
+import { utf8 } from '../../../src/core/bytes/text.ts';
 import { Lac, type LacEvent } from '../../../src/core/l2tp/lac.ts';
 import { Lns, type LnsEvent } from '../../../src/core/l2tp/lns.ts';
 import { Seeded } from '../../seeded.ts';
 import { seededCrypto } from '../../seeded-crypto.ts';
 import { Line, type LineEnd, type LineOptions } from '../line.ts';
+
+export interface TunnelPairOptions extends LineOptions {
+  /** The tunnel's secret, as each end has it. */
+  readonly lac?: string | undefined;
+  readonly lns?: string | undefined;
+}
 
 export class TunnelPair {
   readonly lac: Lac;
@@ -16,10 +23,11 @@ export class TunnelPair {
   readonly gateway: LineEnd;
   traffic = 0;
 
-  constructor(options: LineOptions = {}) {
+  constructor(options: TunnelPairOptions = {}) {
+    const secret = (text: string | undefined) => (text === undefined ? undefined : utf8(text));
     const random = new Seeded((options.seed ?? 3) + 1);
-    this.lac = new Lac(seededCrypto(random), () => this.traffic);
-    this.lns = new Lns(seededCrypto(random), () => this.traffic);
+    this.lac = new Lac(seededCrypto(random), () => this.traffic, secret(options.lac));
+    this.lns = new Lns(seededCrypto(random), () => this.traffic, secret(options.lns));
     this.client = this.#end(this.lac, this.lacEvents, (bytes, now) => this.lac.handleInput(bytes, now));
     this.gateway = this.#end(this.lns, this.lnsEvents, (bytes, now) => this.lns.handleInput(bytes, 1701, now));
     this.line = new Line([this.client, this.gateway], options);
