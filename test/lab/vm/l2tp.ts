@@ -40,6 +40,7 @@ export const L2TP_CHILD = { mode: 'transport', local_ts: 'dynamic[17/1701]', rem
 /** Options of pppd that leave one method. */
 const METHODS = {
   pap: 'refuse-chap\nrefuse-mschap\nrefuse-mschap-v2\nrefuse-eap',
+  'chap-md5': 'refuse-pap\nrefuse-mschap\nrefuse-mschap-v2\nrefuse-eap',
   'ms-chap-v2': 'refuse-pap\nrefuse-chap\nrefuse-mschap\nrefuse-eap',
 } as const;
 
