@@ -1,9 +1,12 @@
 /** sallyport doctor FILE: what a capture shows, and why it fails. */
 import { basename } from 'node:path';
+import { NO_KEYS } from '../core/diagnosis/keys.ts';
 import { Observer } from '../core/diagnosis/observer.ts';
+import { nodeCrypto } from '../host/crypto/node-crypto.ts';
 import { CaptureError } from './capture/damage.ts';
 import { type CaptureSummary, readCapture } from './capture/read-capture.ts';
 import { openPath, openStream } from './capture/source.ts';
+import { certificateFacts } from './certificate-facts.ts';
 import { capturePage } from './report/capture-page.ts';
 import { jsonOf } from './report/json.ts';
 import { textOf } from './report/text.ts';
@@ -19,9 +22,9 @@ export interface CaptureOptions {
 /** Prints the report; gives the exit status. Throws {@link CaptureError} for what is no capture. */
 export async function diagnoseCapture(path: string, options: CaptureOptions): Promise<number> {
   const title = path === STANDARD_INPUT ? 'standard input' : basename(path);
-  const observer = new Observer();
+  const observer = new Observer({ crypto: nodeCrypto, keys: NO_KEYS, certificate: certificateFacts });
   const summary = await readFrom(path, title, observer);
-  const diagnosis = observer.finish();
+  const diagnosis = observer.finish(summary.lastAt);
   if (options.json) console.log(JSON.stringify(jsonOf(title, diagnosis, summary), null, 2));
   else console.log(textOf(capturePage(title, diagnosis, summary)));
   return exitStatusOf(diagnosis, summary);

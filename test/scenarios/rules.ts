@@ -23,6 +23,7 @@ export const RULES = [
   'certificate-missing',
   'certificate-too-large',
   'selectors-refused',
+  'phase2-unanswered',
   // the user isn't let in
   'xauth-refused',
   'eap-refused',

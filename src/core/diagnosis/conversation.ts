@@ -53,6 +53,8 @@ export class Conversation {
   readonly keepalives = new Map<string, number>();
   /** Ports other than 4500 on which IKE came with the non-ESP marker. */
   readonly markedPorts = new Set<number>();
+  /** Datagrams of ESP of which fragments never came; the first of them, and how many. */
+  lost: { readonly first: Place; count: number } | undefined;
   /** What was seen and not kept, as the bounds were reached. */
   dropped = 0;
 
@@ -101,6 +103,11 @@ export class Conversation {
     this.keepalives.set(source.text, (this.keepalives.get(source.text) ?? 0) + 1);
   }
 
+  addLost(place: Place): void {
+    if (this.lost) this.lost.count++;
+    else this.lost = { first: place, count: 1 };
+  }
+
   addEsp(
     carrier: EspCarrier,
     [spi, sequence]: readonly [number, number],
@@ -118,7 +125,7 @@ export class Conversation {
       flow = new EspFlow(spi, sequence, carrier, source, destination, place);
       this.#flows.set(key, flow);
     }
-    flow.see(sequence, length, source.port, place);
+    flow.see(sequence, length, [source.port, destination.port], place);
   }
 
   /** The flow between two endpoints, made if need be; undefined: there are too many. */

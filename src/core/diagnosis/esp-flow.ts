@@ -35,6 +35,10 @@ export class EspFlow {
   copies = 0;
   highest = 0;
   readonly firstSequence: number;
+  /** The port that its last packet went to. */
+  lastPortTo: number;
+  /** The last packet of a size that a path may refuse, from ESP's header on. */
+  lastOversize: (Place & { readonly length: number }) | undefined;
   /** Source ports that it came from after the first one: a NAT gave it a new mapping. */
   readonly newPorts: { readonly port: number; readonly place: Place }[] = [];
 
@@ -53,17 +57,20 @@ export class EspFlow {
     this.carrier = carrier;
     this.source = source;
     this.destination = destination;
-    this.first = place;
-    this.last = place;
+    this.first = { packet: place.packet, at: place.at };
+    this.last = this.first;
     this.firstSequence = sequence;
     this.#lastPort = source.port;
+    this.lastPortTo = destination.port;
   }
 
-  see(sequence: number, length: number, sourcePort: number, place: Place): void {
+  see(sequence: number, length: number, [sourcePort, portTo]: readonly [number, number], place: Place): void {
     if (!this.#count(sequence, place)) return;
     this.packets++;
     this.bytes += length;
-    this.last = place;
+    this.last = { packet: place.packet, at: place.at };
+    this.lastPortTo = portTo;
+    if (length >= LARGE) this.lastOversize = { packet: place.packet, at: place.at, length };
     if (sourcePort === this.#lastPort) return;
     this.#lastPort = sourcePort;
     if (this.newPorts.length < MAX_PORTS) this.newPorts.push({ port: sourcePort, place });
@@ -108,6 +115,9 @@ export class EspFlow {
     return true;
   }
 }
+
+/** No path has a problem with less (RFC 8200: 1280 with all headers). */
+const LARGE = 1180;
 
 /** Our own limit on the changes of port that are kept of one flow. */
 const MAX_PORTS = 8;

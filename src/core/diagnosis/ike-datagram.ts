@@ -7,6 +7,7 @@ import { Ikev2Exchange, Ikev2Flag, Ikev2Payload, parseIkev2Payloads } from '../w
 import { ExchangeType, Flag, ISAKMP_HEADER_LENGTH, type Payload, PayloadType, parsePayloads } from '../wire/isakmp.ts';
 import type { IkeVersion } from './notify-words.ts';
 import { type PayloadFact, readPayload } from './payload-facts.ts';
+import type { Reading } from './reading.ts';
 
 export interface IkeHead {
   readonly version: IkeVersion;
@@ -63,7 +64,7 @@ export function readHead(bytes: Bytes, wireLength: number): IkeHead | undefined 
   };
 }
 
-export function readDatagram(head: IkeHead, bytes: Bytes, keepCertificates: boolean): IkeDatagram {
+export function readDatagram(head: IkeHead, bytes: Bytes, reading: Reading): IkeDatagram {
   const encrypted = head.version === 1 && (head.flags & Flag.ENCRYPTION) !== 0;
   const isCut = bytes.length < head.length;
   if (encrypted) return { ...head, encrypted, payloads: [], trouble: isCut ? CUT : undefined };
@@ -74,7 +75,7 @@ export function readDatagram(head: IkeHead, bytes: Bytes, keepCertificates: bool
     encrypted: payloads.some(({ type }) => isSealed(head.version, type)),
     payloads: payloads
       .filter(({ type }) => !isSealed(head.version, type))
-      .map((payload) => readPayload(head.version, payload, keepCertificates)),
+      .map((payload) => readPayload(head.version, payload, reading)),
     trouble: isCut ? CUT : trouble,
   };
 }

@@ -105,8 +105,14 @@ export class Negotiation {
     return (this.#last.at(-1) ?? this.#first.at(-1))?.at ?? 0;
   }
 
-  /** Undefined: a copy of a packet that was seen a moment before. `bytes`: the IKE message, as far as it was captured. */
-  add(datagram: IkeDatagram, bytes: Bytes, arrival: Arrival, opened?: readonly PayloadFact[]): Message | undefined {
+  /** Undefined: a copy of a packet that was seen a moment before. `bytes`: the IKE message, as far as it was captured; `open`
+   * gives what is inside if it is encrypted and a key opens it. */
+  add(
+    datagram: IkeDatagram,
+    bytes: Bytes,
+    arrival: Arrival,
+    open: () => readonly PayloadFact[] | undefined,
+  ): Message | undefined {
     const fingerprint = `${hashOf(bytes)} ${bytes.length}`;
     const earlier = this.#seen.get(fingerprint);
     if (earlier && arrival.at - earlier.at <= COPY_WINDOW) {
@@ -114,6 +120,8 @@ export class Negotiation {
       return undefined;
     }
     this.#remember(fingerprint, arrival, earlier);
+    // a key's chain of IVs goes on with what is new alone
+    const opened = earlier ? undefined : open();
     const payloads = opened ?? datagram.payloads;
     const message: Message = {
       ...arrival,

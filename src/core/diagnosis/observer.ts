@@ -12,20 +12,22 @@ import {
   plainSearch,
   readTrailer,
 } from '../wire/ctcp.ts';
+import { MAX_MESSAGE_LENGTH } from '../wire/isakmp.ts';
 import { L2TP_PORT } from '../wire/l2tp.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import { Conversation, MAX_SYNS, type TcpFlow } from './conversation.ts';
 import type { Diagnosis, Dropped } from './diagnosis.ts';
 import { readIcmpError } from './icmp-error.ts';
-import { type IkeHead, readDatagram, readHead } from './ike-datagram.ts';
+import { readHead } from './ike-datagram.ts';
+import { IkeTable } from './ike-table.ts';
 import { l2tpWord } from './l2tp-word.ts';
-import { type IkeWay, Negotiation } from './negotiation.ts';
+import type { IkeWay } from './negotiation.ts';
+import { PLAIN_READING, type Reading } from './reading.ts';
 import { judge } from './rules.ts';
 import type { Sighting } from './sighting.ts';
 
 /** Our own limits on what is remembered; what is beyond them is counted, and said. */
 export const MAX_CONVERSATIONS = 20_000;
-export const MAX_NEGOTIATIONS = 60_000;
 
 const IKE_PORT = 500;
 const NAT_T_PORT = 4500;
@@ -42,15 +44,21 @@ const FIRST_SPI = 256;
 const IPPROTO = { tcp: 6, udp: 17, esp: 50, ah: 51 } as const;
 
 export class Observer {
+  readonly #reading: Reading;
+  readonly #ike: IkeTable;
   readonly #conversations = new Map<string, Conversation>();
-  /** By cookies; a negotiation that awaits the responder's stands under the initiator's alone, and goes on standing there. */
-  readonly #negotiations = new Map<string, Negotiation>();
   readonly #dropped = new Map<string, number>();
-  #negotiationCount = 0;
+  /** Spares the search for most traffic. */
+  #hasMarkedPorts = false;
   #sightings = 0;
   #ipsec = 0;
   #firstAt: number | undefined;
   #lastAt: number | undefined;
+
+  constructor(reading: Reading = PLAIN_READING) {
+    this.#reading = reading;
+    this.#ike = new IkeTable(reading, (what) => this.#drop(what));
+  }
 
   see(sighting: Sighting): void {
     this.#sightings++;
@@ -64,13 +72,16 @@ export class Observer {
     }
   }
 
-  /** What it comes to up to here; more may be seen afterwards. */
-  finish(): Diagnosis {
+  /**
+   * What it comes to up to here; more may be seen afterwards. `until`: how long the capture went on, also with packets that
+   * were not shown: what silence means depends on it.
+   */
+  finish(until?: number): Diagnosis {
     const conversations = [...this.#conversations.values()];
-    const lastAt = this.#lastAt ?? 0;
+    const lastAt = Math.max(this.#lastAt ?? 0, until ?? 0);
     return {
       conversations,
-      findings: judge({ conversations, lastAt }),
+      findings: judge({ conversations, lastAt, crypto: this.#reading.crypto }),
       sightings: this.#sightings,
       ipsec: this.#ipsec,
       firstAt: this.#firstAt,
@@ -81,10 +92,7 @@ export class Observer {
 
   #droppedInAll(conversations: readonly Conversation[]): Dropped[] {
     const ofPairs = conversations.reduce((sum, { dropped }) => sum + dropped, 0);
-    const skipped = [...new Set(this.#negotiations.values())].reduce(
-      (sum, negotiation) => sum + negotiation.skipped,
-      0,
-    );
+    const { skipped } = this.#ike;
     return [
       ...[...this.#dropped].map(([what, count]) => ({ what, count })),
       ...(ofPairs > 0 ? [{ what: 'flows, errors and negotiations of pairs that have very many', count: ofPairs }] : []),
@@ -117,7 +125,7 @@ export class Observer {
       return this.#takeIke(sighting, 'udp', payload, length) || this.#conversationOf(sighting) !== undefined;
     if (has(L2TP_PORT)) return this.#takeL2tp(sighting);
     if (has(CISCO_PORT)) return this.#takeCiscoUdp(sighting);
-    const marked = this.#find(sighting)?.markedPorts;
+    const marked = this.#hasMarkedPorts ? this.#find(sighting)?.markedPorts : undefined;
     if (marked?.has(sourcePort) || marked?.has(destinationPort)) return this.#takeNatT(sighting);
     return this.#takeOnOtherPort(sighting);
   }
@@ -130,6 +138,7 @@ export class Observer {
     const head = readHead(payload.subarray(MARKER_LENGTH), length - MARKER_LENGTH);
     if (head?.length !== length - MARKER_LENGTH) return false;
     this.#conversationOf(sighting)?.markedPorts.add(sighting.destinationPort);
+    this.#hasMarkedPorts = true;
     return this.#takeNatT(sighting);
   }
 
@@ -155,13 +164,18 @@ export class Observer {
 
   #takeEsp(sighting: Sighting, carrier: EspCarrier, bytes: Bytes, length: number): boolean {
     if (bytes.length < ESP_HEAD || readU32(bytes) < FIRST_SPI) return false;
+    const conversation = this.#conversationOf(sighting);
+    if (sighting.isLost) {
+      conversation?.addLost({ packet: sighting.packet, at: sighting.at });
+      return true;
+    }
     const numbers = [readU32(bytes), readU32(bytes, 4)] as const;
-    this.#conversationOf(sighting)?.addEsp(carrier, numbers, length, endpointsOf(sighting), sighting);
+    conversation?.addEsp(carrier, numbers, length, endpointsOf(sighting), sighting);
     return true;
   }
 
   #takeIke(sighting: Sighting, way: IkeWay, bytes: Bytes, length: number): boolean {
-    const head = readHead(bytes, length);
+    const head = readHead(bytes, sighting.isLost ? MAX_MESSAGE_LENGTH : length);
     if (!head) return false;
     const conversation = this.#conversationOf(sighting);
     if (!conversation) return true;
@@ -169,41 +183,8 @@ export class Observer {
     const { packet, at, fragments, isLost = false } = sighting;
     const message = bytes.subarray(0, head.length);
     const arrival = { packet, at, source, destination, way, fragments, isLost };
-    const datagram = readDatagram(head, message, false);
-    const negotiation = this.#negotiationOf(
-      head,
-      () => new Negotiation(++this.#negotiationCount, datagram, arrival),
-      conversation,
-    );
-    negotiation?.add(datagram, message, arrival);
+    this.#ike.take(head, message, arrival, conversation);
     return true;
-  }
-
-  #negotiationOf(head: IkeHead, begin: () => Negotiation, conversation: Conversation): Negotiation | undefined {
-    const { initiatorCookie, responderCookie } = head;
-    const whole = `${initiatorCookie} ${responderCookie ?? ''}`;
-    const known = this.#negotiations.get(whole) ?? this.#awaiting(initiatorCookie, responderCookie);
-    if (known) {
-      if (known.responderCookie === undefined && responderCookie !== undefined) {
-        known.responderCookie = responderCookie;
-        this.#negotiations.set(whole, known);
-      }
-      return known;
-    }
-    if (this.#negotiations.size >= MAX_NEGOTIATIONS) {
-      this.#drop('IKE messages of further negotiations');
-      return undefined;
-    }
-    const negotiation = begin();
-    if (!conversation.addNegotiation(negotiation)) return undefined;
-    this.#negotiations.set(whole, negotiation);
-    return negotiation;
-  }
-
-  /** The negotiation whose first message this is the first answer to. */
-  #awaiting(initiatorCookie: string, responderCookie: string | undefined): Negotiation | undefined {
-    const negotiation = responderCookie === undefined ? undefined : this.#negotiations.get(`${initiatorCookie} `);
-    return negotiation?.responderCookie === undefined ? negotiation : undefined;
   }
 
   #takeL2tp(sighting: Sighting): boolean {
@@ -338,7 +319,7 @@ function isAboutIpsec(error: {
 
 function noteFlags(flow: TcpFlow, flags: number, fromClient: boolean, { packet, at }: Sighting): void {
   const place = { packet, at };
-  if ((flags & TcpFlag.RST) !== 0) flow.reset ??= place;
+  if ((flags & TcpFlag.RST) !== 0 && !fromClient) flow.reset ??= place;
   if ((flags & TcpFlag.SYN) === 0) return;
   if (!fromClient) flow.opened ??= place;
   else if (flow.syns.length < MAX_SYNS) flow.syns.push(place);

@@ -20,6 +20,7 @@ import { type Payload, PayloadType } from '../wire/isakmp.ts';
 import { groupName, groupOfLength } from './algorithm-names.ts';
 import { type IkeVersion, notifyName } from './notify-words.ts';
 import { offerText, readIkev1Offer, readIkev2Offer, type Suite } from './offer.ts';
+import type { CertificateFacts, Reading } from './reading.ts';
 
 export type PayloadFact =
   | { readonly kind: 'SA'; readonly offer: readonly Suite[] }
@@ -27,8 +28,11 @@ export type PayloadFact =
   | { readonly kind: 'VID'; readonly vendor: string; readonly hex: string }
   | { readonly kind: 'ID'; readonly name: string; readonly type: number; readonly text: string }
   | { readonly kind: 'N'; readonly type: number; readonly name: string; readonly detail: string }
+  | { readonly kind: 'NAT-D'; readonly hash: string }
   | { readonly kind: 'D'; readonly protocol: number; readonly spis: readonly string[] }
-  | { readonly kind: 'CERT'; readonly length: number; readonly der: Bytes | undefined }
+  | { readonly kind: 'CERT'; readonly length: number; readonly certificate: CertificateFacts | undefined }
+  /** Code and method of RFC 3748; a method of 0: the message has none. */
+  | { readonly kind: 'EAP'; readonly code: number; readonly method: number }
   | { readonly kind: 'CP'; readonly type: number; readonly attributes: readonly ConfiguredAttribute[] }
   | { readonly kind: 'other'; readonly type: number; readonly name: string; readonly length: number };
 
@@ -47,9 +51,9 @@ export const MAX_OFFERS = 512;
 const offers = new Map<string, readonly Suite[]>();
 
 /** Malformed payloads become `other`, with what is wrong in their name. */
-export function readPayload(version: IkeVersion, payload: Payload, keepCertificates: boolean): PayloadFact {
+export function readPayload(version: IkeVersion, payload: Payload, reading: Reading): PayloadFact {
   try {
-    return version === 1 ? readIkev1Payload(payload, keepCertificates) : readIkev2Payload(payload, keepCertificates);
+    return version === 1 ? readIkev1Payload(payload, reading) : readIkev2Payload(payload, reading);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
     return {
@@ -76,7 +80,7 @@ export function printable(bytes: Bytes): string {
   return fromUtf8(bytes.subarray(0, MAX_WORDS)).replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '?');
 }
 
-function readIkev1Payload({ type, body }: Payload, keepCertificates: boolean): PayloadFact {
+function readIkev1Payload({ type, body }: Payload, reading: Reading): PayloadFact {
   switch (type) {
     case PayloadType.SA:
       return { kind: 'SA', offer: rememberedOffer(`1${toHex(body)}`, () => readIkev1Offer(body)) };
@@ -96,8 +100,11 @@ function readIkev1Payload({ type, body }: Payload, keepCertificates: boolean): P
       const { protocol, spis } = parseDeletion(body);
       return { kind: 'D', protocol, spis: spis.map(toHex) };
     }
+    case PayloadType.NAT_D:
+    case PayloadType.NAT_D_DRAFT:
+      return { kind: 'NAT-D', hash: toHex(body.subarray(0, 64)) };
     case PayloadType.CERT:
-      return certificateFact(body, keepCertificates);
+      return certificateFact(body, reading);
     case PayloadType.ATTR: {
       const { type: message, attributes } = parseConfiguration(body);
       return { kind: 'CP', type: message, attributes: attributes.map(configured) };
@@ -107,7 +114,7 @@ function readIkev1Payload({ type, body }: Payload, keepCertificates: boolean): P
   }
 }
 
-function readIkev2Payload({ type, body }: Payload, keepCertificates: boolean): PayloadFact {
+function readIkev2Payload({ type, body }: Payload, reading: Reading): PayloadFact {
   switch (type) {
     case Ikev2Payload.SA:
       return { kind: 'SA', offer: rememberedOffer(`2${toHex(body)}`, () => readIkev2Offer(body)) };
@@ -127,8 +134,10 @@ function readIkev2Payload({ type, body }: Payload, keepCertificates: boolean): P
       const { type: number, data } = parseIkev2Notification(body);
       return { kind: 'N', type: number, name: notifyName(2, number), detail: toHex(data.subarray(0, 16)) };
     }
+    case Ikev2Payload.EAP:
+      return { kind: 'EAP', code: body[0] ?? 0, method: body[4] ?? 0 };
     case Ikev2Payload.CERT:
-      return certificateFact(body, keepCertificates);
+      return certificateFact(body, reading);
     default:
       return { kind: 'other', type, name: payloadName(2, type), length: body.length };
   }
@@ -143,9 +152,15 @@ function rememberedOffer(key: string, read: () => Suite[]): readonly Suite[] {
   return offer;
 }
 
-/** The first byte is the encoding; 4 is an X.509 certificate for signatures. */
-function certificateFact(body: Bytes, keep: boolean): PayloadFact {
-  return { kind: 'CERT', length: body.length, der: keep && body[0] === 4 ? body.slice(1) : undefined };
+/** The first byte is the encoding (RFC 2408 section 3.9): an X.509 certificate for signatures. */
+const X509 = 4;
+
+function certificateFact(body: Bytes, { certificate }: Reading): PayloadFact {
+  return {
+    kind: 'CERT',
+    length: body.length,
+    certificate: body[0] === X509 ? certificate?.(body.slice(1)) : undefined,
+  };
 }
 
 /** Values stay behind: among them are passwords. */
@@ -190,6 +205,9 @@ function vendorFact(body: Bytes): PayloadFact {
   return { kind: 'VID', vendor: known?.[0] ?? 'unknown', hex: toHex(body.subarray(0, 24)) };
 }
 
+/** RFC 3748 section 4 */
+const EAP_CODES: Readonly<Record<number, string>> = { 1: 'request', 2: 'response', 3: 'success', 4: 'failure' };
+
 const IKEV1_PAYLOADS = new Map(Object.entries(PayloadType).map(([name, number]) => [number as number, name]));
 const IKEV2_PAYLOADS = new Map(Object.entries(Ikev2Payload).map(([name, number]) => [number as number, name]));
 
@@ -209,10 +227,14 @@ function factText(fact: PayloadFact): string {
       return `${fact.name} ${fact.text}`;
     case 'N':
       return fact.name;
+    case 'NAT-D':
+      return 'NAT-D';
     case 'D':
       return `D of ${fact.spis.length}`;
     case 'CERT':
       return `CERT of ${fact.length} bytes`;
+    case 'EAP':
+      return `EAP ${EAP_CODES[fact.code] ?? `code ${fact.code}`}`;
     case 'CP':
       return `ATTR ${fact.attributes.map(({ name }) => name).join(' ') || 'without attributes'}`;
     case 'other':

@@ -1,15 +1,19 @@
 /** How far a negotiation came, as far as that can be seen from outside. */
 
+import type { IpAddress } from '../net/address.ts';
 import { Ikev2Exchange } from '../wire/ikev2.ts';
 import { ExchangeType } from '../wire/isakmp.ts';
+import type { Conversation } from './conversation.ts';
+import type { Evidence } from './finding.ts';
 import { type Exchange, exchangesOf, type Message, type Negotiation, type Role } from './negotiation.ts';
 import { isErrorNotify } from './notify-words.ts';
+import type { Suite } from './offer.ts';
 import type { PayloadFact } from './payload-facts.ts';
 import { PATIENCE, type Scene } from './rule.ts';
 
 export type NotifyFact = Extract<PayloadFact, { kind: 'N' }>;
 
-export function isPhase1(message: Message): boolean {
+export function isPhase1(message: Pick<Message, 'exchange'>): boolean {
   const { exchange } = message;
   return (
     exchange === ExchangeType.IDENTITY_PROTECTION ||
@@ -94,11 +98,21 @@ export function isEstablished(negotiation: Negotiation): boolean {
     return quickModes(negotiation).some(
       ({ messages }) => messages.length >= 3 && new Set(messages.map(({ from }) => from)).size === 2,
     );
-  return negotiation.messages.some(
-    (message) =>
-      (message.exchange === Ikev2Exchange.CREATE_CHILD_SA && message.isResponse) ||
-      (message.exchange === Ikev2Exchange.IKE_AUTH && message.isResponse && message.length > SHORT_ANSWER),
+  const { messages } = negotiation;
+  if (messages.some(({ exchange, isResponse }) => exchange === Ikev2Exchange.CREATE_CHILD_SA && isResponse))
+    return true;
+  if (errorsOf(negotiation).some(({ notify }) => notify.name === 'AUTHENTICATION_FAILED')) return false;
+  const answers = messages.filter(
+    ({ exchange, isResponse, repeats }) => exchange === Ikev2Exchange.IKE_AUTH && isResponse && repeats === undefined,
   );
+  const last = answers.at(-1);
+  const isLong =
+    last !== undefined && (last.isFragment || last.length > (answers.length > 1 ? SHORT_END : SHORT_ANSWER));
+  return isLong && !last.payloads.some(isRefusal);
+}
+
+function isRefusal(fact: PayloadFact): boolean {
+  return fact.kind === 'N' && isErrorNotify(fact.type);
 }
 
 /** Phase 1 is proven on both sides: something of phase 2, or main mode's sixth message. */
@@ -117,7 +131,106 @@ export function isPhase1Done(negotiation: Negotiation): boolean {
 /** An encrypted answer that holds one notification, with any cipher and integrity: 28 header, SK with IV and ICV, and 8 bytes or a few more. */
 export const SHORT_ANSWER = 112;
 
+/** The same behind EAP, whose refusals bring words; a welcome has proof, address and selectors. */
+export const SHORT_END = 176;
+
 export function seconds(milliseconds: number): string {
   const value = milliseconds / 1000;
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} s`;
+}
+
+/** So long after it began, a try by another way may have made a negotiation needless. */
+const RACE = 20_000;
+
+/**
+ * Those that came to nothing, and that no later success of the same client makes irrelevant: clients try several ways, and
+ * again after a person has changed something. Behind a NAT another port may be another client.
+ */
+export function failedOf(conversation: Conversation): Negotiation[] {
+  const { negotiations } = conversation;
+  const succeeded = negotiations.filter(isEstablished);
+  return negotiations.filter(
+    (negotiation) =>
+      negotiation.isWhole &&
+      !isEstablished(negotiation) &&
+      !succeeded.some((better) => isMadeGood(negotiation, better)),
+  );
+}
+
+function isMadeGood(negotiation: Negotiation, better: Negotiation): boolean {
+  if (better.initiator.address.text !== negotiation.initiator.address.text || better.lastAt < negotiation.firstAt)
+    return false;
+  // with another name it is another client, or a person has corrected it
+  if (groupNameOf(better) !== groupNameOf(negotiation)) return false;
+  const isSamePort = better.initiator.port === negotiation.initiator.port;
+  const bothKnown = [better, negotiation].every(({ initiator }) => initiator.port === 500 || initiator.port === 4500);
+  return isSamePort || bothKnown || Math.abs(better.firstAt - negotiation.firstAt) < RACE;
+}
+
+/** As aggressive mode tells it in clear. */
+export function groupNameOf(negotiation: Negotiation): string {
+  return facts(of('initiator', phase1Of(negotiation)).slice(0, 1), 'ID')[0]?.text ?? '';
+}
+
+export function chosenOf(negotiation: Negotiation): Suite | undefined {
+  for (const message of of('responder', phase1Of(negotiation)))
+    for (const fact of message.payloads) if (fact.kind === 'SA') return fact.offer[0];
+  return undefined;
+}
+
+/** What the initiator offers for phase 1, of all its first messages. */
+export function offerOf(negotiation: Negotiation): readonly Suite[] {
+  const first = of('initiator', phase1Of(negotiation)).flatMap(({ payloads }) => payloads);
+  return first.flatMap((fact) => (fact.kind === 'SA' ? fact.offer : []));
+}
+
+/** What gateways were seen to take from anybody: the best that is known of what they would have taken. */
+export function takenBy(gateway: string, scene: Scene): Suite[] {
+  const all = scene.conversations.filter(({ addresses }) => addresses.some(({ text }) => text === gateway));
+  return all.flatMap(({ negotiations }) =>
+    negotiations.flatMap((negotiation) => {
+      if (negotiation.responder.address.text === gateway) return chosenOf(negotiation) ?? [];
+      return negotiation.initiator.address.text === gateway ? offerOf(negotiation) : [];
+    }),
+  );
+}
+
+export function vendorsOf(negotiation: Negotiation, role: Role): string[] {
+  return of(role, negotiation.messages).flatMap(({ payloads }) =>
+    payloads.flatMap((fact) => (fact.kind === 'VID' && fact.vendor !== 'unknown' ? [fact.vendor] : [])),
+  );
+}
+
+export function isWindows(negotiation: Negotiation): boolean {
+  return vendorsOf(negotiation, 'initiator').some((vendor) => vendor.startsWith('MS_'));
+}
+
+export function facts<K extends PayloadFact['kind']>(
+  messages: readonly Message[],
+  kind: K,
+): Extract<PayloadFact, { kind: K }>[] {
+  return messages.flatMap(({ payloads }) =>
+    payloads.filter((fact): fact is Extract<PayloadFact, { kind: K }> => fact.kind === kind),
+  );
+}
+
+/** A proof by shared secret, with XAUTH behind it or not. */
+export function isBySecret(suite: Suite | undefined): boolean {
+  return suite?.authentication.some((name) => name === 'psk' || name.startsWith('xauth-psk')) ?? false;
+}
+
+/** "packet 4 again, 3 times in all": the evidence of a message that was repeated. */
+export function repeatEvidence(negotiation: Negotiation, message: Message): Evidence[] {
+  const repeats = repeatsOf(negotiation, message);
+  const last = repeats.at(-1);
+  return last
+    ? [{ packet: last.packet, says: `packet ${message.packet} again, ${repeats.length + 1} times in all` }]
+    : [];
+}
+
+/** RFC 1918, RFC 6598, RFC 4193: what a NAT hides. */
+export function isPrivate({ bytes }: IpAddress): boolean {
+  const [a = 0, b = 0] = bytes;
+  if (bytes.length === 16) return (a & 0xfe) === 0xfc;
+  return a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168) || (a === 100 && b >= 64 && b < 128);
 }

@@ -1,4 +1,5 @@
 /** What a rule is given, and what it gives. */
+import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Conversation } from './conversation.ts';
 import type { Finding } from './finding.ts';
 
@@ -7,6 +8,8 @@ export interface Scene {
   readonly conversations: readonly Conversation[];
   /** When the last packet of any kind was seen: silence is told from the end of the capture by it. Milliseconds. */
   readonly lastAt: number;
+  /** Without it the hashes of addresses say nothing, and what is encrypted stays closed. */
+  readonly crypto: CryptoProvider | undefined;
 }
 
 export type Rule =

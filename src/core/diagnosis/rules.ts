@@ -3,9 +3,78 @@ import type { Conversation } from './conversation.ts';
 import type { PlacedFinding } from './diagnosis.ts';
 import { SEVERITIES } from './finding.ts';
 import type { Rule, Scene } from './rule.ts';
+import { certificateExpired, certificateName, certificatePurpose, certificateUntrusted } from './rules/certificates.ts';
+import { ciscoTcpClosed } from './rules/cisco-tcp-closed.ts';
+import { ciscoUdpClosed, espOneWay, natWithoutNatT } from './rules/esp-one-way.ts';
+import { loss, pathMtu, replayWindow } from './rules/esp-quality.ts';
+import { certificateTooLarge, fragmentsLost, ikeFragmentsRefused } from './rules/fragments.ts';
+import { gatewayBehindNat } from './rules/gateway-behind-nat.ts';
+import { groupMismatch } from './rules/group-mismatch.ts';
+import { icmpUnreachable } from './rules/icmp-unreachable.ts';
+import { identityMismatch } from './rules/identity-mismatch.ts';
+import { eapRefusedUnseen, ikeAuthRefused } from './rules/ike-auth-refused.ts';
+import { l2tpInClear, l2tpSecondClientStarves } from './rules/l2tp.ts';
+import { loginNeverAsked, loginWithoutEnd, modeConfigRefused, poolEmpty, xauthRefused } from './rules/login.ts';
+import { dpdDeath, natMappingTimeout, rekeyFailure } from './rules/lost-peer.ts';
+import { messageIdShared } from './rules/message-id-shared.ts';
 import { noAnswer } from './rules/no-answer-500.ts';
+import { phase1NoProposal } from './rules/phase1-no-proposal.ts';
+import { phase2NoProposal, phase2Unanswered, selectorsRefused } from './rules/phase2-refused.ts';
+import { pskMismatch } from './rules/psk-mismatch.ts';
+import { aggressivePskHash, groupSecretImpersonation, weakAlgorithms } from './rules/safety.ts';
+import { silenceOn4500 } from './rules/silence-on-4500.ts';
+import { halfOpenFlood, scanner } from './rules/strangers.ts';
+import { ikev1ToIkev2, ikev2ToIkev1 } from './rules/version-mismatch.ts';
 
-export const RULES: readonly Rule[] = [noAnswer];
+export const RULES: readonly Rule[] = [
+  // what is said in clear comes before what silence means
+  ikev1ToIkev2,
+  ikev2ToIkev1,
+  groupMismatch,
+  phase1NoProposal,
+  certificateExpired,
+  certificatePurpose,
+  certificateName,
+  certificateUntrusted,
+  identityMismatch,
+  icmpUnreachable,
+  noAnswer,
+  ciscoTcpClosed,
+  // what explains others: large messages, a NAT that Windows won't have, one message ID for all
+  ikeFragmentsRefused,
+  certificateTooLarge,
+  fragmentsLost,
+  gatewayBehindNat,
+  messageIdShared,
+  l2tpSecondClientStarves,
+  rekeyFailure,
+  natMappingTimeout,
+  dpdDeath,
+  silenceOn4500,
+  pskMismatch,
+  ikeAuthRefused,
+  eapRefusedUnseen,
+  xauthRefused,
+  loginWithoutEnd,
+  loginNeverAsked,
+  modeConfigRefused,
+  poolEmpty,
+  selectorsRefused,
+  phase2NoProposal,
+  phase2Unanswered,
+  pathMtu,
+  ciscoUdpClosed,
+  natWithoutNatT,
+  espOneWay,
+  l2tpInClear,
+  halfOpenFlood,
+  scanner,
+  replayWindow,
+  loss,
+  weakAlgorithms,
+  aggressivePskHash,
+  groupSecretImpersonation,
+];
 
 /** What the rules find, the cause first; what several pairs show alike is told once. */
 export function judge(scene: Scene): PlacedFinding[] {

@@ -4,33 +4,15 @@ import { test } from 'node:test';
 import { concat } from '../../../src/core/bytes/bytes.ts';
 import { fromHex } from '../../../src/core/bytes/text.ts';
 import { MAX_FIRST_MESSAGES, MAX_LAST_MESSAGES } from '../../../src/core/diagnosis/negotiation.ts';
-import { ExchangeType, PayloadType } from '../../../src/core/wire/isakmp.ts';
+import { PayloadType } from '../../../src/core/wire/isakmp.ts';
 import { Seeded } from '../../seeded.ts';
-import { CLIENT, esp, GATEWAY, INFORMATIONAL, ike, ke, nonce, REPLY, Stage, sa, sealed, udp, vid } from './stage.ts';
+import { healthy } from './healthy.ts';
+import { CLIENT, GATEWAY, INFORMATIONAL, ike, ke, nonce, REPLY, Stage, sa, sealed, udp, vid } from './stage.ts';
 
 const MARKER = fromHex('00000000');
 
-/** Main mode without NAT, a quick mode, and traffic both ways. */
-export function healthy(): Stage {
-  const quick = { ...REPLY, exchange: ExchangeType.QUICK_MODE, messageId: 77 };
-  return new Stage()
-    .up(ike([sa(), vid('afcad71368a1f1c96b8696fc77570100')]))
-    .down(ike([sa()], REPLY))
-    .up(ike([ke(), nonce()], REPLY))
-    .down(ike([ke(256, 2), nonce(4)], REPLY))
-    .up(sealed(64, 5, REPLY))
-    .down(sealed(64, 6, REPLY))
-    .up(sealed(160, 7, quick))
-    .down(sealed(160, 8, quick))
-    .up(sealed(48, 9, quick))
-    .see(esp(CLIENT, GATEWAY, 0x1000, 1))
-    .wait(20)
-    .see(esp(GATEWAY, CLIENT, 0x2000, 1))
-    .silence(20_000);
-}
-
 test('a negotiation is named by its cookies, its messages have directions and words', () => {
-  const { conversations, findings } = healthy().diagnosis;
+  const { conversations, findings } = healthy().silence(20_000).diagnosis;
   assert.equal(conversations.length, 1);
   const [negotiation, ...others] = conversations[0]!.negotiations;
   assert.equal(others.length, 0);

@@ -1,0 +1,70 @@
+/** Which side is behind a NAT, by the hashes of addresses that both send (RFC 3947 section 3.2, RFC 7296 section 2.23). */
+import { type Bytes, concat } from '../bytes/bytes.ts';
+import { fromHex, toHex } from '../bytes/text.ts';
+import type { HashName } from '../crypto/algorithms.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
+import type { Endpoint } from '../net/address.ts';
+import type { Message, Negotiation, Role } from './negotiation.ts';
+import { otherRole } from './negotiation.ts';
+import { chosenOf } from './phases.ts';
+
+export interface NatSighting {
+  readonly message: Message;
+  /** Who is behind it. */
+  readonly behind: Role;
+}
+
+const HASHES: readonly HashName[] = ['md5', 'sha1', 'sha256', 'sha384', 'sha512'];
+const NO_COOKIE = '0000000000000000';
+/** So many bytes of a hash are kept of a notification. */
+const KEPT_DIGITS = 32;
+
+/** Every message whose hashes don't fit the addresses that it was seen with. */
+export function natsOf(crypto: CryptoProvider, negotiation: Negotiation): NatSighting[] {
+  return negotiation.messages
+    .filter(({ repeats }) => repeats === undefined)
+    .flatMap((message) => {
+      const { destination, source } = hashesIn(negotiation, message);
+      if (destination.length === 0 || source.length === 0) return [];
+      const fits = (hashes: readonly string[], endpoint: Endpoint) =>
+        hashes.includes(hashOf(crypto, negotiation, message, endpoint));
+      return [
+        ...(fits(source, message.source) ? [] : [{ message, behind: message.from }]),
+        ...(fits(destination, message.destination) ? [] : [{ message, behind: otherRole(message.from) }]),
+      ];
+    });
+}
+
+/** IKEv1: the first is of the destination, the others of the source. */
+function hashesIn(
+  negotiation: Negotiation,
+  { payloads }: Message,
+): { destination: readonly string[]; source: readonly string[] } {
+  if (negotiation.version === 1) {
+    const all = payloads.flatMap((fact) => (fact.kind === 'NAT-D' ? [fact.hash.slice(0, KEPT_DIGITS)] : []));
+    return { destination: all.slice(0, 1), source: all.slice(1) };
+  }
+  const named = (name: string) =>
+    payloads.flatMap((fact) => (fact.kind === 'N' && fact.name === name ? [fact.detail] : []));
+  return { destination: named('NAT_DETECTION_DESTINATION_IP'), source: named('NAT_DETECTION_SOURCE_IP') };
+}
+
+function hashOf(
+  crypto: CryptoProvider,
+  negotiation: Negotiation,
+  message: Message,
+  { address, port }: Endpoint,
+): string {
+  const name = negotiation.version === 1 ? (chosenOf(negotiation)?.integrity[0] ?? 'sha1') : 'sha1';
+  const hash = HASHES.find((known) => known === name) ?? 'sha1';
+  // in IKE_SA_INIT's request the responder's SPI is zero
+  const isRequest = negotiation.version === 2 && !message.isResponse;
+  const responder = isRequest ? NO_COOKIE : (negotiation.responderCookie ?? NO_COOKIE);
+  const data: Bytes = concat(
+    fromHex(negotiation.initiatorCookie),
+    fromHex(responder),
+    address.bytes,
+    Uint8Array.of(port >>> 8, port),
+  );
+  return toHex(crypto.hash(hash, data)).slice(0, KEPT_DIGITS);
+}

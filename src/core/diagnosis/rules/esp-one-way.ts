@@ -1,0 +1,133 @@
+/** IKE is up, and ESP is seen in one direction only. */
+import { formatOpening } from '../../openings/openings.ts';
+import type { Conversation } from '../conversation.ts';
+import type { EspFlow } from '../esp-flow.ts';
+import type { Evidence, Finding, Remedy } from '../finding.ts';
+import { isAnswered, isPrivate } from '../phases.ts';
+import { openFirewall } from '../remedies.ts';
+import type { Rule, Scene } from '../rule.ts';
+
+export const espOneWay: Rule = {
+  of: 'pair',
+  judge: (conversation, scene) => judge('esp-one-way', conversation, scene),
+};
+export const natWithoutNatT: Rule = {
+  of: 'pair',
+  judge: (conversation, scene) => judge('nat-without-nat-t', conversation, scene),
+};
+export const ciscoUdpClosed: Rule = {
+  of: 'pair',
+  judge: (conversation, scene) => judge('cisco-udp-closed', conversation, scene),
+};
+
+type Name = 'esp-one-way' | 'nat-without-nat-t' | 'cisco-udp-closed';
+
+/** So many packets, over so long, all in one direction: what is inside would have answered. */
+const MIN_PACKETS = 3;
+const MIN_TIME = 2000;
+
+function judge(rule: Name, conversation: Conversation, scene: Scene): Finding | undefined {
+  const { negotiations, flows } = conversation;
+  // a capture that sees no answers to IKE either sees one direction only
+  if (negotiations.length > 0 && !negotiations.some(isAnswered)) return undefined;
+  const lone = loneDirection(flows, scene);
+  if (!lone) return undefined;
+  if (nameOf(conversation, lone.flow) !== rule) return undefined;
+  const { flow, packets } = lone;
+  const [from, to] = [flow.source.address.text, flow.destination.address.text];
+  const fromClient = from === conversation.client.text;
+  const evidence: Evidence[] = [
+    { packet: flow.first.packet, says: `ESP from ${from} to ${to} (SPI ${hex(flow.spi)})` },
+    { packet: flow.last.packet, says: `${packets} such packets, and none comes from ${to}` },
+    ...natEvidence(conversation, rule),
+  ];
+  return { rule, severity: 'cause', cause: CAUSES[rule](fromClient, flow), evidence, remedies: remediesOf(rule, flow) };
+}
+
+/** All ESP of the pair comes from one side: its newest flow stands for it. */
+function loneDirection(
+  flows: readonly EspFlow[],
+  scene: Scene,
+): { readonly flow: EspFlow; readonly packets: number } | undefined {
+  const flow = flows.at(-1);
+  if (!flow || flows.some(({ source }) => source.address.text !== flow.source.address.text)) return undefined;
+  const packets = flows.reduce((sum, one) => sum + one.packets, 0);
+  const first = Math.min(...flows.map((one) => one.first.at));
+  return packets >= MIN_PACKETS && scene.lastAt - first >= MIN_TIME ? { flow, packets } : undefined;
+}
+
+function nameOf(conversation: Conversation, flow: EspFlow): Name {
+  if (flow.carrier === 'cisco-udp') return 'cisco-udp-closed';
+  return flow.carrier === 'esp' && natSign(conversation) !== undefined ? 'nat-without-nat-t' : 'esp-one-way';
+}
+
+/** The client's port was changed on the way, or a private address speaks to a public one: in both cases there is a NAT. */
+function natSign({ client, gateway, negotiations }: Conversation): Evidence | undefined {
+  const moved = negotiations.find(
+    ({ isWhole, initiator, responder }) => isWhole && responder.port === 500 && initiator.port !== 500,
+  );
+  if (moved)
+    return {
+      packet: moved.messages[0]!.packet,
+      says: `the client's IKE comes from port ${moved.initiator.port}, not 500: a NAT changed it`,
+    };
+  if (isPrivate(client) && !isPrivate(gateway))
+    return {
+      packet: 0,
+      says: `the client's address ${client.text} is private, the gateway's isn't: a NAT is between them`,
+    };
+  return undefined;
+}
+
+function natEvidence(conversation: Conversation, rule: Name): Evidence[] {
+  const sign = rule === 'nat-without-nat-t' ? natSign(conversation) : undefined;
+  return sign ? [sign] : [];
+}
+
+function hex(spi: number): string {
+  return spi.toString(16).padStart(8, '0');
+}
+
+const CAUSES: Readonly<Record<Name, (fromClient: boolean, flow: EspFlow) => string>> = {
+  'esp-one-way': (fromClient, { carrier }) => {
+    const way = carrier === 'esp' ? formatOpening({ kind: 'protocol', number: 50 }) : 'ESP in UDP 4500';
+    const lost = fromClient ? 'nothing comes back from the gateway' : 'nothing comes from the client';
+    return `IKE is up, but ${lost}: ${way} is dropped on the way, or the other side has no route or forwarding for what is inside.`;
+  },
+  'nat-without-nat-t': () =>
+    'There is a NAT on the way and the two sides agreed on plain ESP, which has no ports for a NAT to go by: one of them has NAT traversal off or lacks it.',
+  'cisco-udp-closed': (_, { destination }) =>
+    `IKE is up, but the ESP that the client sends to UDP ${destination.port} (Cisco IPsec over UDP) gets nothing back: a firewall drops that port.`,
+};
+
+function remediesOf(rule: Name, { carrier }: EspFlow): readonly Remedy[] {
+  if (rule === 'cisco-udp-closed')
+    return [...openFirewall(['cisco-udp'], 'gateway'), ...openFirewall(['cisco-udp'], 'client'), ...NAT_T];
+  if (rule === 'nat-without-nat-t') return [...NAT_T, ...openFirewall(['nat-t'], 'client')];
+  if (carrier === 'nat-t') return ROUTES;
+  return [...openFirewall(['esp'], 'gateway'), ...openFirewall(['esp'], 'client'), ...NAT_T, ...ROUTES];
+}
+
+/** ESP in UDP, which passes NATs and most firewalls. */
+const NAT_T: readonly Remedy[] = [
+  {
+    where: 'sallyport',
+    does: 'Let clients use NAT traversal, which is the default.',
+    lines: ['carriers: { nat-t: true }'],
+  },
+  {
+    where: 'strongswan',
+    does: 'swanctl.conf, in the connection: ESP in UDP 4500 in any case.',
+    lines: ['encap = yes'],
+  },
+  { where: 'libreswan', does: 'ipsec.conf, in the conn:', lines: ['encapsulation=yes'] },
+  { where: 'cisco-asa', does: 'Configuration:', lines: ['crypto isakmp nat-traversal 20'] },
+];
+
+const ROUTES: readonly Remedy[] = [
+  {
+    where: 'strongswan',
+    does: 'A Linux gateway: see that it forwards, and that nothing but the tunnel handles what is for the clients.',
+    lines: ['sysctl -w net.ipv4.ip_forward=1', 'ip xfrm policy', 'ip -s xfrm state'],
+  },
+];

@@ -1,0 +1,130 @@
+/** ESP that arrives badly: numbers that repeat or come too late, packets that get lost, packets that are too large. */
+import type { Conversation } from '../conversation.ts';
+import type { EspFlow } from '../esp-flow.ts';
+import type { Finding } from '../finding.ts';
+import type { Rule } from '../rule.ts';
+import { SMALLER } from './fragments.ts';
+
+export const replayWindow: Rule = { of: 'pair', judge: lateOrTwice };
+export const loss: Rule = { of: 'pair', judge: lossy };
+export const pathMtu: Rule = { of: 'pair', judge: tooLarge };
+
+/** Below these it is chance, or the edge of the capture. */
+const MIN_LATE = 3;
+const MIN_PACKETS = 50;
+const LOSS_SHARE = 0.02;
+const MIN_MISSING = 5;
+
+function lateOrTwice({ flows }: Conversation): Finding | undefined {
+  const flow = flows.find(({ late, replayed }) => late + replayed >= MIN_LATE);
+  if (!flow) return undefined;
+  const { late, replayed, firstLate, firstReplayed } = flow;
+  return {
+    rule: 'replay-window',
+    severity: 'warning',
+    cause: `ESP packets ${late > replayed ? 'arrive later than the replay window of most receivers lets them' : 'come again with numbers that were there already'}: the receiver drops them.`,
+    evidence: [
+      ...(firstLate === undefined
+        ? []
+        : [
+            { packet: firstLate, says: `the first of ${late} that come more than 64 numbers late (${flowText(flow)})` },
+          ]),
+      ...(firstReplayed === undefined
+        ? []
+        : [
+            {
+              packet: firstReplayed,
+              says: `the first of ${replayed} whose number was seen before (${flowText(flow)})`,
+            },
+          ]),
+    ],
+    remedies: [
+      { where: 'strongswan', does: 'swanctl.conf, in the child: a wider window.', lines: ['replay_window = 1024'] },
+      { where: 'libreswan', does: 'ipsec.conf, in the conn:', lines: ['replay-window=1024'] },
+      {
+        where: 'cisco-asa',
+        does: 'Configuration:',
+        lines: ['crypto ipsec security-association replay window-size 1024'],
+      },
+      { where: 'sallyport', does: 'Its window is 2016 packets; nothing to change.', lines: [] },
+      {
+        where: 'firewall',
+        does: 'Find what on the way sends packets of one flow by several ways, or by priority (QoS), or twice.',
+        lines: [],
+      },
+    ],
+  };
+}
+
+function lossy({ flows, client }: Conversation): Finding | undefined {
+  const flow = flows.find(
+    ({ packets, missing }) =>
+      packets >= MIN_PACKETS && missing >= MIN_MISSING && missing / (packets + missing) >= LOSS_SHARE,
+  );
+  if (!flow) return undefined;
+  const share = Math.round((100 * flow.missing) / (flow.packets + flow.missing));
+  const fromClient = flow.source.address.text === client.text;
+  return {
+    rule: 'loss',
+    severity: 'warning',
+    cause: `${share} % of the ESP packets from the ${fromClient ? 'client' : 'gateway'} were lost before they came to where this was captured.`,
+    evidence: [
+      { packet: flow.first.packet, says: flowText(flow) },
+      {
+        packet: flow.last.packet,
+        says: `${flow.packets} packets, and ${flow.missing} numbers between them that never came`,
+      },
+    ],
+    remedies: [
+      {
+        where: 'client',
+        does: `Look for the loss between ${flow.source.address.text} and the place of the capture: a full line, radio, a shaper. This shows at which step it begins.`,
+        lines: [`mtr -n --report --report-cycles 100 ${flow.source.address.text}`],
+      },
+    ],
+  };
+}
+
+/** A router said which size passes, and larger packets go on coming. */
+function tooLarge({ errors, flows }: Conversation): Finding | undefined {
+  const told = errors.filter(({ reason }) => reason === 'too big');
+  for (const error of told) {
+    const headers = error.protocol === 50 ? IP_HEADER : IP_HEADER + UDP_HEADER;
+    const flow = flows.find(
+      ({ source, lastOversize }) =>
+        source.address.text === error.source.text &&
+        lastOversize !== undefined &&
+        lastOversize.at - error.at > HEEDED &&
+        lastOversize.length + headers > error.mtu,
+    );
+    if (!flow?.lastOversize) continue;
+    const { packet, length } = flow.lastOversize;
+    return {
+      rule: 'path-mtu',
+      severity: 'cause',
+      cause: `The path carries packets of ${error.mtu} bytes; ${error.source.text} goes on sending larger ones, though it was told: they disappear.`,
+      evidence: [
+        { packet: error.packet, says: `ICMP from ${error.from.text}: fragmentation needed, MTU ${error.mtu}` },
+        { packet, says: `still ${length + headers} bytes (${flowText(flow)})` },
+      ],
+      remedies: [
+        ...SMALLER,
+        {
+          where: 'firewall',
+          does: 'Let ICMP "fragmentation needed" through to the gateway, else nobody can know.',
+          lines: ['iptables -I INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT'],
+        },
+      ],
+    };
+  }
+  return undefined;
+}
+
+const IP_HEADER = 20;
+const UDP_HEADER = 8;
+/** What was on its way when the error was sent doesn't count. Milliseconds. */
+const HEEDED = 2000;
+
+function flowText({ spi, source, destination }: EspFlow): string {
+  return `SPI ${spi.toString(16).padStart(8, '0')}, ${source.address.text} to ${destination.address.text}`;
+}

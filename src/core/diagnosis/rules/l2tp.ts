@@ -1,0 +1,179 @@
+/** L2TP: in clear, and two clients behind one NAT. */
+import { formatEndpoint } from '../../net/address.ts';
+import { ExchangeType } from '../../wire/isakmp.ts';
+import type { Conversation } from '../conversation.ts';
+import type { EspFlow } from '../esp-flow.ts';
+import type { Finding } from '../finding.ts';
+import { exchangesOf, type Negotiation } from '../negotiation.ts';
+import { chosenOf, isEstablished, isPhase1Done, isWindows, quickModes, seconds, unanswered } from '../phases.ts';
+import type { Rule, Scene } from '../rule.ts';
+
+export const l2tpInClear: Rule = { of: 'pair', judge: inClear };
+export const l2tpSecondClientStarves: Rule = { of: 'pair', judge: starves };
+
+function inClear({ l2tp, errors }: Conversation): Finding | undefined {
+  const first = l2tp.find(({ what }) => what === 'SCCRQ') ?? l2tp.find(({ what }) => what !== 'data');
+  if (!first) return undefined;
+  const answer = l2tp.find(
+    ({ source, packet }) => packet > first.packet && source.address.text === first.destination.address.text,
+  );
+  const refused = errors.find(({ destinationPort }) => destinationPort === 1701);
+  return {
+    rule: 'l2tp-in-clear',
+    severity: 'warning',
+    cause: `L2TP goes to ${formatEndpoint(first.destination)} without IPsec around it: everybody on the way reads the login and all that is sent.`,
+    evidence: [
+      { packet: first.packet, says: `${first.what} in clear` },
+      ...(answer ? [{ packet: answer.packet, says: `answered in clear: ${answer.what}` }] : []),
+      ...(refused ? [{ packet: refused.packet, says: `ICMP: ${refused.reason}` }] : []),
+    ],
+    remedies: [
+      {
+        where: 'windows',
+        does: 'This value turns IPsec off for L2TP; take it away and restart.',
+        lines: [
+          'reg delete HKLM\\SYSTEM\\CurrentControlSet\\Services\\RasMan\\Parameters /v ProhibitIpSec /f',
+          'net stop RasMan && net start RasMan',
+        ],
+      },
+      {
+        where: 'client',
+        does: 'Linux: bring IPsec up before xl2tpd dials, and let nothing go to port 1701 without it.',
+        lines: ['nft add rule inet filter output udp dport 1701 rt ipsec missing drop'],
+      },
+      {
+        where: 'strongswan',
+        does: 'At the gateway: take L2TP out of ESP alone.',
+        lines: ['iptables -I INPUT -p udp --dport 1701 -m policy --dir in --pol none -j DROP'],
+      },
+      { where: 'sallyport', does: 'It never takes L2TP in clear; nothing to change.', lines: [] },
+    ],
+  };
+}
+
+interface Client {
+  readonly negotiation: Negotiation;
+  readonly port: number;
+}
+
+/** One address, several L2TP clients by their ports and cookies: with the second, somebody's traffic or negotiation stops. */
+function starves(conversation: Conversation, scene: Scene): Finding | undefined {
+  const clients = clientsOf(conversation);
+  for (const [i, later] of clients.entries()) {
+    const earlier = clients
+      .slice(0, i)
+      .find(({ port, negotiation }) => port !== later.port && isEstablished(negotiation));
+    if (!earlier) continue;
+    const unserved = !isEstablished(later.negotiation) && unansweredQuick(later.negotiation, scene);
+    if (unserved)
+      return finding(conversation, earlier, later, {
+        packet: unserved,
+        says: 'its phase 2 gets no answer, or a refusal',
+      });
+    const hushed = hushedFlow(conversation, later, clients, scene);
+    if (hushed) return finding(conversation, earlier, later, hushed);
+  }
+  return undefined;
+}
+
+function clientsOf({ negotiations }: Conversation): Client[] {
+  return negotiations
+    .filter(
+      (negotiation) =>
+        negotiation.version === 1 && negotiation.isWhole && isPhase1Done(negotiation) && mayBeL2tp(negotiation),
+    )
+    .map((negotiation) => ({ negotiation, port: floatedPort(negotiation) }));
+}
+
+/** A secret or certificate without XAUTH, as L2TP has it, with no Mode-Config either. */
+function mayBeL2tp(negotiation: Negotiation): boolean {
+  const methods = chosenOf(negotiation)?.authentication ?? [];
+  return (
+    !methods.some((method) => method.startsWith('xauth') || method.startsWith('hybrid')) &&
+    !exchangesOf(negotiation).some(({ type }) => type === ExchangeType.TRANSACTION)
+  );
+}
+
+/** Where the client's messages come from in the end: behind a NAT each has its own. */
+function floatedPort({ messages, initiator }: Negotiation): number {
+  return messages.findLast(({ from }) => from === 'initiator')?.source.port ?? initiator.port;
+}
+
+function unansweredQuick(negotiation: Negotiation, scene: Scene): number | undefined {
+  const [quick] = quickModes(negotiation);
+  if (!quick || quick.messages.some(({ from }) => from === 'responder')) return undefined;
+  const refusal = negotiation.messages.find(
+    ({ packet, from, exchange }) =>
+      packet > quick.messages[0]!.packet && from === 'responder' && exchange === ExchangeType.INFORMATIONAL,
+  );
+  if (refusal) return refusal.packet;
+  return unanswered(negotiation, scene) ? (quick.repeats.at(-1) ?? quick.messages[0]!).packet : undefined;
+}
+
+/** A client that goes on sending ESP from its port, to whose port nothing comes any more since the later one was let in. */
+function hushedFlow(
+  { flows, gateway }: Conversation,
+  later: Client,
+  clients: readonly Client[],
+  scene: Scene,
+): { packet: number; says: string } | undefined {
+  const since = later.negotiation.lastAt;
+  for (const { port } of clients) {
+    const up = flows.findLast((flow) => flow.source.address.text !== gateway.text && flow.source.port === port);
+    if (!up || up.last.at - since < STARVED || scene.lastAt - since < STARVED || up.packets < MIN_SENT) continue;
+    const down = flows.filter((flow) => flow.source.address.text === gateway.text && flow.destination.port === port);
+    const last = Math.max(...down.map((flow: EspFlow) => flow.last.at), 0);
+    if (up.last.at - last < STARVED || clients.every((client) => client.port === port)) continue;
+    return {
+      packet: up.last.packet,
+      says: `the client at port ${port} still sends, and ${last === 0 ? 'never got anything' : `has got nothing for ${seconds(up.last.at - last)}`}`,
+    };
+  }
+  return undefined;
+}
+
+const STARVED = 3000;
+const MIN_SENT = 3;
+
+function finding(
+  { gateway, client }: Conversation,
+  earlier: Client,
+  later: Client,
+  shown: { packet: number; says: string },
+): Finding {
+  return {
+    rule: 'l2tp-second-client-starves',
+    severity: 'cause',
+    cause: `Two L2TP clients behind the NAT ${client.text} look alike to ${gateway.text} (transport mode, port 1701, one address), and it serves one of them only.`,
+    evidence: [
+      { packet: earlier.negotiation.messages[0]!.packet, says: `a first client, at port ${earlier.port}` },
+      {
+        packet: later.negotiation.messages[0]!.packet,
+        says: `a second one, at port ${later.port}${isWindows(later.negotiation) ? ' (Windows)' : ''}`,
+      },
+      shown,
+    ],
+    remedies: [
+      {
+        where: 'sallyport',
+        does: 'It tells clients apart by their SA: any number behind one NAT.',
+        lines: ['l2tp: true'],
+      },
+      {
+        where: 'strongswan',
+        does: 'swanctl.conf, with the connmark plugin: a mark of its own for each client.',
+        lines: ['mark_in = %unique', 'mark_out = %unique'],
+      },
+      {
+        where: 'libreswan',
+        does: 'It serves one L2TP client behind a NAT; let clients use IKEv2 or Cisco IPsec (XAUTH) instead, which have addresses of their own.',
+        lines: ['ikev2=insist', 'rightaddresspool=10.77.0.10-10.77.0.250'],
+      },
+      {
+        where: 'client',
+        does: 'Dial by IKEv2 or Cisco IPsec, if the gateway has them: their tunnels do not collide.',
+        lines: [],
+      },
+    ],
+  };
+}

@@ -1,0 +1,85 @@
+/** The gateway answers on UDP 500; once the client has gone on to 4500, nothing comes any more. */
+import { ExchangeType } from '../../wire/isakmp.ts';
+import type { Conversation } from '../conversation.ts';
+import type { Finding } from '../finding.ts';
+import type { Message, Negotiation } from '../negotiation.ts';
+import { failedOf, isPrivate, of, repeatEvidence, unanswered } from '../phases.ts';
+import { openFirewall } from '../remedies.ts';
+import type { Rule, Scene } from '../rule.ts';
+
+export const silenceOn4500: Rule = { of: 'pair', judge };
+
+function judge(conversation: Conversation, scene: Scene): Finding | undefined {
+  if (answersOn4500(conversation.gateway.text, scene)) return undefined;
+  for (const negotiation of failedOf(conversation)) {
+    const floated = silentFloat(negotiation, scene);
+    if (floated) return finding(negotiation, floated, scene);
+  }
+  return undefined;
+}
+
+/** The first message on 4500, if all that the responder ever said was on 500. Fragmented ones have other reasons to get lost. */
+function silentFloat(negotiation: Negotiation, scene: Scene): Message | undefined {
+  const answers = of('responder', negotiation.messages);
+  const floated = of('initiator', negotiation.messages).find(({ way }) => way === 'nat-t');
+  if (!floated || answers.length === 0 || answers.some(({ way }) => way === 'nat-t')) return undefined;
+  if (floated.fragments > 1 || floated.isLost || floated.isFragment) return undefined;
+  // something new, from wherever, means that it came through
+  if (answers.some(({ packet, repeats }) => packet > floated.packet && repeats === undefined)) return undefined;
+  if (isSecretsFirstUse(floated) && !hasNat(negotiation)) return undefined;
+  return unanswered(negotiation, scene)?.role === 'initiator' ||
+    of('initiator', negotiation.messages).some(({ repeats }) => repeats === floated.packet)
+    ? floated
+    : undefined;
+}
+
+/** Main mode's message 5: silence after it may as well mean that the secrets differ. */
+export function isSecretsFirstUse({ exchange }: Message): boolean {
+  return exchange === ExchangeType.IDENTITY_PROTECTION;
+}
+
+/** There is a NAT to see, and not only a client that encapsulates in any case. */
+export function hasNat({ initiator, responder }: Negotiation): boolean {
+  return initiator.port !== 500 || (isPrivate(initiator.address) && !isPrivate(responder.address));
+}
+
+/** Somebody got something from its port 4500: then the port isn't what is in the way. */
+export function answersOn4500(gateway: string, scene: Scene): boolean {
+  return scene.conversations.some(
+    ({ flows, negotiations }) =>
+      flows.some(({ carrier, source }) => carrier === 'nat-t' && source.address.text === gateway) ||
+      negotiations.some(({ messages }) =>
+        messages.some(({ way, source }) => way === 'nat-t' && source.address.text === gateway),
+      ),
+  );
+}
+
+function finding(negotiation: Negotiation, floated: Message, scene: Scene): Finding {
+  const answer = of('responder', negotiation.messages)[0]!;
+  return {
+    rule: 'silence-on-4500',
+    severity: 'cause',
+    cause: 'UDP 500 passes and UDP 4500 does not: a firewall drops it, or nothing at the gateway listens on 4500.',
+    evidence: [
+      { packet: answer.packet, says: 'the gateway answers on UDP 500' },
+      {
+        packet: floated.packet,
+        says: `the client goes on at UDP 4500, as there is a NAT on the way: ${floated.summary}`,
+      },
+      ...repeatEvidence(negotiation, floated),
+      {
+        packet: 0,
+        says: `nothing came from UDP 4500 in the ${Math.round((scene.lastAt - floated.at) / 1000)} s until the capture ends`,
+      },
+    ],
+    remedies: [
+      ...openFirewall(['nat-t'], 'gateway'),
+      ...openFirewall(['nat-t'], 'client'),
+      {
+        where: 'cisco-asa',
+        does: 'As the gateway: switch NAT traversal on.',
+        lines: ['crypto isakmp nat-traversal 20'],
+      },
+    ],
+  };
+}
