@@ -8,10 +8,13 @@ import type { Row } from './row.ts';
 
 const CARRIERS = ['nat-t', 'esp', 'cisco-udp', 'cisco-tcp'] as const;
 
-/** What makes both sides agree on a suite: Cisco's client offers no GCM. */
+/** Cisco's client offers no GCM. */
+export const legacyCisco = { persona: 'cisco-4.0', legacy: true } as const;
+
+/** What makes both sides agree on a suite. */
 const SUITES = [
   { name: 'AES-128-GCM', profile: {}, esp: 'aes128gcm16' },
-  { name: 'AES-128-CBC, SHA1', profile: { persona: 'cisco-4.0', legacy: true }, esp: 'aes128-sha1' },
+  { name: 'AES-128-CBC, SHA1', profile: legacyCisco, esp: 'aes128-sha1' },
 ] as const;
 
 export async function measureCarriers(): Promise<Row[]> {
@@ -44,6 +47,6 @@ export async function measureCarriers(): Promise<Row[]> {
   }
 }
 
-function gatewayPid({ log }: Gateway): number {
+export function gatewayPid({ log }: Gateway): number {
   return Number(/gateway is up.* pid=(\d+)/.exec(log)?.[1]);
 }
