@@ -1,10 +1,12 @@
 /** sallyport doctor: why a connection fails. What its argument is decides who answers. */
 import { existsSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { isProfileName, lookUpProfile, profileSearch } from '../config/profile/find.ts';
 import { expectArguments, parseCommand, UsageError } from './usage.ts';
 
 const OPTIONS = {
   json: { type: 'boolean' },
+  watch: { type: 'boolean' },
   carrier: { type: 'string' },
   user: { type: 'string' },
   'password-fd': { type: 'string' },
@@ -16,7 +18,7 @@ const DASH = '-';
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS);
-  const [what = ''] = expectArguments(positionals, 'a capture or a profile');
+  const [what = ''] = expectArguments(positionals, 'a host, a capture or a profile');
   if (what === DASH || (existsSync(what) && !isProfileName(what))) {
     const { diagnoseCapture } = await import('../doctor/program.ts');
     return diagnoseCapture(what, values);
@@ -25,5 +27,12 @@ export async function run(args: string[]): Promise<number> {
     const { doctorProfile } = await import('./doctor-profile.ts');
     return doctorProfile(what, values);
   }
-  throw new UsageError(`there is no file and no profile ${JSON.stringify(what)}`);
+  if (!isHostName(what)) throw new UsageError(`there is no file and no profile ${JSON.stringify(what)}`);
+  const { doctorHost } = await import('../doctor/probe/doctor-host.ts');
+  return doctorHost(what, values);
+}
+
+/** A name of the DNS or an address; a number alone is neither. */
+function isHostName(text: string): boolean {
+  return isIP(text) !== 0 || (/^[\p{L}\p{N}_-]+(\.[\p{L}\p{N}_-]+)*\.?$/u.test(text) && !/^\d+$/.test(text));
 }

@@ -49,8 +49,10 @@ export async function reachAddress(context: ProbeContext, address: IpAddress): P
   const { crypto, progress } = context;
   const flow500 = await IkeFlow.open(context, { address, port: 500 }, false, 500);
   const flow4500 = await IkeFlow.open(context, { address, port: 4500 }, true);
-  const main500 = askMain(context, flow500, PATIENT);
-  const init500 = askInit(context, flow500, EVERYTHING, { group: USUAL_GROUP }, PATIENT);
+  // one version that answers shows that the way is open: the other one's silence is worth less then
+  const isHeard = () => flow500.heard > 0;
+  const main500 = askMain(context, flow500, PATIENT, isHeard);
+  const init500 = askInit(context, flow500, EVERYTHING, { group: USUAL_GROUP }, PATIENT, isHeard);
   const tcp = [
     askTcp(context, address, CTCP, mainModeQuestion(crypto, ALL)),
     askTcp(context, address, IKE_OVER_TCP, initQuestionOf(context, flow4500, EVERYTHING, { group: USUAL_GROUP })),
@@ -140,9 +142,14 @@ async function reachUnmarked(
   return udpSight('udp/4500', main, init);
 }
 
-async function askMain({ crypto }: ProbeContext, flow: IkeFlow, waits: Waits): Promise<Asked> {
+async function askMain(
+  { crypto }: ProbeContext,
+  flow: IkeFlow,
+  waits: Waits,
+  isEnough?: () => boolean,
+): Promise<Asked> {
   const question = mainModeQuestion(crypto, ALL);
-  return { flow, question, outcome: await flow.ask(question, waits), cookie: false };
+  return { flow, question, outcome: await flow.ask(question, waits, isEnough), cookie: false };
 }
 
 /** A gateway that asks for a cookie gets it. */
@@ -152,9 +159,10 @@ export async function askInit(
   offer: Ikev2Offer,
   options: Pick<InitOptions, 'group' | 'padding'>,
   waits: Waits,
+  isEnough?: () => boolean,
 ): Promise<Asked> {
   const question = initQuestionOf(context, flow, offer, options);
-  const outcome = await flow.ask(question, waits);
+  const outcome = await flow.ask(question, waits, isEnough);
   const verdict = outcome.kind === 'answer' ? outcome.answer.verdict : undefined;
   if (verdict?.kind !== 'wants-cookie') return { flow, question, outcome, cookie: false };
   const again = question.withCookie(verdict.cookie);

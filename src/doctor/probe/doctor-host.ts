@@ -1,54 +1,56 @@
 /** `sallyport doctor HOST`: probes, judges, and says what it found. */
 import type { Finding } from '../../core/diagnosis/finding.ts';
 import { nodeCrypto } from '../../host/crypto/node-crypto.ts';
+import { textOf } from '../report/text.ts';
+import { ExitStatus } from '../report/verdict.ts';
 import { findingsOf } from './findings.ts';
 import { nodeNetwork } from './node-network.ts';
 import { probe } from './probe.ts';
-import { ProgressLine } from './progress-line.ts';
+import { ProgressLine, type Terminal } from './progress-line.ts';
 import type { Survey } from './survey.ts';
-import { hostReport } from './text.ts';
+import { isHealthy, surveyPage } from './survey-page.ts';
+import { verdictText } from './text.ts';
 import { watchMapping } from './watch.ts';
 
 export interface HostOptions {
-  readonly json: boolean;
+  readonly json?: boolean | undefined;
   /** Goes on to what takes minutes. */
-  readonly watch: boolean;
+  readonly watch?: boolean | undefined;
 }
 
-export interface HostOutput {
-  readonly out: (text: string) => void;
-  /** Where progress goes: a terminal, or nowhere. */
-  readonly error: { readonly isTTY?: boolean; write(text: string): unknown };
-}
-
-/** What `--json` prints; docs/doctor.md describes it. */
+/** What `--json` prints; what isn't known is null. docs/doctor.md describes it. */
 export interface HostReport extends Survey {
-  readonly verdict: 'healthy' | 'warning' | 'cause';
+  readonly verdict: string;
+  readonly healthy: boolean;
   readonly findings: readonly Finding[];
 }
 
-/** The exit status: 0 healthy, 1 a cause was found. */
-export async function doctorHost(host: string, options: HostOptions, { out, error }: HostOutput): Promise<number> {
-  const line = new ProgressLine(error);
+/** Prints the report; gives the exit status. Throws ProbeError when there is nobody to ask. */
+export async function doctorHost(host: string, options: HostOptions): Promise<number> {
+  const began = Date.now();
+  const line = new ProgressLine(process.stderr as Terminal);
   const tools = { network: nodeNetwork, crypto: nodeCrypto, progress: (text: string) => line.show(text) };
-  let survey: Survey;
-  try {
-    line.show(`asking ${host}`);
-    survey = await probe(host, tools);
-  } finally {
-    line.clear();
-  }
+  const survey = await line.during(`asking ${host}`, () => probe(host, tools));
   const findings = findingsOf(survey);
-  const worst = findings[0]?.severity;
-  const verdict = worst === 'cause' || worst === 'warning' ? worst : 'healthy';
-  const report: HostReport = { verdict, findings, ...survey };
-  out(options.json ? JSON.stringify(report, null, 2) : hostReport(survey, findings));
+  console.log(options.json ? toJson(reportOf(survey, findings), 2) : textOf(surveyPage(survey, findings, began)));
   if (options.watch) {
     for await (const learnt of watchMapping(survey, tools)) {
       line.clear();
-      out(options.json ? JSON.stringify(learnt) : learnt.text);
+      console.log(options.json ? toJson(learnt) : learnt.text);
     }
-    line.clear();
   }
-  return verdict === 'cause' ? 1 : 0;
+  return exitStatusOf(findings);
+}
+
+export function reportOf(survey: Survey, findings: readonly Finding[]): HostReport {
+  return { verdict: verdictText(survey, findings), healthy: isHealthy(survey, findings), findings, ...survey };
+}
+
+function exitStatusOf([first]: readonly Finding[]): number {
+  if (first?.severity === 'cause') return ExitStatus.CAUSE;
+  return first?.severity === 'warning' ? ExitStatus.WARNING : ExitStatus.FINE;
+}
+
+function toJson(value: object, indent?: number): string {
+  return JSON.stringify(value, (_, part: unknown) => part ?? null, indent);
 }

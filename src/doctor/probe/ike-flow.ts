@@ -127,7 +127,8 @@ export class IkeFlow {
     return answered ? answered.again.map((at) => Math.round(at - answered.at)) : [];
   }
 
-  async ask(question: Question, waits: Waits): Promise<Outcome> {
+  /** @param isEnough asked before the third attempt: whoever hears something else of the gateway needn't wait as long */
+  async ask(question: Question, waits: Waits, isEnough = () => false): Promise<Outcome> {
     let last = 0;
     if (!this.#flow) {
       last = this.#context.log.add('out', this.#name, `${question.says}: not sent`);
@@ -139,6 +140,7 @@ export class IkeFlow {
     this.#pending.set(name, pending);
     try {
       for (const [attempt, wait] of waits.entries()) {
+        if (attempt === 2 && isEnough()) break;
         await this.#context.pace.turn();
         const again = attempt === 0 ? '' : ', again';
         last = this.#context.log.add('out', this.#name, `${question.says}, ${question.bytes.length} bytes${again}`);

@@ -78,7 +78,9 @@ async function lookUp(host: string, network: ProbeNetwork): Promise<readonly IpA
     if (error instanceof ProbeError) throw error;
     const { code } = error as NodeJS.ErrnoException;
     throw new ProbeError(
-      code === 'ENOTFOUND' ? `${host}: nobody knows this name` : `${host}: the name servers don't answer (${code})`,
+      code === 'ENOTFOUND'
+        ? `${host}: nobody knows this name, and there is no such file or profile`
+        : `${host}: the name servers don't answer (${code})`,
     );
   }
 }

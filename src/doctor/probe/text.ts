@@ -1,55 +1,24 @@
-/** A survey in words: the verdict first, then what was seen, then what to change. */
+/** A survey in words: a verdict, and what was seen. */
 import type { Finding } from '../../core/diagnosis/finding.ts';
 import { suiteText } from '../../core/diagnosis/offer.ts';
 import { sightText } from './address-probe.ts';
 import type { GatewaySight, Ikev1Sight, Ikev2Sight, NatState, Survey } from './survey.ts';
 
-/** The whole page. */
-export function hostReport(survey: Survey, findings: readonly Finding[]): string {
-  const rows = detailRows(survey);
-  const width = Math.max(...rows.map(([title]) => title.length));
-  return [
-    verdictText(survey, findings),
-    '',
-    ...rows.map(([title, text]) => `  ${title.padEnd(width)}  ${text}`),
-    ...findings.flatMap((finding) => ['', ...findingLines(finding)]),
-  ].join('\n');
-}
-
-const SEVERITY_WORDS: Readonly<Record<Finding['severity'], string>> = {
-  cause: 'Cause',
-  warning: 'Warning',
-  note: 'Note',
-};
-
-/** Of a note no remedies: nothing has to be changed. */
-function findingLines({ severity, cause, evidence, remedies, rule }: Finding): string[] {
-  return [
-    `${SEVERITY_WORDS[severity]} (${rule}): ${cause}`,
-    ...evidence.map(({ packet, says }) => `  packet ${packet}: ${says}`),
-    ...(severity === 'note' ? [] : remedies).flatMap(({ where, does, lines }) => [
-      `  ${where}: ${does}`,
-      ...lines.map((line) => `      ${line}`),
-    ]),
-  ];
-}
-
-/** One sentence: a cause if there is one, else what is healthy. */
+/** A cause if there is one, else what is healthy, and behind it what is the worst of the rest if that is above a note. */
 export function verdictText(survey: Survey, findings: readonly Finding[]): string {
   const [first] = findings;
   const where = namesOf(survey);
   if (first?.severity === 'cause') return `${where}: ${first.cause}`;
   const { gateway } = survey;
   if (!gateway) return `${where}: nothing that answers was found.`;
-  const warnings = findings.filter(({ severity }) => severity === 'warning').length;
   const parts = [
     `answers on ${answeringPorts(survey, gateway)}`,
     versionsText(gateway),
     gateway.name ? nameText(gateway) : undefined,
     NAT_WORDS[gateway.nat.ours],
-    warnings > 0 ? `${warnings} ${warnings === 1 ? 'warning' : 'warnings'}` : undefined,
   ];
-  return `${where}: ${parts.filter((part) => part !== undefined).join('; ')}.`;
+  const healthy = `${where}: ${parts.filter((part) => part !== undefined).join('; ')}.`;
+  return first?.severity === 'warning' ? `${healthy} But: ${first.cause}` : healthy;
 }
 
 /** Rows of two columns. */

@@ -10,8 +10,9 @@ import { findingsOf } from '../../../src/doctor/probe/findings.ts';
 import { MAX_RESENDS } from '../../../src/doctor/probe/ike-flow.ts';
 import { MAX_PACKETS } from '../../../src/doctor/probe/packet-log.ts';
 import { MAX_VENDOR_IDS, probe } from '../../../src/doctor/probe/probe.ts';
+import { surveyPage } from '../../../src/doctor/probe/survey-page.ts';
 import { CTCP, IKE_OVER_TCP, MAX_HELD } from '../../../src/doctor/probe/tcp.ts';
-import { hostReport } from '../../../src/doctor/probe/text.ts';
+import { textOf } from '../../../src/doctor/report/text.ts';
 import { nodeCrypto } from '../../../src/host/crypto/node-crypto.ts';
 import { Seeded } from '../../seeded.ts';
 import { isMarked, SimulatedGateway } from './simulated-gateway.ts';
@@ -27,7 +28,7 @@ async function look(port: UdpPort) {
   const survey = await network.run(probe(GATEWAY, { network, crypto: nodeCrypto, progress: () => {} }));
   assert.ok(network.now() < LIMIT, `${network.now()} ms`);
   // whatever it was, it can be judged and told
-  hostReport(survey, findingsOf(survey));
+  textOf(surveyPage(survey, findingsOf(survey), 0));
   return { survey, network };
 }
 
