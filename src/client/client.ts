@@ -52,6 +52,8 @@ export class Client {
   readonly #dataplane: Dataplane;
   readonly #ended = Promise.withResolvers<ClientFailure | undefined>();
   readonly #flows = new Map<number, IkePath>();
+  /** What goes through the tunnel, after the messages of IKE that it may need at the other end. */
+  readonly #inside: (() => void)[] = [];
   /** Those that end with what is sent now. */
   readonly #closing: IkePath[] = [];
   readonly #names = new GatewayNames();
@@ -164,6 +166,7 @@ export class Client {
       for (let out = this.#state.pollTransmit(); out; out = this.#state.pollTransmit()) {
         this.#dataplane.sendIke(out.path, out.message);
       }
+      this.#sendInside();
       // What leaves over a flow, such as a delete, goes before its end.
       for (const path of this.#closing.splice(0)) this.#dataplane.closeFlow(path);
       this.#arm();
@@ -218,12 +221,14 @@ export class Client {
         dataplane.installSa(event.sa);
         break;
       case 'remove-sa':
+        this.#sendInside();
         dataplane.removeSa(event.sessionId, event.direction, event.spi);
         break;
       case 'move-path':
         dataplane.movePath(event.id, event.path);
         break;
       case 'close-session':
+        this.#sendInside();
         Object.assign(this.#past, this.traffic);
         dataplane.closeSession(event.id);
         break;
@@ -231,10 +236,10 @@ export class Client {
         dataplane.bindCall(event.id, event.inner, event.call);
         break;
       case 'send-l2tp':
-        dataplane.sendL2tp(event.id, event.port, event.message);
+        this.#inside.push(() => dataplane.sendL2tp(event.id, event.port, event.message));
         break;
       case 'send-inner':
-        dataplane.sendInner(event.id, event.packet);
+        this.#inside.push(() => dataplane.sendInner(event.id, event.packet));
         break;
       case 'dropped':
         break;
@@ -244,6 +249,10 @@ export class Client {
       default:
         this.#tell(event);
     }
+  }
+
+  #sendInside(): void {
+    for (const send of this.#inside.splice(0)) send();
   }
 
   #openFlow({ flowId, local, remote }: ClientEvent & { readonly type: 'open-flow' }): void {

@@ -78,7 +78,7 @@ export class SoftEther {
   }
 
   get log(): string {
-    return this.#program.output + readAll(join(this.#directory, 'log'));
+    return this.#program.output + readAll(join(this.#directory, 'log', 'server_log'));
   }
 
   get pid(): number {
@@ -132,9 +132,9 @@ export class SoftEther {
   }
 }
 
-/** Its log is a folder of folders, a file a day. */
+/** A file a day. */
 function readAll(directory: string): string {
   if (!existsSync(directory)) return '';
-  const files = readdirSync(directory, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8')).join('');
+  const files = readdirSync(directory).sort();
+  return files.map((name) => readFileSync(join(directory, name), 'utf8')).join('');
 }

@@ -60,6 +60,7 @@ export class Dialer {
   #pingAt: Instant | undefined;
   readonly #flows = new Map<number, { readonly path: FlowPath; readonly isOpen: boolean }>();
   readonly #closing: number[] = [];
+  readonly #inside: (() => void)[] = [];
   address: IpAddress | undefined;
   /** All that it ever told. */
   readonly events: ClientEvent[] = [];
@@ -185,12 +186,14 @@ export class Dialer {
       if (path.local.address.text !== this.address?.text) continue;
       this.#send(path, { kind: 'ike', bytes: message }, now);
     }
+    this.#sendInside();
     // what leaves over a flow goes before its end
     for (const flowId of this.#closing.splice(0)) this.#closeFlow(flowId, now);
   }
 
   #apply(event: ClientEvent, now: Instant): void {
     this.events.push(event);
+    if (event.type === 'remove-sa' || event.type === 'close-session') this.#sendInside();
     this.#dataplane.apply(event);
     switch (event.type) {
       case 'locate':
@@ -214,11 +217,13 @@ export class Dialer {
         this.#closing.push(event.flowId);
         break;
       case 'send-inner':
-        this.#sendInner(now);
+        this.#inside.push(() => this.#sendInner(now));
         break;
       case 'send-l2tp':
-        assert.ok(this.#dataplane.seal(CLIENT_SESSION), 'an L2TP message with no SA to carry it');
-        this.#sendInner(now, event.message);
+        this.#inside.push(() => {
+          assert.ok(this.#dataplane.seal(CLIENT_SESSION), 'an L2TP message with no SA to carry it');
+          this.#sendInner(now, event.message);
+        });
         break;
       case 'up':
       case 'carrier-changed':
@@ -230,6 +235,10 @@ export class Dialer {
         this.tunnel = undefined;
         this.#pingAt = undefined;
     }
+  }
+
+  #sendInside(): void {
+    for (const send of this.#inside.splice(0)) send();
   }
 
   #locate(requestId: number, now: Instant): void {

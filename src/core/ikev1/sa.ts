@@ -8,7 +8,7 @@ import { type Bytes, isZero } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import { nextAttempt } from '../ike/retransmission.ts';
-import { type Instant, MINUTE } from '../net/time.ts';
+import { type Instant, MINUTE, SECOND } from '../net/time.ts';
 import { type Attribute, encodeNotification, type Identification, Protocol } from '../wire/ikev1.ts';
 import { COOKIE_LENGTH, ExchangeType, Flag, type IsakmpMessage, PayloadType, parseMessage } from '../wire/isakmp.ts';
 import { beginAggressiveMode, handleAggressive1, handleAggressive2, handleAggressive3 } from './aggressive-mode.ts';
@@ -84,8 +84,7 @@ export class Ikev1Sa {
   #lastSent: Bytes | undefined;
   #repeats = 0;
   #attempt = 1;
-  /** That phase 1 ends sooner than the peer wished. */
-  #hasToldTwice = false;
+  #startedAt: Instant = 0;
 
   private constructor(context: SaContext, phase1: Phase1State) {
     this.#context = context;
@@ -390,12 +389,16 @@ export class Ikev1Sa {
   #start(now: Instant): void {
     this.#quickModeIds = new QuickModeIds(this.#context.traits.countingMessageIds);
     this.#dpd.start(now);
-    this.#tellLifetime();
+    this.#startedAt = now;
+    this.#tellLifetime(now);
   }
 
-  #tellLifetime(): void {
+  /** What is left of it, if phase 1 ends sooner than the peer wished. */
+  #tellLifetime(now: Instant): void {
     const { lifetimeCutTo } = this.#context.established ?? {};
-    if (this.#context.role === 'responder' && lifetimeCutTo !== undefined) tellLifetime(this.#context, lifetimeCutTo);
+    if (this.#context.role !== 'responder' || lifetimeCutTo === undefined) return;
+    const left = lifetimeCutTo - Math.floor((now - this.#startedAt) / SECOND);
+    if (left > 0) tellLifetime(this.#context, left);
   }
 
   #sendPhase1(path: IkePath, message: Bytes, now: Instant): void {
@@ -455,11 +458,8 @@ export class Ikev1Sa {
     exchange.repeats = 0;
     // a first message may be a replay; a later one proves that the peer is there
     if (known) this.#dpd.heard(now);
-    if (known && exchangeType === ExchangeType.QUICK_MODE && !this.#hasToldTwice) {
-      // nobody acknowledges it, and who got it before our last message of phase 1 couldn't read it
-      this.#hasToldTwice = true;
-      this.#tellLifetime();
-    }
+    // nobody acknowledges that, and who got it before our last message of phase 1 couldn't read it
+    if (known && exchangeType === ExchangeType.QUICK_MODE) this.#tellLifetime(now);
     this.#confirmed();
     return undefined;
   }

@@ -23,6 +23,7 @@ import { openingOf, pathOf, type Way } from './ways.ts';
 const QUESTION_PATIENCE = 10 * SECOND;
 /** As long as the engine keeps the gateway's question: later answers would go nowhere. */
 const ANSWER_PATIENCE = 2 * MINUTE;
+const REFUSED = 'the gateway refused name or password';
 const VERDICT_PATIENCE = 60 * SECOND;
 const CONFIGURATION_PATIENCE = 15 * SECOND;
 
@@ -150,7 +151,7 @@ export class Entry {
       this.#winner!.sa.answerRequest(stage.messageId, declineLogin(), now);
       this.#o.host.touch(this.#winner!.sa);
       const again = this.#hasSentPassword && stage.questions.some(({ asks }) => asks === 'password');
-      const reason = again ? 'the gateway refused name or password' : 'no answer was given to what the gateway asked';
+      const reason = again ? REFUSED : 'no answer was given to what the gateway asked';
       return this.#fail({ kind: 'login', reason });
     }
     this.#o.login.note(stage.questions, answers);
@@ -215,7 +216,10 @@ export class Entry {
     answers: readonly string[] | undefined,
     now: Instant,
   ): void {
-    if (!answers) return this.#fail({ kind: 'login', reason: 'no name and password were given' });
+    if (!answers) {
+      const { wasRefused } = this.#o.login;
+      return this.#fail({ kind: 'login', reason: wasRefused ? REFUSED : 'no name and password were given' });
+    }
     this.#o.login.note(questions, answers);
     if (stands) return this.#askCredentials(this.#winner!, now);
     // the gateway had no patience for typing

@@ -8,6 +8,8 @@ export class Login {
   /** Typed in the login under way: worth keeping if it is right. */
   #typed: { readonly user?: string; readonly password?: string } = {};
 
+  #wasRefused = false;
+
   constructor({ user, password, domain }: KnownLogin) {
     this.#user = user;
     this.#password = password;
@@ -34,6 +36,12 @@ export class Login {
     this.#user = this.#typed.user ?? this.#user;
     this.#password = this.#typed.password ?? this.#password;
     this.#typed = {};
+    this.#wasRefused = false;
+  }
+
+  /** Whoever is asked for it again has given, or saved, a wrong one. */
+  get wasRefused(): boolean {
+    return this.#wasRefused;
   }
 
   /** It didn't. True: by a password that nobody typed just now, so that asking the user is worth another attempt. */
@@ -41,6 +49,7 @@ export class Login {
     const isOld = this.#password !== undefined && this.#typed.password === undefined;
     this.#password = undefined;
     this.#typed = {};
+    this.#wasRefused = true;
     return isOld;
   }
 }

@@ -63,13 +63,18 @@ export class Pairs {
     return begun;
   }
 
-  /** What a gateway that begins a quick mode itself may have: a pair for what one of ours carries. */
-  authorize(sa: Ikev1Sa, { local, remote }: Phase2Request): Phase2Grant | { readonly refused: string } {
+  /** What a gateway that begins a quick mode itself may have: a pair for what one of ours carries, or is asked to. */
+  authorize(
+    sa: Ikev1Sa,
+    { local, remote }: Phase2Request,
+    wanted: { readonly local: Selector; readonly remotes: readonly Selector[] },
+  ): Phase2Grant | { readonly refused: string } {
     const asked = `${formatSelector(remote)} to ${formatSelector(local)}`;
-    const known = this.#children.all.some(
-      ({ pair }) =>
-        formatSelector(pair.local) === formatSelector(local) && formatSelector(pair.remote) === formatSelector(remote),
-    );
+    const ours = [
+      ...this.#children.all.map(({ pair }) => pair),
+      ...wanted.remotes.map((one) => ({ local: wanted.local, remote: one })),
+    ];
+    const known = ours.some((one) => `${formatSelector(one.remote)} to ${formatSelector(one.local)}` === asked);
     if (!known || this.#children.isFull) return { refused: `it asks for ${asked}, which no tunnel of ours has` };
     const mode = this.#modeOn(sa);
     return { spi: this.#newSpi(), modes: [mode], lifetime: this.#options.phase2(mode, undefined).lifetime };

@@ -228,7 +228,7 @@ export class Tunnel {
   }
 
   authorize(request: Phase2Request): Phase2Grant | { readonly refused: string } {
-    return this.#pairs.authorize(this.#sa, request);
+    return this.#pairs.authorize(this.#sa, request, { local: this.#local, remotes: this.#reach.selectors });
   }
 
   /** A renewed phase 1 takes over, and gets pairs of its own. */
@@ -444,12 +444,13 @@ export class Tunnel {
 
   #hangUp(): void {
     const call = this.#call;
-    if (!call) return;
+    this.#call = undefined;
+    // who has never answered knows nothing of it, and might take a good-bye for that of the next
+    if (!call?.isHeard) return;
     call.close();
     for (let sent = call.pollTransmit(); sent; sent = call.pollTransmit()) {
       this.#host.emit({ type: 'send-l2tp', id: CLIENT_SESSION, ...sent });
     }
-    this.#call = undefined;
   }
 
   /** The gateway may take no tunnel to everything, but one to each of the networks that it named. */
