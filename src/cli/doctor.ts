@@ -7,6 +7,7 @@ import { expectArguments, parseCommand, UsageError } from './usage.ts';
 const OPTIONS = {
   json: { type: 'boolean' },
   watch: { type: 'boolean' },
+  keylog: { type: 'string' },
   carrier: { type: 'string' },
   user: { type: 'string' },
   'password-fd': { type: 'string' },
@@ -18,7 +19,7 @@ const DASH = '-';
 
 export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS);
-  const [what = ''] = expectArguments(positionals, 'a host, a capture or a profile');
+  const [what = ''] = expectArguments(positionals, 'a host, a capture, a profile or an error code');
   if (what === DASH || (existsSync(what) && !isProfileName(what))) {
     const { diagnoseCapture } = await import('../doctor/program.ts');
     return diagnoseCapture(what, values);
@@ -27,6 +28,7 @@ export async function run(args: string[]): Promise<number> {
     const { doctorProfile } = await import('./doctor-profile.ts');
     return doctorProfile(what, values);
   }
+  if (isCode(what)) return explain(what, values.json === true);
   if (!isHostName(what)) throw new UsageError(`there is no file and no profile ${JSON.stringify(what)}`);
   const { doctorHost } = await import('../doctor/probe/doctor-host.ts');
   return doctorHost(what, values);
@@ -35,4 +37,18 @@ export async function run(args: string[]): Promise<number> {
 /** A name of the DNS or an address; a number alone is neither. */
 function isHostName(text: string): boolean {
   return isIP(text) !== 0 || (/^[\p{L}\p{N}_-]+(\.[\p{L}\p{N}_-]+)*\.?$/u.test(text) && !/^\d+$/.test(text));
+}
+
+/** Windows' numbers of VPN failures have three to five digits. */
+function isCode(text: string): boolean {
+  return /^\d{3,5}$/.test(text);
+}
+
+async function explain(code: string, asJson: boolean): Promise<number> {
+  const { describeCode, knownCodes } = await import('../doctor/code.ts');
+  const words = describeCode(Number(code), asJson);
+  if (words === undefined)
+    throw new UsageError(`nothing is known of error ${code}; of these there is: ${knownCodes()}`);
+  console.log(words);
+  return 0;
 }

@@ -7,6 +7,7 @@ import { CaptureError } from './capture/damage.ts';
 import { type CaptureSummary, readCapture } from './capture/read-capture.ts';
 import { openPath, openStream } from './capture/source.ts';
 import { certificateFacts } from './certificate-facts.ts';
+import { readKeyTables } from './key-tables.ts';
 import { capturePage } from './report/capture-page.ts';
 import { jsonOf } from './report/json.ts';
 import { textOf } from './report/text.ts';
@@ -17,12 +18,18 @@ export const STANDARD_INPUT = '-';
 
 export interface CaptureOptions {
   readonly json?: boolean | undefined;
+  /** A folder of Wireshark's decryption tables, or one of them. */
+  readonly keylog?: string | undefined;
 }
 
 /** Prints the report; gives the exit status. Throws {@link CaptureError} for what is no capture. */
 export async function diagnoseCapture(path: string, options: CaptureOptions): Promise<number> {
   const title = path === STANDARD_INPUT ? 'standard input' : basename(path);
-  const observer = new Observer({ crypto: nodeCrypto, keys: NO_KEYS, certificate: certificateFacts });
+  const observer = new Observer({
+    crypto: nodeCrypto,
+    keys: options.keylog === undefined ? NO_KEYS : readKeyTables(options.keylog),
+    certificate: certificateFacts,
+  });
   const summary = await readFrom(path, title, observer);
   const diagnosis = observer.finish(summary.lastAt);
   if (options.json) console.log(JSON.stringify(jsonOf(title, diagnosis, summary), null, 2));

@@ -15,8 +15,10 @@ export interface IcmpSighting extends IcmpError, Place {
 export interface L2tpSighting extends Place {
   readonly source: Endpoint;
   readonly destination: Endpoint;
-  /** "SCCRQ", "data" ... */
+  /** "SCCRQ", "data", inside also "LCP configure-request" ... */
   readonly what: string;
+  /** It came in ESP, which a key opened. */
+  readonly isInside: boolean;
 }
 
 /** A TCP connection on a port that IPsec is carried on. */

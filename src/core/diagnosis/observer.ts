@@ -192,7 +192,7 @@ export class Observer {
     if (what === undefined) return false;
     const [source, destination] = endpointsOf(sighting);
     const { packet, at } = sighting;
-    this.#conversationOf(sighting)?.addL2tp({ packet, at, source, destination, what });
+    this.#conversationOf(sighting)?.addL2tp({ packet, at, source, destination, what, isInside: false });
     return true;
   }
 

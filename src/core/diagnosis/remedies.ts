@@ -30,7 +30,7 @@ export function openFirewall(carriers: readonly Carrier[], side: Side): Remedy[]
 export const IS_IT_RUNNING: Remedy = {
   where: 'sallyport',
   does: 'See whether the gateway runs and listens, on its machine.',
-  lines: ['sallyport status', "ss -lun 'sport = :500 or sport = :4500'"],
+  lines: ['sallyport sessions', "ss -lun 'sport = :500 or sport = :4500'"],
 };
 
 /** Where the shared secret stands on each system. */

@@ -20,6 +20,7 @@ import { messageIdShared } from './rules/message-id-shared.ts';
 import { noAnswer } from './rules/no-answer-500.ts';
 import { phase1NoProposal } from './rules/phase1-no-proposal.ts';
 import { phase2NoProposal, phase2Unanswered, selectorsRefused } from './rules/phase2-refused.ts';
+import { l2tpRefused, pppDisagreed, pppRefused } from './rules/ppp.ts';
 import { pskMismatch } from './rules/psk-mismatch.ts';
 import { aggressivePskHash, groupSecretImpersonation, weakAlgorithms } from './rules/safety.ts';
 import { silenceOn4500 } from './rules/silence-on-4500.ts';
@@ -62,6 +63,9 @@ export const RULES: readonly Rule[] = [
   selectorsRefused,
   phase2NoProposal,
   phase2Unanswered,
+  pppRefused,
+  pppDisagreed,
+  l2tpRefused,
   pathMtu,
   ciscoUdpClosed,
   natWithoutNatT,

@@ -13,7 +13,11 @@ export const certificatePurpose: Rule = rule('certificate-purpose');
 export const certificateName: Rule = rule('certificate-name');
 export const certificateUntrusted: Rule = rule('certificate-untrusted');
 
-type Name = 'certificate-expired' | 'certificate-purpose' | 'certificate-name' | 'certificate-untrusted';
+export type CertificateRule =
+  | 'certificate-expired'
+  | 'certificate-purpose'
+  | 'certificate-name'
+  | 'certificate-untrusted';
 
 /** RFC 5280 section 4.2.1.12, RFC 4945 section 5.1.3.12: what a gateway's certificate may be for. */
 const ANY_PURPOSE = '2.5.29.37.0';
@@ -25,7 +29,7 @@ const FOR_GATEWAYS: readonly string[] = [ANY_PURPOSE, SERVER_AUTH, IKE_INTERMEDI
 /** ID types of names and addresses; others aren't compared. */
 const COMPARED_IDS: readonly number[] = [1, 2, 3, 5];
 
-function rule(name: Name): Rule {
+function rule(name: CertificateRule): Rule {
   return {
     of: 'pair',
     judge: (conversation, scene) => {
@@ -39,7 +43,7 @@ function rule(name: Name): Rule {
 }
 
 interface Trouble {
-  readonly name: Name;
+  readonly name: CertificateRule;
   readonly who: 'client' | 'gateway';
   readonly why: string;
   readonly evidence: readonly Evidence[];
@@ -140,7 +144,7 @@ function faultOf(
   negotiation: Negotiation,
   message: Message,
   role: Role,
-): { name: Name; why: string } | undefined {
+): { name: CertificateRule; why: string } | undefined {
   const now = message.at;
   for (const { subject, notBefore, notAfter } of chain) {
     if (now > notAfter) return { name: 'certificate-expired', why: `that of ${subject} expired on ${dayOf(notAfter)}` };
@@ -220,7 +224,11 @@ const ISSUE: readonly Remedy[] = [
   },
 ];
 
-const REMEDIES: Readonly<Record<Name, readonly Remedy[]>> = {
+export function certificateRemedies(name: CertificateRule): readonly Remedy[] {
+  return REMEDIES[name];
+}
+
+const REMEDIES: Readonly<Record<CertificateRule, readonly Remedy[]>> = {
   'certificate-expired': [
     ...ISSUE,
     {
@@ -232,7 +240,11 @@ const REMEDIES: Readonly<Record<Name, readonly Remedy[]>> = {
   'certificate-purpose': ISSUE,
   'certificate-name': [
     { where: 'client', does: 'Dial the gateway by a name that is in the certificate.', lines: [] },
-    { where: 'windows', does: 'PowerShell:', lines: ['Set-VpnConnection -Name "VPN" -ServerAddress NAME -Force'] },
+    {
+      where: 'windows',
+      does: 'PowerShell:',
+      lines: ['Set-VpnConnection -Name "VPN" -ServerAddress NAME -Force'],
+    },
     { where: 'sallyport', does: 'Call the gateway what its certificate calls it.', lines: ['identity: NAME'] },
     ...ISSUE,
   ],

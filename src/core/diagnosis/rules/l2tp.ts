@@ -11,7 +11,8 @@ import type { Rule, Scene } from '../rule.ts';
 export const l2tpInClear: Rule = { of: 'pair', judge: inClear };
 export const l2tpSecondClientStarves: Rule = { of: 'pair', judge: starves };
 
-function inClear({ l2tp, errors }: Conversation): Finding | undefined {
+function inClear({ l2tp: all, errors }: Conversation): Finding | undefined {
+  const l2tp = all.filter(({ isInside }) => !isInside);
   const first = l2tp.find(({ what }) => what === 'SCCRQ') ?? l2tp.find(({ what }) => what !== 'data');
   if (!first) return undefined;
   const answer = l2tp.find(

@@ -84,11 +84,11 @@ function finding(rule: Name, begin: Message, answer: Message, word: string | und
       { packet: begin.packet, says: `phase 2 begins: ${begin.isOpened ? factsText(begin.payloads) : begin.summary}` },
       { packet: answer.packet, says: `the ${who} answers ${word ?? 'by an encrypted informational message instead'}` },
     ],
-    remedies: rule === 'selectors-refused' ? SELECTORS : PROPOSALS,
+    remedies: rule === 'selectors-refused' ? SELECTORS : PHASE2_PROPOSALS,
   };
 }
 
-const PROPOSALS: readonly Remedy[] = [
+export const PHASE2_PROPOSALS: readonly Remedy[] = [
   {
     where: 'sallyport',
     does: 'It takes AES-CBC with SHA-1 or SHA-2 and AES-GCM; 3DES, MD5 and old PFS groups only with this line.',
@@ -162,7 +162,7 @@ function silent(conversation: Conversation, scene: Scene): Finding | undefined {
         { packet: begin.packet, says: `phase 2 begins: ${begin.summary}` },
         { packet: end!.messages.at(-1)!.packet, says: `sent ${end!.messages.length} times, without an answer` },
       ],
-      remedies: [...SELECTORS, ...PROPOSALS],
+      remedies: [...SELECTORS, ...PHASE2_PROPOSALS],
     };
   }
   return undefined;

@@ -1,0 +1,122 @@
+/** Inside L2TP: the user is refused, the two sides of PPP don't agree, or L2TP itself is. Needs what ESP carries to be open. */
+import type { Conversation, L2tpSighting } from '../conversation.ts';
+import type { Finding, Remedy } from '../finding.ts';
+import { PATIENCE, type Rule, type Scene } from '../rule.ts';
+
+export const pppRefused: Rule = { of: 'pair', judge: login };
+export const pppDisagreed: Rule = { of: 'pair', judge: agreement };
+export const l2tpRefused: Rule = { of: 'pair', judge: control };
+
+const LOGIN_ENDS: readonly string[] = ['PAP nak', 'CHAP failure'];
+const LINK_ENDS: readonly string[] = ['LCP terminate-request', 'LCP protocol-reject', 'IPCP terminate-request'];
+const CONTROL_ENDS: readonly string[] = ['StopCCN', 'CDN'];
+/** Until here neither side has anything to end. */
+const UP = 'IPv4';
+
+function login({ l2tp }: Conversation): Finding | undefined {
+  const refusal = l2tp.find(({ what }) => LOGIN_ENDS.includes(what));
+  if (!refusal) return undefined;
+  const asked = l2tp.findLast(
+    ({ what, packet }) => packet <= refusal.packet && (what === 'PAP request' || what === 'CHAP response'),
+  );
+  return finding(
+    'ppp-refused',
+    'The user is refused inside L2TP: name or password is wrong, or the gateway has no secret of this user for that method (Windows shows 691).',
+    [asked, refusal],
+    PPP_LOGINS,
+  );
+}
+
+function agreement({ l2tp }: Conversation): Finding | undefined {
+  if (l2tp.some(({ what }) => what === UP || LOGIN_ENDS.includes(what))) return undefined;
+  const began = l2tp.find(({ what }) => what === 'LCP configure-request');
+  const end = l2tp.find(({ what }) => LINK_ENDS.includes(what));
+  const objection = l2tp.findLast(({ what }) => what.endsWith('configure-nak') || what.endsWith('configure-reject'));
+  if (!began || !end) return undefined;
+  return finding(
+    'ppp-disagreed',
+    'The two sides of PPP come to no agreement: as a rule they have no method of login in common (PAP, MS-CHAPv2), or no address is given.',
+    [began, objection, end],
+    PPP_METHODS,
+  );
+}
+
+function control({ l2tp }: Conversation, scene: Scene): Finding | undefined {
+  // what is in clear has a rule of its own
+  const inside = l2tp.filter(({ isInside }) => isInside);
+  if (inside.some(({ what }) => what.startsWith('LCP'))) return undefined;
+  const refusal = inside.find(({ what }) => CONTROL_ENDS.includes(what));
+  const asked = inside.find(({ what }) => what === 'SCCRQ');
+  if (refusal && asked)
+    return finding(
+      'l2tp-refused',
+      'IPsec stands, and the L2TP server inside refuses the call.',
+      [asked, refusal],
+      L2TP_SERVER,
+    );
+  const isSilent = asked && inside.every(({ what }) => what === 'SCCRQ') && scene.lastAt - asked.at > PATIENCE;
+  return isSilent
+    ? finding(
+        'l2tp-refused',
+        'IPsec stands, and inside nobody answers L2TP: no L2TP server runs at the gateway, or its firewall drops UDP 1701 from the tunnel.',
+        [asked],
+        L2TP_SERVER,
+      )
+    : undefined;
+}
+
+function finding(
+  rule: string,
+  cause: string,
+  shown: readonly (L2tpSighting | undefined)[],
+  remedies: readonly Remedy[],
+): Finding {
+  const evidence = shown.flatMap((one) =>
+    one ? [{ packet: one.packet, says: `${one.what}, from ${one.source.address.text}` }] : [],
+  );
+  return { rule, severity: 'cause', cause, evidence, remedies };
+}
+
+/** The names and passwords of PPP, on each system. */
+export const PPP_LOGINS: readonly Remedy[] = [
+  {
+    where: 'sallyport',
+    does: 'Set the password anew; MS-CHAPv2 needs a secret of its own, which this stores.',
+    lines: ['sallyport user passwd NAME --l2tp', 'sallyport sessions --failed'],
+  },
+  { where: 'libreswan', does: 'With xl2tpd and pppd: /etc/ppp/chap-secrets.', lines: ['"USER" l2tpd "PASSWORD" *'] },
+  {
+    where: 'windows',
+    does: 'PowerShell: methods that gateways have; then type name and password anew.',
+    lines: ['Set-VpnConnection -Name "VPN" -AuthenticationMethod MSChapv2 -Force'],
+  },
+  {
+    where: 'cisco-asa',
+    does: 'Configuration:',
+    lines: [
+      'username USER password PASSWORD mschap',
+      'tunnel-group DefaultRAGroup ppp-attributes',
+      ' authentication ms-chap-v2',
+    ],
+  },
+];
+
+const PPP_METHODS: readonly Remedy[] = [
+  { where: 'sallyport', does: 'Both methods, inside IPsec.', lines: ['l2tp: { authentication: [ms-chap-v2, pap] }'] },
+  { where: 'libreswan', does: 'With pppd: /etc/ppp/options.xl2tpd.', lines: ['require-mschap-v2', 'ms-dns 10.1.0.53'] },
+  ...PPP_LOGINS.filter(({ where }) => where === 'windows'),
+];
+
+const L2TP_SERVER: readonly Remedy[] = [
+  { where: 'sallyport', does: 'Serve L2TP.', lines: ['l2tp: true'] },
+  {
+    where: 'libreswan',
+    does: 'See that xl2tpd runs, and why it refuses.',
+    lines: ['systemctl status xl2tpd', 'journalctl -u xl2tpd --since -10min'],
+  },
+  {
+    where: 'firewall',
+    does: 'At the gateway: let UDP 1701 in, out of IPsec alone.',
+    lines: ['iptables -I INPUT -p udp --dport 1701 -m policy --dir in --pol ipsec -j ACCEPT'],
+  },
+];
