@@ -101,6 +101,7 @@ sleep 1
 const IPSEC = `start_charon
 swanctl --initiate --child home --timeout 30 2>&1 | tail -4
 ip xfrm state | grep -q 'proto esp' || exit 3
+ip xfrm state >/share/keys
 `;
 
 function transferring({ port, seconds, runs = 1 }: NonNullable<L2tpClientOptions['transfer']>): string {

@@ -120,6 +120,22 @@ export function readStrongSwanLog(text: string, role: 'initiator' | 'responder')
   return tables;
 }
 
+/** What `ip xfrm state` says on a machine with ESP in the kernel. */
+export function readXfrm(text: string): KeyTables {
+  const esp = new Set<string>();
+  for (const state of text.split(/^(?=src )/m)) {
+    const [, source, destination] = /^src (\S+) dst (\S+)/.exec(state) ?? [];
+    const [, spi = ''] = /proto esp spi 0x([0-9a-f]+)/.exec(state) ?? [];
+    const [, key] = /enc cbc\(aes\) (0x[0-9a-f]+)/.exec(state) ?? [];
+    const [, hash = '', macKey] = /auth-trunc hmac\((sha1|sha256)\) (0x[0-9a-f]+)/.exec(state) ?? [];
+    if (source === undefined || key === undefined || macKey === undefined) continue;
+    const mac = ESP_MACS[hash === 'sha1' ? 'HMAC_SHA1_96' : 'HMAC_SHA2_256_128'];
+    const fields = ['IPv4', source, destination, `0x${spi}`, 'AES-CBC [RFC3602]', key, mac, macKey];
+    esp.add(fields.map((field) => `"${field}"`).join(','));
+  }
+  return { ...noKeys, esp };
+}
+
 interface Sa {
   readonly spi: string;
   readonly source: string;

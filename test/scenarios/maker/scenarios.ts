@@ -1,5 +1,6 @@
 /** All scenarios, in the order of the rules in README.md. */
 
+import { l2tp } from './calls.ts';
 import { disagreement } from './disagreement.ts';
 import { healthy } from './healthy.ts';
 import { proof } from './proof.ts';
@@ -13,6 +14,7 @@ export const scenarios: readonly Scenario[] = [
   ...disagreement,
   ...proof,
   ...traffic,
+  ...l2tp,
   ...strangers,
   ...healthy,
 ];

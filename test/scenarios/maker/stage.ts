@@ -13,7 +13,7 @@ import { clientAddress, gatewayAddress, Topology } from '../../lab/topology.ts';
 import type { Vm } from '../../lab/vm/vm.ts';
 import { Vpnc, type VpncOptions } from '../../lab/vpnc.ts';
 import { type CertificateOptions, type Certificates, makeCertificates } from './certificates.ts';
-import { type KeyTables, noKeys, readKeyFolder, readStrongSwanLog } from './keys.ts';
+import { type KeyTables, noKeys, readKeyFolder, readStrongSwanLog, readXfrm } from './keys.ts';
 import { initiator, responder, type SwanKind, type SwanOptions } from './swan.ts';
 
 /** The daemon's plugins, EAP and revocation among them. */
@@ -108,8 +108,8 @@ export class Stage {
   }
 
   /** strongSwan as the gateway, on both of its addresses. */
-  swanGateway(kind: SwanKind, start: SwanStart = {}): Promise<StrongSwan> {
-    return this.strongswan(this.net.gw, responder(kind, start), start);
+  swanGateway(kind: SwanKind, start: SwanStart & { readonly netns?: Netns } = {}): Promise<StrongSwan> {
+    return this.strongswan(start.netns ?? this.net.gw, responder(kind, start), start);
   }
 
   /** What `swanGateway` is started with, to be changed while it runs. */
@@ -117,9 +117,13 @@ export class Stage {
     return responder(kind, options);
   }
 
-  async gateway(options: GatewayOptions = {}): Promise<Gateway> {
+  /** Ours; on the gateway's machine unless another is named. */
+  async gateway({
+    netns = this.net.gw,
+    ...options
+  }: GatewayOptions & { readonly netns?: Netns } = {}): Promise<Gateway> {
     const config = { ...options.config, ...(this.#keepsKeys && { keylog: 'keys' }) };
-    const gateway = await Gateway.start(this.net.gw, { ...options, config });
+    const gateway = await Gateway.start(netns, { ...options, config });
     this.defer(() => gateway.remove());
     if (this.#keepsKeys) this.addKeys(() => readKeyFolder(join(gateway.directory, 'keys')));
     return gateway;
@@ -158,8 +162,17 @@ export class Stage {
     return client;
   }
 
+  /** A VM whose kernel's ESP keys are in its `/share/keys`. */
   keepVm(vm: Vm): Vm {
     this.defer(() => vm.stop());
+    const file = join(vm.share, 'keys');
+    let last = '';
+    // what it shares is gone when it ends
+    const read = () => {
+      if (existsSync(file)) last = readFileSync(file, 'utf8');
+      return readXfrm(last);
+    };
+    if (this.#keepsKeys) this.addKeys(read);
     return vm;
   }
 }
