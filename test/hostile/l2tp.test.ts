@@ -3,12 +3,20 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { concat } from '../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../src/core/bytes/text.ts';
-import { MAX_SENDINGS } from '../../src/core/l2tp/control-channel.ts';
-import { avp, encodeMessage, pair } from '../../src/core/l2tp/messages.ts';
+import { MAX_SENDINGS, MAX_WAITING } from '../../src/core/l2tp/control-channel.ts';
+import { avp, encodeMessage, pair, readMessage } from '../../src/core/l2tp/messages.ts';
 import { parseIp, parsePrefix } from '../../src/core/net/address.ts';
 import { MINUTE } from '../../src/core/net/time.ts';
+import type { PppMethod } from '../../src/core/ppp/methods.ts';
 import { MAX_NAKS, MAX_ROUNDS } from '../../src/core/ppp/negotiation.ts';
-import { type Avp, AvpType, encodeL2tpControl, encodeL2tpData, MessageType } from '../../src/core/wire/l2tp.ts';
+import {
+  type Avp,
+  AvpType,
+  encodeL2tpControl,
+  encodeL2tpData,
+  MAX_AVPS,
+  MessageType,
+} from '../../src/core/wire/l2tp.ts';
 import {
   ChapCode,
   Code,
@@ -20,6 +28,7 @@ import {
   PppProtocol,
 } from '../../src/core/wire/ppp.ts';
 import { MAX_L2TP_MESSAGES_PER_SECOND } from '../../src/dataplane/limits.ts';
+import { hide } from '../core/l2tp/hide.ts';
 import { sccrqAvps } from '../core/l2tp/lac.ts';
 import { Caller, type CallerOptions } from '../core/session/caller.ts';
 import { Scene } from '../core/session/scene.ts';
@@ -29,22 +38,32 @@ import { callOf, INNER, Tunnels, US } from './tunnels.ts';
 
 const { LCP, IPCP, CHAP, PAP } = PppProtocol;
 const EMPTY = new Uint8Array(0);
+const SECRET = 'tunnelsecret';
 
 /** An honest client who is on, and a hostile one with the secret but as far as `options` says. */
 class Siege {
-  readonly scene = new Scene({
-    l2tp: { methods: ['pap', 'ms-chap-v2'], nbns: [] },
-    group: { pool: parsePrefix('10.77.0.0/24')! },
-    verdict: (user, password) =>
-      password === 'secret'
-        ? { ok: true, address: undefined, lastAddress: undefined }
-        : { ok: false, reason: `${user}: wrong password` },
-  });
-  readonly honest = this.#call(1, {});
+  readonly #methods: readonly PppMethod[];
+  readonly scene: Scene;
+  readonly honest: Caller;
   readonly hostile: Caller;
 
-  constructor(options: CallerOptions = {}) {
+  constructor(options: CallerOptions = {}, methods: readonly PppMethod[] = ['pap', 'ms-chap-v2']) {
+    this.#methods = methods;
+    this.scene = this.#newScene();
+    this.honest = this.#call(1, methods.includes('pap') ? {} : { method: methods[0]! });
     this.hostile = this.#call(2, options);
+  }
+
+  #newScene(): Scene {
+    return new Scene({
+      l2tp: { methods: this.#methods, nbns: [], secret: utf8(SECRET) },
+      challenged: { user1: 'secret' },
+      group: { pool: parsePrefix('10.77.0.0/24')! },
+      verdict: (user, password) =>
+        password === 'secret'
+          ? { ok: true, address: undefined, lastAddress: undefined }
+          : { ok: false, reason: `${user}: wrong password` },
+    });
   }
 
   #call(i: number, options: CallerOptions): Caller {
@@ -89,6 +108,82 @@ test('AVPs of 1017 bytes, hidden without a secret, and with lengths that lie', (
   hostile.sccrq([secret], 10);
   siege.checkHonest();
   assert.match(scene.failures.join('\n'), /a hidden AVP that may not be passed over/);
+});
+
+test('AVPs hidden with the secret of tunnels: long ones, by the hundred, with lengths that lie inside', () => {
+  const siege = new Siege({ until: 'quick mode' });
+  const { hostile, scene } = siege;
+  const vector = new Uint8Array(16).fill(1);
+  const [random, hidden] = hide(avp(AvpType.HOST_NAME, new Uint8Array(1000)), SECRET, vector) as [Avp, Avp];
+  const whole = { ...hidden, mandatory: false };
+  hostile.sccrq([random, ...new Array(MAX_AVPS - 6).fill(whole)]);
+  scene.run();
+  assert.ok(hostile.tunnel, 'what can be read is');
+  for (let at = 0; at < 32; at++) {
+    Object.assign(hostile, { tunnel: 0, ns: 0, nr: 0 });
+    hostile.sccrq([random, { ...hidden, value: hidden.value.with(at, hidden.value[at]! ^ 0x80) }], 100 + at);
+    scene.run();
+  }
+  Object.assign(hostile, { tunnel: 0, ns: 0, nr: 0 });
+  hostile.sccrq([random, { ...hidden, value: hidden.value.subarray(0, 40) }], 200);
+  siege.checkHonest();
+  assert.match(scene.failures.join('\n'), /a hidden AVP that may not be passed over/);
+});
+
+test('a challenge for the secret of tunnels whose own answer is wrong, reflected or missing', () => {
+  for (const answer of ['none', 'zeros', 'reflected'] as const) {
+    const siege = new Siege({ until: 'quick mode' });
+    const { hostile, scene } = siege;
+    hostile.scccn = () => {
+      const { values } = readMessage(contentOf(hostile, MessageType.SCCRP));
+      const given = answer === 'zeros' ? new Uint8Array(16) : values.get(AvpType.CHALLENGE_RESPONSE)!;
+      return hostile.say(MessageType.SCCCN, answer === 'none' ? [] : [avp(AvpType.CHALLENGE_RESPONSE, given)]);
+    };
+    hostile.sccrq([avp(AvpType.CHALLENGE, new Uint8Array(16).fill(9))]);
+    scene.run();
+    assert.equal(hostile.session, 0);
+    siege.checkHonest();
+    assert.match(scene.failures.join('\n'), /doesn't know the tunnel secret/);
+  }
+});
+
+test('calls without end in one tunnel', () => {
+  const siege = new Siege();
+  const { hostile, scene } = siege;
+  const { nr } = hostile;
+  const before = scene.all('send-l2tp').length;
+  for (let i = 0; i < 500; i++) {
+    hostile.nr = nr;
+    hostile.icrq();
+    scene.run();
+  }
+  hostile.nr = nr;
+  // acknowledged is each, refused are as many as wait for a silent client
+  assert.ok(scene.all('send-l2tp').length - before <= 500 + MAX_WAITING + 10);
+  assert.equal(scene.all('bind-call').length, 2);
+  siege.checkHonest();
+});
+
+test("another user's answer to a challenge, said again", () => {
+  for (const method of ['chap-md5', 'ms-chap-v2'] as const) {
+    const siege = new Siege({ until: 'quick mode' }, [method]);
+    const { honest, hostile, scene } = siege;
+    const proof = honest.ppp.sent.find(({ protocol, code }) => protocol === CHAP && code === ChapCode.RESPONSE)!;
+    hostile.ppp.mute = true;
+    hostile.sccrq();
+    scene.run();
+    hostile.ppp.requestLcp();
+    const request = hostile.ppp.heard.find(({ protocol, packet }) => protocol === LCP && packet.code === 1)!;
+    hostile.ppp.send(LCP, Code.CONFIGURE_ACK, request.packet.data, request.packet.identifier);
+    scene.run();
+    const challenge = hostile.ppp.heard.find(({ protocol }) => protocol === CHAP)!;
+    hostile.ppp.send(CHAP, ChapCode.RESPONSE, proof.data, challenge.packet.identifier);
+    scene.run();
+    assert.equal(scene.all('authenticate-chap').length, 2);
+    assert.equal(scene.all('bind-call').length, 1);
+    siege.checkHonest();
+    assert.match(scene.failures.join('\n'), /wrong password/);
+  }
 });
 
 test('control messages with numbers that wrap, jump and repeat', () => {
@@ -153,8 +248,9 @@ test('success that the client grants itself, EAP, and the network before the log
   const frames = [
     [CHAP, ChapCode.SUCCESS, utf8('S=0123456789012345678901234567890123456789 M=ok')],
     [PAP, PapCode.ACK, Uint8Array.of(0)],
-    [0xc227, 1, new Uint8Array(1400)],
-    [0xc227, 3, EMPTY],
+    [PppProtocol.EAP, 1, new Uint8Array(1400)],
+    [PppProtocol.EAP, 1, new Uint8Array(60_000)],
+    [PppProtocol.EAP, 3, EMPTY],
     [IPCP, Code.CONFIGURE_REQUEST, encodeOptions([{ type: IpcpOption.ADDRESS, data: new Uint8Array(4) }])],
     [IPCP, Code.CONFIGURE_ACK, EMPTY],
     [LCP, Code.CONFIGURE_ACK, EMPTY],
@@ -228,6 +324,14 @@ test('thousands of changed messages of a whole call', () => {
   }
   siege.checkHonest();
 });
+
+/** The last message of that type that it heard. */
+function contentOf({ heard }: Caller, type: number): Uint8Array {
+  const bodies = heard.flatMap((message) =>
+    message.kind === 'control' && message.body.length > 0 ? [message.body] : [],
+  );
+  return bodies.findLast((body) => readMessage(body).type === type)!;
+}
 
 function lcpEcho(): Uint8Array {
   return encodePppFrame({

@@ -50,6 +50,8 @@ export class World {
   /** Those that the gateway knows, by their other end. */
   readonly #flows = new Set<string>();
   now: Instant = 1_000_000;
+  /** What the gateway says to a session's client by L2TP, in place of what it would. */
+  tamperL2tp: (id: number, message: Bytes) => readonly Bytes[] = (_, message) => [message];
 
   constructor({ seed, pool = '10.77.0.0/27', phase1Lifetime = 3600, phase2Lifetime = 900, l2tp }: WorldOptions) {
     this.random = new Seeded(seed);
@@ -191,7 +193,8 @@ export class World {
     for (let event = this.gateway.pollEvent(); event; event = this.gateway.pollEvent()) {
       this.events.push(event);
       this.dataplane.apply(event);
-      if (event.type === 'send-l2tp') this.#sendL2tp(event.id, event.message);
+      if (event.type === 'send-l2tp')
+        for (const message of this.tamperL2tp(event.id, event.message)) this.sendL2tp(event.id, message);
       if (event.type !== 'authenticate' && event.type !== 'authenticate-chap') continue;
       const at = this.now + this.random.below(300);
       this.#logins.push({ at, requestId: event.requestId, verdict: this.#verdictOn(event) });
@@ -212,7 +215,8 @@ export class World {
     return ok ? { ...isIn, response } : isWrong;
   }
 
-  #sendL2tp(id: number, message: Bytes): void {
+  /** From the gateway, through the session's SA. */
+  sendL2tp(id: number, message: Bytes): void {
     const sealed = this.dataplane.sessions.has(id) ? this.dataplane.seal(id, message) : undefined;
     if (sealed) this.#send(sealed.path, sealed.packet);
   }

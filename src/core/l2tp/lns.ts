@@ -31,12 +31,13 @@ import {
 import { type Call, type Connection, TunnelEnd, type TunnelEvent } from './tunnel-end.ts';
 import type { TunnelSecret } from './tunnel-secret.ts';
 
-/** The client began anew: its call, if there was one, is no more. */
-interface Restarted {
-  readonly type: 'restarted';
-}
+type LnsOwnEvent =
+  /** The client began anew: its call, if there was one, is no more. */
+  | { readonly type: 'restarted' }
+  /** It doesn't get what it asked for; all else goes on. */
+  | { readonly type: 'refused'; readonly reason: string };
 
-export type LnsEvent = TunnelEvent | Restarted;
+export type LnsEvent = TunnelEvent | LnsOwnEvent;
 
 type LnsState =
   /** `challenge`: what its answer has to prove the tunnel's secret by. */
@@ -52,7 +53,7 @@ const LATE = 3 * SECOND;
 
 type LnsConnection = Connection<LnsState>;
 
-export class Lns extends TunnelEnd<LnsState, Restarted> {
+export class Lns extends TunnelEnd<LnsState, LnsOwnEvent> {
   /**
    * @param lastTraffic when the client was last heard at all, 0 for never
    * @param secret of tunnels, for clients that ask for one; undefined: there is none
@@ -148,11 +149,11 @@ export class Lns extends TunnelEnd<LnsState, Restarted> {
     if (!peerSession || state.awaits === 'SCCCN') return this.drop('l2tp_unexpected');
     if (message.unknown) {
       channel.send(peerSession, encodeCdn(0, CallResult.GENERAL_ERROR, ErrorCode.UNKNOWN_MANDATORY_AVP));
-      return this.drop('l2tp_unexpected');
+      return this.tell({ type: 'refused', reason: this.unknownText(message) });
     }
     if (state.awaits !== 'ICRQ') {
       channel.send(peerSession, encodeCdn(0, CallResult.NO_FACILITIES));
-      return this.drop('l2tp_unexpected');
+      return this.tell({ type: 'refused', reason: 'the client makes a second call in its tunnel; it may have one' });
     }
     const call = { localSession: this.newId(), peerSession };
     connection.state = { awaits: 'ICCN', call };

@@ -28,6 +28,9 @@ export const StopResult = { GENERAL_ERROR: 2, NOT_AUTHORIZED: 4, VERSION: 5, SHU
 export const CallResult = { LOST_CARRIER: 1, GENERAL_ERROR: 2, ADMINISTRATIVE: 3, NO_FACILITIES: 4 } as const;
 export const ErrorCode = { BAD_VALUE: 3, UNKNOWN_MANDATORY_AVP: 8 } as const;
 
+/** Bytes of hidden AVPs in one message that are opened: each 16 of them cost a hash. */
+export const MAX_HIDDEN = 4096;
+
 const PROTOCOL_VERSION = 0x0100;
 const BOTH_FRAMINGS = 3;
 const RECEIVE_WINDOW = 4;
@@ -53,9 +56,12 @@ export function readMessage(body: Bytes, secret?: TunnelSecret): ControlMessage 
 /** Section 4.3: the last Random Vector before a hidden AVP is its own. What can't be read stays as it is, and isn't known. */
 function unhidden(avps: readonly Avp[], secret: TunnelSecret): Avp[] {
   let randomVector: Bytes | undefined;
+  let bytes = 0;
   return avps.map((avp) => {
     if (avp.type === AvpType.RANDOM_VECTOR && isKnown(avp)) randomVector = avp.value;
     if (!avp.hidden || avp.vendor !== 0 || !randomVector) return avp;
+    bytes += avp.value.length;
+    if (bytes > MAX_HIDDEN) return avp;
     const value = secret.unhide(avp.type, randomVector, avp.value);
     return value ? { ...avp, value, hidden: false } : avp;
   });

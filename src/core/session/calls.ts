@@ -203,6 +203,9 @@ export class Calls {
       case 'dropped':
         this.#options.emit(event);
         return undefined;
+      case 'refused':
+        this.#options.emit({ type: 'failure', who: session.who, step: 'call', reason: event.reason });
+        return undefined;
       case 'closed':
         return event.reason;
     }

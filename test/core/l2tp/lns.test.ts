@@ -1,7 +1,7 @@
 /** The LNS against a LAC that does it right, in simulated time; then against one that doesn't. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { MAX_SENDINGS } from '../../../src/core/l2tp/control-channel.ts';
+import { MAX_SENDINGS, MAX_WAITING } from '../../../src/core/l2tp/control-channel.ts';
 import { avp, encodeMessage, pair, readMessage } from '../../../src/core/l2tp/messages.ts';
 import { HELLO_INTERVAL } from '../../../src/core/l2tp/tunnel-end.ts';
 import { type Avp, AvpType, encodeL2tpControl, MessageType as M, MAX_AVPS } from '../../../src/core/wire/l2tp.ts';
@@ -168,12 +168,42 @@ describe('the LNS, against a LAC that is wrong', () => {
     assert.ok(lac.lns.call);
   });
 
-  it('refuses a second call, a tunnel secret, another version, and numbers it would have to send', () => {
-    const second = new Lac().dial();
-    second.takeTypes();
-    second.icrq();
-    assert.deepEqual(second.takeTypes(), [M.CDN]);
-    assert.ok(second.lns.call);
+  it('refuses a second call in the same tunnel for want of facilities, and goes on with the first', () => {
+    for (const whenUp of [true, false]) {
+      const lac = new Lac().sccrq().scccn().icrq();
+      if (whenUp) lac.iccn();
+      lac.heard.length = 0;
+      const other = PEER_SESSION + 1;
+      lac.say(M.ICRQ, [avp(AvpType.ASSIGNED_SESSION_ID, pair(other))]);
+      const [refusal] = lac.heard;
+      assert.ok(refusal?.kind === 'control' && refusal.sessionId === other, 'it is for the second');
+      const { type, values } = readMessage(refusal.body);
+      assert.equal(type, M.CDN);
+      assert.deepEqual(values.get(AvpType.RESULT_CODE), pair(4));
+      if (!whenUp) lac.iccn();
+      assert.deepEqual(lac.told, whenUp ? ['call-up', 'refused'] : ['refused', 'call-up']);
+      assert.equal(lac.lns.call?.peerSession, PEER_SESSION);
+    }
+  });
+
+  it('says no more often than it is asked, and no more than a peer acknowledges', () => {
+    const lac = new Lac().dial();
+    lac.heard.length = 0;
+    for (let i = 0; i < 1000; i++) lac.icrq();
+    assert.ok(lac.heard.length <= 1000 + MAX_WAITING);
+    const silent = new Lac().dial();
+    const { nr } = silent;
+    silent.heard.length = 0;
+    for (let i = 0; i < 1000; i++) {
+      silent.nr = nr;
+      silent.icrq();
+    }
+    const said = silent.takeTypes().filter((type) => type === M.CDN).length;
+    assert.ok(said <= MAX_WAITING, `${said} refusals that nobody acknowledged`);
+    assert.match(silent.advance(60_000).closed!, /unanswered/);
+  });
+
+  it('refuses a tunnel secret, another version, and numbers it would have to send', () => {
     const secret = new Lac().sccrq([avp(AvpType.CHALLENGE, new Uint8Array(16))]);
     assert.match(secret.closed!, /tunnel secret/);
     const numbers = new Lac()

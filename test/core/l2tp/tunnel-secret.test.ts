@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fromHex, toHex, utf8 } from '../../../src/core/bytes/text.ts';
-import { avp, pair, readMessage } from '../../../src/core/l2tp/messages.ts';
+import { avp, MAX_HIDDEN, pair, readMessage } from '../../../src/core/l2tp/messages.ts';
 import { TunnelSecret } from '../../../src/core/l2tp/tunnel-secret.ts';
 import { type Avp, AvpType, encodeAvps, MessageType as M } from '../../../src/core/wire/l2tp.ts';
 import { nodeCrypto } from '../../../src/host/crypto/node-crypto.ts';
@@ -62,6 +62,19 @@ describe("a tunnel's secret", () => {
       assert.deepEqual(message.values.get(AvpType.HOST_NAME), value);
       assert.ok(readMessage(body).unknown?.hidden, 'without a secret it is closed');
     }
+  });
+
+  it('opens so much of one message and no more', () => {
+    const [vector, hidden] = hide(avp(AvpType.HOST_NAME, new Uint8Array(510)), SECRET, new Uint8Array(16)) as [
+      Avp,
+      Avp,
+    ];
+    const message = (...more: readonly Avp[]) =>
+      readMessage(encodeAvps([avp(AvpType.MESSAGE_TYPE, pair(M.SCCRQ)), vector, ...more]), known);
+    const most = new Array(MAX_HIDDEN / hidden.value.length).fill(hidden);
+    assert.equal(most.length, 8);
+    assert.equal(message(...most).unknown, undefined);
+    assert.ok(message(...most, hidden).unknown?.hidden);
   });
 
   it('makes a whole call of hidden numbers', () => {

@@ -64,6 +64,7 @@ export class PppPeer {
   readonly #options: PeerOptions;
   readonly #send: (frame: Bytes) => void;
   readonly heard: { readonly protocol: number; readonly packet: ControlPacket }[] = [];
+  readonly sent: { readonly protocol: number; readonly code: number; readonly data: Bytes }[] = [];
   /** Its IPCP options as they stand. */
   readonly ipcp: Map<number, Bytes>;
   lcp: Option[];
@@ -86,6 +87,7 @@ export class PppPeer {
   }
 
   send(protocol: number, code: number, data: Bytes, identifier = ++this.#identifier & 0xff): void {
+    this.sent.push({ protocol, code, data });
     this.sendFrame(encodePppFrame({ protocol, information: encodeControlPacket({ code, identifier, data }) }));
   }
 
