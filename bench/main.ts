@@ -1,5 +1,6 @@
 /** `npm run bench`, or `npm run bench -- PART ...`: measures and prints; nothing is compared with a wish. */
 import { lacking } from '../test/lab/requirements.ts';
+import { measureCaptures } from './captures.ts';
 import { measureCarriers } from './carriers.ts';
 import { formatCrowd, measureCrowd } from './crowd.ts';
 import { formatCrypto, measureCrypto } from './dataplane/crypto.ts';
@@ -76,6 +77,11 @@ const parts: Readonly<Record<string, Part>> = {
     about: 'other VPNs on the same machine, one TCP stream',
     needsLab: true,
     run: async () => formatRows(await measurePeers(console.log)),
+  },
+  captures: {
+    about: 'a capture of 1 GB with 10,000 negotiations, read by the doctor and by tshark',
+    needsLab: true,
+    run: measureCaptures,
   },
   soak: {
     about: `200 clients who come, roam, renew and die: 'soak MINUTES', ${SOAK_MINUTES} without a number`,

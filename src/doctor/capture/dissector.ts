@@ -7,6 +7,7 @@ import { findIp, UNKNOWN_LINK_TYPE } from '../../core/wire/link.ts';
 import { emptySegment, readSegment } from '../../core/wire/tcp.ts';
 import { UDP_HEADER_LENGTH } from '../../core/wire/udp.ts';
 import { Addresses } from './addresses.ts';
+import type { FrameHandler } from './format.ts';
 import { type Assembled, type Fragment, type FragmentCounts, Fragments } from './fragments.ts';
 import { isOfInterest } from './interest.ts';
 
@@ -32,7 +33,7 @@ interface Envelope {
   readonly isLost: boolean;
 }
 
-export class Dissector {
+export class Dissector implements FrameHandler {
   packets = 0;
   sighted = 0;
   /** Milliseconds since the epoch; undefined as long as no packet had a time. */
@@ -75,6 +76,10 @@ export class Dissector {
     if (!readIp(bytes, ip, end, at + length, head)) return;
     if (head.isFragment) this.#handleFragment(bytes, head, end);
     else if (isOfInterest(bytes, head, end)) this.#sight(bytes, head, end, this.#envelope(bytes, head));
+  }
+
+  handleOther(): void {
+    this.packets++;
   }
 
   /** The capture is over: fragments that should have been there by now are lost. */

@@ -17,15 +17,13 @@ export interface Format {
 /** The most that has to be in the window at once: a packet with room for what stands beside it. */
 export const MAX_BLOCK = 2 * MAX_PACKET;
 
-/** Takes the frame from `at` to `end`; `length` on the wire, `time` in milliseconds since the epoch. */
-export type HandleFrame = (
-  bytes: Bytes,
-  at: number,
-  end: number,
-  length: number,
-  linkType: number,
-  time: number | undefined,
-) => void;
+/** What the packets of a capture are given to. */
+export interface FrameHandler {
+  /** Takes the frame from `at` to `end`; `length` on the wire, `time` in milliseconds since the epoch. */
+  handleFrame(bytes: Bytes, at: number, end: number, length: number, linkType: number, time: number | undefined): void;
+  /** Something that isn't a packet has a packet's number. */
+  handleOther(): void;
+}
 
 export function u32le(bytes: Bytes, at: number): number {
   return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;

@@ -1,7 +1,7 @@
 /** pcap, draft-ietf-opsawg-pcap: a header, then records with a packet each, in the byte order of whoever wrote it. */
 import { type Bytes, readU32 } from '../../core/bytes/bytes.ts';
 import { Damage } from './damage.ts';
-import { type Format, type HandleFrame, MAX_PACKET, u32le } from './format.ts';
+import { type Format, type FrameHandler, MAX_PACKET, u32le } from './format.ts';
 
 export const PCAP_HEADER_LENGTH = 24;
 const RECORD_HEADER_LENGTH = 16;
@@ -23,14 +23,14 @@ export function isPcap(magic: number): boolean {
 
 export class Pcap implements Format {
   readonly name = 'pcap';
-  readonly #handleFrame: HandleFrame;
+  readonly #handler: FrameHandler;
   #isLittle = true;
   #unitsPerMillisecond = 1e3;
   /** Undefined: the file's header comes first. */
   #linkType: number | undefined;
 
-  constructor(handleFrame: HandleFrame) {
-    this.#handleFrame = handleFrame;
+  constructor(handler: FrameHandler) {
+    this.#handler = handler;
   }
 
   read(bytes: Bytes, from: number, to: number): number {
@@ -61,7 +61,7 @@ export class Pcap implements Format {
       const end = begin + captured;
       if (end > to) break;
       const time = u32(bytes, at) * 1000 + u32(bytes, at + 4) / this.#unitsPerMillisecond;
-      this.#handleFrame(bytes, begin, end, Math.max(captured, u32(bytes, at + 12)), linkType, time);
+      this.#handler.handleFrame(bytes, begin, end, Math.max(captured, u32(bytes, at + 12)), linkType, time);
       at = end;
     }
     return at;

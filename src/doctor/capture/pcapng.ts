@@ -4,7 +4,7 @@
  */
 import { type Bytes, readU32 } from '../../core/bytes/bytes.ts';
 import { Damage } from './damage.ts';
-import { type Format, type HandleFrame, MAX_BLOCK, MAX_PACKET, u32le } from './format.ts';
+import { type Format, type FrameHandler, MAX_BLOCK, MAX_PACKET, u32le } from './format.ts';
 
 /** Of one section. */
 export const MAX_INTERFACES = 65_536;
@@ -14,6 +14,12 @@ const INTERFACE = 1;
 const OLD_PACKET = 2;
 const SIMPLE_PACKET = 3;
 const ENHANCED_PACKET = 6;
+
+/** What Wireshark counts as if it were packets: custom blocks, the journal of systemd, events of Sysdig. */
+const NUMBERED: ReadonlySet<number> = new Set([
+  ...[0x0bad, 0x4000_0bad, 9],
+  ...[0x204, 0x208, 0x216, 0x217, 0x221, 0x222],
+]);
 
 /** Type and length before, length again behind. */
 const BLOCK_FRAME = 12;
@@ -36,12 +42,12 @@ interface Interface {
 
 export class Pcapng implements Format {
   readonly name = 'pcapng';
-  readonly #handleFrame: HandleFrame;
+  readonly #handler: FrameHandler;
   #u32 = u32le;
   #interfaces: Interface[] = [];
 
-  constructor(handleFrame: HandleFrame) {
-    this.#handleFrame = handleFrame;
+  constructor(handler: FrameHandler) {
+    this.#handler = handler;
   }
 
   read(bytes: Bytes, from: number, to: number): number {
@@ -59,7 +65,8 @@ export class Pcapng implements Format {
         const again = this.#u32(bytes, end - 4);
         if (again !== length) throw new Damage(at, `a block of ${length} bytes that ends saying ${again}`);
         this.#readBlock(type, bytes, at, end - 4);
-      } else if (end >= to) return end;
+      } else if (NUMBERED.has(type)) this.#handler.handleOther();
+      if (end > to) return end;
       at = end;
     }
     return at;
@@ -124,7 +131,7 @@ export class Pcapng implements Format {
     this.#checkCaptured(captured, begin, end, at);
     const units = this.#u32(bytes, begin - 16) * 0x1_0000_0000 + this.#u32(bytes, begin - 12);
     const length = Math.max(captured, this.#u32(bytes, begin - 4));
-    this.#handleFrame(
+    this.#handler.handleFrame(
       bytes,
       begin,
       begin + captured,
@@ -142,7 +149,7 @@ export class Pcapng implements Format {
     const length = this.#u32(bytes, begin - 4);
     const captured = Math.min(length, its.snapLength);
     this.#checkCaptured(captured, begin, end, at);
-    this.#handleFrame(bytes, begin, begin + captured, length, its.linkType, undefined);
+    this.#handler.handleFrame(bytes, begin, begin + captured, length, its.linkType, undefined);
   }
 
   #interfaceOf(index: number, at: number): Interface {

@@ -41,9 +41,8 @@ async function recognise(window: Window, dissector: Dissector): Promise<Format> 
   let end: NoMore | undefined;
   while (window.to < PCAP_HEADER_LENGTH && !end) end = await window.fill();
   if (window.to === 0) throw new CaptureError(end?.failure ?? 'it is empty');
-  const handleFrame = dissector.handleFrame.bind(dissector);
-  if (readU32(begin) === SECTION_HEADER) return new Pcapng(handleFrame);
-  if (isPcap(readU32(begin))) return new Pcap(handleFrame);
+  if (readU32(begin) === SECTION_HEADER) return new Pcapng(dissector);
+  if (isPcap(readU32(begin))) return new Pcap(dissector);
   throw new CaptureError('it is no capture: neither pcap nor pcapng, plain or by gzip');
 }
 
