@@ -5,6 +5,7 @@ import { measureCarriers } from './carriers.ts';
 import { formatCrowd, measureCrowd } from './crowd.ts';
 import { formatCrypto, measureCrypto } from './dataplane/crypto.ts';
 import { formatMemory, measureMemory } from './dataplane/memory.ts';
+import { formatRoads, measureRoads } from './dataplane/roads.ts';
 import { measureTunnels } from './dataplane/tunnel.ts';
 import { measureL2tp } from './l2tp.ts';
 import { formatLogins, measureHash, measureLogins } from './logins.ts';
@@ -32,6 +33,11 @@ const parts: Readonly<Record<string, Part>> = {
     about: 'ESP packets sealed and opened in one thread',
     needsLab: false,
     run: async () => formatCrypto(measureCrypto()),
+  },
+  roads: {
+    about: 'a packet through the dataplane in one thread, in tunnel mode and by L2TP',
+    needsLab: false,
+    run: async () => formatRoads(measureRoads()),
   },
   dataplane: {
     about: 'two dataplanes back to back over veth, one TCP stream',
