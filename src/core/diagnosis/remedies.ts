@@ -103,7 +103,7 @@ export const MODERN_CLIENT: readonly Remedy[] = [
 ];
 
 /** What of a suite must be chosen and is weak: DES, 3DES, null, MD5, groups 1, 2, 5 and 22. HMAC with SHA-1 stands. */
-export function weakParts(suite: Suite): string[] {
+export function weakParts(suite: Pick<Suite, 'encryption' | 'integrity' | 'group'>): string[] {
   const names = [...suite.encryption, ...suite.integrity, ...suite.group];
   return names.filter((name) => WEAK.has(name));
 }

@@ -6,6 +6,7 @@ import { readIkev1Offer, readIkev2Offer, type Suite } from '../../core/diagnosis
 import { parseNotification } from '../../core/wire/ikev1.ts';
 import {
   Ikev2Flag,
+  type Ikev2Notification,
   Ikev2Notify,
   Ikev2Payload,
   parseIkev2Notification,
@@ -34,6 +35,8 @@ export interface Answer {
   readonly responderCookie: Bytes;
   readonly payloads: readonly Payload[];
   readonly vendorIds: readonly Bytes[];
+  /** Of IKEv2. */
+  readonly notifications: readonly Ikev2Notification[];
   readonly verdict: Verdict;
 }
 
@@ -58,8 +61,8 @@ export function bodiesOf(payloads: readonly Payload[], type: number): Bytes[] {
 }
 
 /** The data of an IKEv2 notification. */
-export function notifyData({ payloads }: Answer, type: number): Bytes | undefined {
-  return notifications(payloads).find((one) => one.type === type)?.data;
+export function notifyData({ notifications }: Answer, type: number): Bytes | undefined {
+  return notifications.find((one) => one.type === type)?.data;
 }
 
 function readIkev1({ header, body }: IsakmpMessage): Answer | undefined {
@@ -75,6 +78,7 @@ function readIkev1({ header, body }: IsakmpMessage): Answer | undefined {
     responderCookie: header.responderCookie,
     payloads,
     vendorIds: bodiesOf(payloads, PayloadType.VID),
+    notifications: [],
     verdict: goesOn
       ? { kind: 'accepted', suite: sa && readIkev1Offer(sa)[0] }
       : { kind: 'refused', notify: notifyName(1, parseNotification(notify!).type) },
@@ -84,27 +88,23 @@ function readIkev1({ header, body }: IsakmpMessage): Answer | undefined {
 function readIkev2({ header, body }: IsakmpMessage): Answer | undefined {
   if ((header.flags & Ikev2Flag.RESPONSE) === 0) return undefined;
   const payloads = parseIkev2Payloads(header.nextPayload, body);
-  const verdict = ikev2Verdict(payloads);
+  const notifications = bodiesOf(payloads, Ikev2Payload.N).map(parseIkev2Notification);
+  const verdict = ikev2Verdict(payloads, notifications);
   if (!verdict) return undefined;
   const vendorIds = bodiesOf(payloads, Ikev2Payload.V);
-  return { version: 2, responderCookie: header.responderCookie, payloads, vendorIds, verdict };
+  return { version: 2, responderCookie: header.responderCookie, payloads, vendorIds, notifications, verdict };
 }
 
 /** Below this, notifications are errors (RFC 7296 section 3.10.1). */
 const FIRST_STATUS = 16_384;
 
-function ikev2Verdict(payloads: readonly Payload[]): Verdict | undefined {
+function ikev2Verdict(payloads: readonly Payload[], notified: readonly Ikev2Notification[]): Verdict | undefined {
   const sa = bodyOf(payloads, Ikev2Payload.SA);
   if (sa) return { kind: 'accepted', suite: readIkev2Offer(sa)[0] };
-  const notified = notifications(payloads);
   const error = notified.find(({ type }) => type < FIRST_STATUS);
   if (error?.type === Ikev2Notify.INVALID_KE_PAYLOAD && error.data.length === 2)
     return { kind: 'wants-group', group: (error.data[0]! << 8) | error.data[1]! };
   if (error) return { kind: 'refused', notify: notifyName(2, error.type) };
   const cookie = notified.find(({ type }) => type === Ikev2Notify.COOKIE);
   return cookie && { kind: 'wants-cookie', cookie: cookie.data };
-}
-
-function notifications(payloads: readonly Payload[]) {
-  return bodiesOf(payloads, Ikev2Payload.N).map(parseIkev2Notification);
 }

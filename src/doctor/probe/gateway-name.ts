@@ -2,8 +2,7 @@
 import { type Bytes, startsWith } from '../../core/bytes/bytes.ts';
 import { fromHex, toHex } from '../../core/bytes/text.ts';
 import { VendorId } from '../../core/ike/vendor-ids.ts';
-import { Ikev2Payload, parseIkev2Notification } from '../../core/wire/ikev2.ts';
-import { type Answer, bodiesOf } from './answer.ts';
+import type { Answer } from './answer.ts';
 import type { GatewayName } from './survey.ts';
 
 /** The table of ike-scan 1.9.5, `ike-vendor-ids`, but where another source is named; a prefix is enough. */
@@ -74,9 +73,7 @@ const GUESSES: readonly (readonly [order: string, name: string])[] = [
 /** The kinds of its vendor IDs, or with IKEv2, where few send any, the types of its notifications. */
 function orderOf(answer: Answer): string {
   if (answer.version === 1) return answer.vendorIds.map(kindOf).join(' ');
-  return bodiesOf(answer.payloads, Ikev2Payload.N)
-    .map((body) => parseIkev2Notification(body).type)
-    .join(' ');
+  return answer.notifications.map(({ type }) => type).join(' ');
 }
 
 const KINDS: readonly (readonly [id: Bytes, kind: string])[] = [

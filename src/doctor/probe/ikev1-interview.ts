@@ -5,6 +5,7 @@
 import { isDhGroup } from '../../core/crypto/algorithms.ts';
 import { groupNumber } from '../../core/diagnosis/algorithm-names.ts';
 import type { Suite } from '../../core/diagnosis/offer.ts';
+import { weakParts } from '../../core/diagnosis/remedies.ts';
 import { readVendorIds } from '../../core/ike/vendor-ids.ts';
 import { PayloadType } from '../../core/wire/isakmp.ts';
 import type { Asked } from './address-probe.ts';
@@ -66,7 +67,7 @@ export async function interviewIkev1(interview: Interview, first: Asked): Promis
 
 function furtherOffers(suite: Suite | undefined): Phase1Offer[] {
   if (!suite) return [ONLY_AGED];
-  return isAged(suite) ? [ONLY_BROKEN, ONLY_AGED, ONLY_MODERN] : [ONLY_BROKEN, ONLY_AGED];
+  return weakParts(suite).length > 0 ? [ONLY_BROKEN, ONLY_AGED, ONLY_MODERN] : [ONLY_BROKEN, ONLY_AGED];
 }
 
 /** A gateway that proves itself to a group that isn't there proves itself to anybody: the proof is a hash of the secret. */
@@ -95,12 +96,6 @@ function aggressiveSight(outcome: Outcome): AggressiveSight {
 
 function usesSecret(suite: Suite | undefined): boolean {
   return suite?.authentication.some((name) => name.includes('psk')) ?? true;
-}
-
-const AGED = ['3des', 'md5', 'modp1024', 'modp1536'];
-
-function isAged({ encryption, integrity, group }: Suite): boolean {
-  return [...encryption, ...integrity, ...group].some((name) => AGED.includes(name));
 }
 
 function suiteOf(outcome: Outcome): Suite | undefined {

@@ -1,5 +1,6 @@
 /** Findings about NATs between us and the gateway. */
 import type { Finding } from '../../core/diagnosis/finding.ts';
+import { WINDOWS_BEHIND_NAT } from '../../core/diagnosis/rules/gateway-behind-nat.ts';
 import type { Survey } from './survey.ts';
 
 type Rule = (survey: Survey) => Finding | undefined;
@@ -16,16 +17,7 @@ function gatewayBehindNat({ gateway }: Survey): Finding | undefined {
     evidence: [
       { packet: gateway.nat.packet, says: "the gateway's own NAT detection hash is not of the address that was asked" },
     ],
-    remedies: [
-      {
-        where: 'windows',
-        does: 'On each Windows client, as administrator; then restart it. Updates are known to remove the value.',
-        lines: [
-          'reg add HKLM\\SYSTEM\\CurrentControlSet\\Services\\PolicyAgent /v AssumeUDPEncapsulationContextOnSendRule /t REG_DWORD /d 2 /f',
-        ],
-      },
-      { where: 'firewall', does: 'Before the gateway, forward UDP 500 to 500 and UDP 4500 to 4500.', lines: [] },
-    ],
+    remedies: WINDOWS_BEHIND_NAT,
   };
 }
 

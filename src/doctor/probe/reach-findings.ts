@@ -1,6 +1,7 @@
 /** Findings about what answers, and what doesn't. */
 import type { Finding, Remedy } from '../../core/diagnosis/finding.ts';
 import { IS_IT_RUNNING, openFirewall } from '../../core/diagnosis/remedies.ts';
+import { FRAGMENT } from '../../core/diagnosis/rules/fragments.ts';
 import type { AddressSight, Port, PortSight, Survey } from './survey.ts';
 
 type Rule = (survey: Survey) => Finding | undefined;
@@ -158,7 +159,7 @@ function fragments({ gateway }: Survey): Finding | undefined {
   if (!gateway || !large || large.passes) return undefined;
   const splits = gateway.ikev1?.fragmentation === true || gateway.ikev2?.fragmentation === true;
   return {
-    rule: 'ip-fragments-dropped',
+    rule: 'fragments-lost',
     severity: 'warning',
     cause:
       `A datagram of ${large.bytes} bytes, which IP sends in fragments, gets no answer though shorter ones do: fragments are dropped on the way. ` +
@@ -166,27 +167,7 @@ function fragments({ gateway }: Survey): Finding | undefined {
         ? 'Messages with certificates get through only from clients that fragment in IKE, which the gateway can.'
         : 'Messages with certificates are lost, as the gateway announces no fragmentation in IKE.'),
     evidence: [{ packet: large.packet, says: `${large.bytes} bytes, no answer` }],
-    remedies: [
-      { where: 'firewall', does: 'Let IP fragments pass, or put them together before filtering.', lines: [] },
-      {
-        where: 'strongswan',
-        does: 'In the connection, for both versions of IKE:',
-        lines: ['fragmentation = yes'],
-      },
-      { where: 'libreswan', does: 'In the conn:', lines: ['fragmentation=yes'] },
-      {
-        where: 'cisco-asa',
-        does: 'Fragment in IKE, before encryption:',
-        lines: ['crypto ikev2 fragmentation', 'crypto isakmp fragmentation'],
-      },
-      {
-        where: 'windows',
-        does: 'Windows Server 2019 and later as a gateway: allow IKEv2 fragmentation (as administrator), then restart RemoteAccess.',
-        lines: [
-          'New-ItemProperty -Path "HKLM:\\SYSTEM\\CurrentControlSet\\Services\\RemoteAccess\\Parameters\\Ikev2" -Name EnableServerFragmentation -PropertyType DWORD -Value 1 -Force',
-        ],
-      },
-    ],
+    remedies: FRAGMENT,
   };
 }
 

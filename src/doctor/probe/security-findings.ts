@@ -2,6 +2,8 @@
 
 import type { Finding } from '../../core/diagnosis/finding.ts';
 import { suiteText } from '../../core/diagnosis/offer.ts';
+import { weakParts } from '../../core/diagnosis/remedies.ts';
+import { AGAINST_GUESSING } from '../../core/diagnosis/rules/safety.ts';
 import type { Survey } from './survey.ts';
 
 type Rule = (survey: Survey) => Finding | undefined;
@@ -10,33 +12,23 @@ type Rule = (survey: Survey) => Finding | undefined;
 function aggressiveHash({ gateway }: Survey): Finding | undefined {
   const aggressive = gateway?.ikev1?.aggressive;
   if (aggressive?.state !== 'hash') return undefined;
+  // from outside a true hash and one that is made up look the same
+  const isMadeUp = gateway?.name?.name === 'Sallyport';
   return {
-    rule: 'aggressive-mode-gives-hash',
-    severity: 'warning',
-    cause:
-      'Aggressive mode answers anybody, even for a group that does not exist, with a hash that is made of the secret: who has it can guess ' +
-      'at a short secret at leisure. (Some gateways, Sallyport among them, answer strangers with a made-up hash; from outside that looks the ' +
-      'same, and who knows the name of a group gets the true one.)',
+    rule: 'aggressive-psk-hash',
+    severity: isMadeUp ? 'note' : 'warning',
+    cause: isMadeUp
+      ? 'Aggressive mode answers a group that is not there with a hash, as Sallyport does: a made-up one. Who knows the name of a group ' +
+        'gets the true one, and can guess at a short secret at leisure.'
+      : 'Aggressive mode answers anybody, even for a group that is not there, with a hash that is made of the secret: who has it can ' +
+        'guess at a short secret at leisure.',
     evidence: [
       {
         packet: aggressive.packet,
-        says: `HASH for an invented group, ${aggressive.suite ? suiteText(aggressive.suite) : ''}`,
+        says: `HASH for an invented group${aggressive.suite ? `, ${suiteText(aggressive.suite)}` : ''}`,
       },
     ],
-    remedies: [
-      {
-        where: 'sallyport',
-        does: 'Make the secret long, or use hybrid authentication, which has none.',
-        lines: ['openssl rand -base64 24'],
-      },
-      { where: 'strongswan', does: 'In the connection, unless a client needs it:', lines: ['aggressive = no'] },
-      { where: 'libreswan', does: 'In the conn, unless a client needs it:', lines: ['aggressive=no'] },
-      {
-        where: 'cisco-asa',
-        does: 'Unless clients log in by group name and secret:',
-        lines: ['crypto ikev1 am-disable'],
-      },
-    ],
+    remedies: AGAINST_GUESSING,
   };
 }
 
@@ -71,26 +63,25 @@ function broken({ gateway }: Survey): Finding | undefined {
   };
 }
 
-const AGED = ['3des', 'md5', 'modp1024', 'modp1536'];
-
 /** What old clients need, and nobody else. */
 function aged({ gateway }: Survey): Finding | undefined {
   if (!gateway) return undefined;
-  const suites = gateway.ikev1?.taken.filter(({ offer }) => offer !== 'broken') ?? [];
-  const ofIkev1 = suites.flatMap(({ suite }) =>
-    suite ? [...suite.encryption, ...suite.integrity, ...suite.group] : [],
-  );
+  const ofIkev1 = (gateway.ikev1?.taken ?? []).filter(({ offer, suite }) => offer !== 'broken' && suite);
   const { ciphers = [], integrities = [], groups = [] } = gateway.ikev2 ?? {};
-  const found = [...new Set([...ofIkev1, ...ciphers, ...integrities, ...groups])].filter((name) => AGED.includes(name));
+  const ofIkev2 = weakParts({ encryption: ciphers, integrity: integrities, group: groups });
+  const found = [...new Set([...ofIkev1.flatMap(({ suite }) => weakParts(suite!)), ...ofIkev2])];
   if (found.length === 0) return undefined;
   return {
     rule: 'aged-algorithms-taken',
     severity: 'note',
     cause: `It takes algorithms that only old clients need: ${found.join(', ')}.`,
-    evidence: suites
-      .filter(({ suite }) => suite)
-      .map(({ packet, suite }) => ({ packet, says: `IKEv1: chose ${suiteText(suite!)}` })),
-    remedies: [{ where: 'sallyport', does: 'Once no old client is left:', lines: ['legacy: false'] }],
+    evidence: [
+      ...ofIkev1.map(({ packet, suite }) => ({ packet, says: `IKEv1: chose ${suiteText(suite!)}` })),
+      ...(ofIkev2.length > 0 ? [{ packet: gateway.ikev2!.packet, says: `IKEv2: takes ${ofIkev2.join(', ')}` }] : []),
+    ],
+    remedies: [
+      { where: 'sallyport', does: 'Take this line away, once no old client is left.', lines: ['legacy: true'] },
+    ],
   };
 }
 

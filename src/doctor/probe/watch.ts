@@ -24,6 +24,9 @@ import type { Survey } from './survey.ts';
 /** Milliseconds; what a client's keepalive of 20 s needs lies among them. */
 const PAUSES: readonly number[] = [5, 10, 15, 20, 25, 40, 60, 120].map((seconds) => seconds * SECOND);
 
+/** Gateways count the negotiations that one address has begun: strongSwan takes five within its 30 seconds, and no more. */
+const REST = 31 * SECOND;
+
 /** What is learnt, as it is. */
 export interface Learnt {
   readonly watch: 'nat-mapping';
@@ -47,6 +50,8 @@ export async function* watchMapping(survey: Survey, tools: ProbeTools): AsyncGen
     yield learnt('unknown', 0, 'NAT mapping: there is no NAT between here and the gateway, so none that forgets.');
     return;
   }
+  tools.progress('waiting until the gateway has forgotten the questions before');
+  await pause(tools.network, REST);
   // without a pause the mapping lives for sure: so this tells whether the gateway is of the kind that serves
   const control = await tryPause(survey, tools, 0);
   if (control !== 'alive') {

@@ -77,7 +77,7 @@ function finding(negotiation: Negotiation, large: Message, withCertificates: boo
   };
 }
 
-const FRAGMENT: readonly Remedy[] = [
+export const FRAGMENT: readonly Remedy[] = [
   {
     where: 'strongswan',
     does: 'swanctl.conf, in the connection: fragment in IKE instead, which no firewall sees.',

@@ -29,6 +29,11 @@ const WITHOUT_GROUP_SECRET: readonly Remedy[] = [
   },
 ];
 
+export const AGAINST_GUESSING: readonly Remedy[] = [
+  { where: 'sallyport', does: 'A secret that nobody guesses; it prints one.', lines: ['openssl rand -base64 24'] },
+  ...WITHOUT_GROUP_SECRET,
+];
+
 function hashGivenAway({ negotiations }: Conversation): Finding | undefined {
   const shown = negotiations.filter((negotiation) => isAggressive(negotiation) && isBySecret(chosenOf(negotiation)));
   const asker = shown.find((negotiation) => neverWentOn(negotiation)) ?? shown[0];
@@ -42,10 +47,7 @@ function hashGivenAway({ negotiations }: Conversation): Finding | undefined {
       ? `${asker.initiator.address.text} got the hash of the group secret and went away with it: whoever asks for it in aggressive mode can guess the secret at leisure.`
       : 'Aggressive mode gives a hash of the group secret to everybody who asks, and it can be guessed at leisure: the secret must be long and random.',
     evidence: [{ packet: answer.packet, says: 'message 2 brings the hash, in clear' }],
-    remedies: [
-      { where: 'sallyport', does: 'A secret that nobody guesses; it prints one.', lines: ['openssl rand -base64 24'] },
-      ...WITHOUT_GROUP_SECRET,
-    ],
+    remedies: AGAINST_GUESSING,
   };
 }
 
