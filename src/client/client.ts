@@ -198,7 +198,7 @@ export class Client {
     const dataplane = this.#dataplane;
     switch (event.type) {
       case 'locate':
-        void locate(event.gateway, CLIENT_MARK, this.#parts.memory, this.#names).then((location) =>
+        void locate(event, CLIENT_MARK, this.#parts.memory, this.#names).then((location) =>
           this.act((state) => state.located(event.requestId, location, now())),
         );
         break;

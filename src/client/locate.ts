@@ -5,21 +5,22 @@ import { localAddressFor } from '../host/network/local-address.ts';
 import { networkName } from '../host/network/network-name.ts';
 import type { GatewayNames } from './gateway-names.ts';
 
-/** Never rejects: why there is no way is a sentence. */
+/** The first of its addresses that isn't `tried` and that a route leads to. Never rejects: why there is no way is a sentence. */
 export async function locate(
-  gateway: string,
+  { gateway, tried }: { readonly gateway: string; readonly tried: readonly string[] },
   mark: number,
   memory: CarrierMemory,
   names: GatewayNames,
 ): Promise<Location | { readonly reason: string }> {
   const addresses = await names.addressesOf(gateway);
   if ('reason' in addresses) return addresses;
-  for (const address of addresses) {
+  const left = addresses.filter(({ text }) => !tried.includes(text));
+  for (const [i, address] of left.entries()) {
     const local = await localAddressFor({ address, port: 0 }, mark);
     if (!local) continue;
     const network = await networkName();
     const remembered = network === undefined ? undefined : memory.recall(network, gateway);
-    return { gateway: address, local, remembered };
+    return { gateway: address, local, remembered, hasMore: i + 1 < left.length };
   }
   return { reason: `no route leads to ${gateway}: is there a network?` };
 }

@@ -42,6 +42,8 @@ export function connectResult(failure: ClientFailure | undefined): ConnectResult
     case 'login':
     case 'refused':
       return { ending: 'refused', reason: failure.reason, blocked: [] };
+    case 'ended':
+      return { ending: 'gateway', reason: failure.reason, blocked: [] };
     case 'silent':
       return { ending: 'failed', reason: failure.reason, blocked: [] };
   }

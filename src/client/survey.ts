@@ -56,7 +56,7 @@ export async function surveyGateway(gateway: string, options: SurveyOptions): Pr
   const { profile, asker, progress, signal } = options;
   const { ports } = profile;
   const memory = new CarrierMemory(join(clientCacheFolder(), 'carriers.json'));
-  const location = await locate(gateway, CLIENT_MARK, memory, new GatewayNames());
+  const location = await locate({ gateway, tried: [] }, CLIENT_MARK, memory, new GatewayNames());
   if ('reason' in location) throw new HostError('NO_ROUTE', location.reason);
   const whole = await clientOptions(profile);
   const remembering = new RememberingAsker(asker);
@@ -136,7 +136,8 @@ function surveyed(carrier: Carrier, walk: Walk, ports: CarrierPorts): SurveyedCa
   }
   const { failure } = walk;
   if (!failure) return { carrier, outcome: 'not-tried', detail: 'not tried: it was ended before' };
-  if (failure.kind !== 'blocked') return { carrier, outcome: failure.kind, detail: failure.reason };
+  if (failure.kind !== 'blocked')
+    return { carrier, outcome: failure.kind === 'ended' ? 'login' : failure.kind, detail: failure.reason };
   const openings = openingsSeen(carrier, walk, ports);
   if (openings.every(({ sight }) => sight === 'answered' || sight === 'untried') && openings[0]?.sight === 'answered') {
     return { carrier, outcome: 'not-offered', detail: 'the gateway does not offer it' };

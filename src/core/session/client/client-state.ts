@@ -69,6 +69,8 @@ export class ClientState {
   /** What seems closed, for people to know: nothing is ruled out for it. */
   #doubts: readonly Trial[] = [];
   readonly #ruledOut = new Set<Way>();
+  /** Addresses of the gateway whose turn it is at which it couldn't be entered. */
+  #tried: readonly string[] = [];
   #lastAddress: IpAddress | undefined;
   /** A tunnel stood once: from then on what fails may work again. */
   #stood = false;
@@ -109,7 +111,7 @@ export class ClientState {
     const stage = this.#stage;
     if (stage.awaits === 'loss' || stage.awaits === 'entry') {
       this.#relocating = ++this.#lastId;
-      this.#events.push({ type: 'locate', requestId: this.#relocating, gateway: this.#gateways.current });
+      this.#askLocation(this.#relocating);
     } else if (stage.awaits === 'retry') {
       this.#retry = FIRST_RETRY;
       this.#begin();
@@ -228,7 +230,11 @@ export class ClientState {
   #locate(ways: readonly Way[] | undefined): void {
     const requestId = ++this.#lastId;
     this.#stage = { awaits: 'location', requestId, ways };
-    this.#events.push({ type: 'locate', requestId, gateway: this.#gateways.current });
+    this.#askLocation(requestId);
+  }
+
+  #askLocation(requestId: number): void {
+    this.#events.push({ type: 'locate', requestId, gateway: this.#gateways.current, tried: [...this.#tried] });
   }
 
   #relocated(location: Location, now: Instant): void {
@@ -343,6 +349,7 @@ export class ClientState {
     if (!tunnel) return;
     if (tunnel.isUp) {
       this.#stood = true;
+      this.#tried = [];
       this.#upSince ??= now;
     }
     // a gateway may end the old phase 1 as soon as its successor is known
@@ -419,6 +426,7 @@ export class ClientState {
     const at = now + this.#retry;
     this.#retry = Math.min(LONGEST_RETRY, this.#retry * 2);
     this.#gateways.beginRound();
+    this.#tried = [];
     this.#stage = { awaits: 'retry', at };
     this.#events.push({ type: 'reconnecting', reason, at });
   }
@@ -431,6 +439,13 @@ export class ClientState {
       this.#events.push({ type: 'notice', text: reason });
       return this.#begin();
     }
+    if (kind !== 'login' && 'location' in this.#stage && this.#stage.location.hasMore) {
+      const { text } = this.#stage.location.gateway;
+      this.#tried = [...this.#tried, text];
+      this.#events.push({ type: 'notice', text: `${gateway} at ${text}: ${reason}; now its next address` });
+      return this.#begin();
+    }
+    this.#tried = [];
     if (kind !== 'login' && this.#gateways.next()) {
       const why = reason.includes(gateway) ? reason : `${gateway}: ${reason}`;
       this.#events.push({ type: 'notice', text: `${why}; now ${this.#gateways.current}` });
@@ -439,8 +454,17 @@ export class ClientState {
     if (kind !== 'login' && this.#stood) return this.#wait(reason, now);
     this.#stop(reason);
     this.#stage = { awaits: 'end' };
-    const failure: ClientFailure = kind === 'blocked' ? { kind, gateway, reason, failures } : { kind, reason };
-    this.#events.push({ type: 'down', failure });
+    this.#events.push({ type: 'down', failure: this.#failureOf(kind, reason, gateway, failures) });
+  }
+
+  #failureOf(
+    kind: EntryFailure['kind'],
+    reason: string,
+    gateway: string,
+    failures: readonly CarrierFailure[],
+  ): ClientFailure {
+    if (kind === 'blocked') return { kind, gateway, reason, failures };
+    return { kind: kind === 'login' && this.#stood ? 'ended' : kind, reason };
   }
 
   #carrierFailures(doubts: readonly Trial[] = []): CarrierFailure[] {

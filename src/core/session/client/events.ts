@@ -68,6 +68,8 @@ export interface Location {
   readonly local: IpAddress;
   /** What worked in this network the last time. */
   readonly remembered: EspCarrier | undefined;
+  /** The gateway's name has further addresses. */
+  readonly hasMore?: boolean;
 }
 
 export function samePlace(a: Location, b: Location): boolean {
@@ -94,15 +96,15 @@ export type ClientFailure =
       readonly reason: string;
       readonly failures: readonly CarrierFailure[];
     }
-  /** The gateway, or we, refused: the same again would end the same. */
-  | { readonly kind: 'refused' | 'login' | 'silent'; readonly reason: string };
+  /** The gateway, or we, refused: the same again would end the same. `ended`: a tunnel stood, and its user is let in no more. */
+  | { readonly kind: 'refused' | 'login' | 'ended' | 'silent'; readonly reason: string };
 
 /** The one session of a client, as the dataplane knows it. */
 export const CLIENT_SESSION = 1;
 
 export type ClientEvent =
-  /** Find the gateway's address and ours towards it, then call `located` with the same id. */
-  | { readonly type: 'locate'; readonly requestId: number; readonly gateway: string }
+  /** Find an address of the gateway's but `tried` and ours towards it, then call `located` with the same id. */
+  | { readonly type: 'locate'; readonly requestId: number; readonly gateway: string; readonly tried: readonly string[] }
   /** Open a cTCP flow, then call `handleFlow` with the same id. */
   | { readonly type: 'open-flow'; readonly flowId: number; readonly local: IpAddress; readonly remote: Endpoint }
   | { readonly type: 'close-flow'; readonly flowId: number }
