@@ -4,30 +4,45 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DhGroup } from '../src/core/crypto/algorithms.ts';
+import { password, user } from '../test/lab/gateway.ts';
+import { lacking } from '../test/lab/requirements.ts';
+import { SoftEther, softEtherSecret } from '../test/lab/softether.ts';
 import { clientAddress, gatewayAddress, Topology } from '../test/lab/topology.ts';
+import type { Account } from './load/clients.ts';
 import { callers, startOurs } from './load/gateways.ts';
 import { Load } from './load/load.ts';
 import { residentMegabytes } from './load/observe.ts';
 import { cpuSeconds } from './measure.ts';
 
 export const CROWD = 10_000;
-/** Who connect at the same time, and seconds that all may take. */
+/** Who connect at the same time, and seconds after which nobody begins any more. */
 const AT_ONCE = 128;
 const PATIENCE = 600;
+const SOFTETHER_PATIENCE = 60;
 /** Clients that come and go before anything is measured, and then beside those who stay. */
 const WARM_UP = 3000;
 const OTHERS = 1000;
 /** Milliseconds: what answers repeats is kept for a minute, and the garbage of the logins has to go. */
 const REST = 70_000;
 
+const CLIENTS = {
+  gateway: gatewayAddress,
+  phase1Lifetime: 28_800,
+  phase2Lifetime: 3600,
+  exits: { nat: clientAddress },
+};
+
 const GROUPS: readonly { readonly name: string; readonly number: DhGroup }[] = [
   { name: 'modp2048', number: 14 },
   { name: 'P-256', number: 19 },
 ];
 
-export interface CrowdRow {
+export interface CrowdRow extends Figures {
   readonly responder: string;
   readonly group: string;
+}
+
+interface Figures {
   /** Who got in, and seconds until then. */
   readonly connected: number;
   readonly seconds: number;
@@ -41,42 +56,68 @@ export interface CrowdRow {
   readonly megabytes: number;
 }
 
-export async function measureCrowd(): Promise<CrowdRow[]> {
+export async function measureCrowd(tell: (line: string) => void): Promise<CrowdRow[]> {
   const rows: CrowdRow[] = [];
   for (const group of GROUPS) rows.push(await measureOurs(group.name, group.number));
+  const reason = lacking('vpnserver', 'vpncmd');
+  if (reason !== undefined) tell(`SoftEther is left out; ${reason}`);
+  // elliptic curves it has none
+  else rows.push(await measureSoftEther(GROUPS[0]!.name, GROUPS[0]!.number));
   return rows;
 }
 
-async function measureOurs(name: string, dhGroup: DhGroup): Promise<CrowdRow> {
+async function measureOurs(group: string, dhGroup: DhGroup): Promise<CrowdRow> {
   const net = await Topology.create();
   try {
     const accounts = callers(CROWD + OTHERS);
     const ours = await startOurs(net, accounts);
-    const lifetimes = { phase1Lifetime: 28_800, phase2Lifetime: 3600 };
-    const load = await Load.start(net, {
-      gateway: gatewayAddress,
-      ...lifetimes,
-      dhGroup,
-      exits: { nat: clientAddress },
-      accounts,
-    });
-    const row = await measureLoad(load, ours.pid);
+    const load = await Load.start(net, { ...CLIENTS, dhGroup, accounts });
+    const row = await measureLoad(load, ours.pid, { most: CROWD, patience: PATIENCE, warmUp: WARM_UP });
     await load.obey({ does: 'leave' });
     await load.stop();
     await ours.stop();
-    return { responder: 'Sallyport', group: name, ...row };
+    return { responder: 'Sallyport', group, ...row };
   } finally {
     net.remove();
   }
 }
 
-async function measureLoad(load: Load, pid: number): Promise<Omit<CrowdRow, 'responder' | 'group'>> {
+/** One user for all, with as many addresses as ours has. */
+async function measureSoftEther(group: string, dhGroup: DhGroup): Promise<CrowdRow> {
+  const net = await Topology.create();
+  try {
+    const server = await SoftEther.start(net.gw);
+    await server.configure([
+      'Hub LAB',
+      'SecureNatHostSet /MAC:none /IP:10.64.0.1 /MASK:255.254.0.0',
+      'DhcpSet /START:10.64.0.10 /END:10.65.255.250 /MASK:255.254.0.0 /EXPIRE:7200 /GW:10.64.0.1 /DNS:none /DNS2:none /DOMAIN:none /LOG:no',
+    ]);
+    const account: Account = { psk: softEtherSecret, who: { caller: user, password } };
+    const load = await Load.start(net, { ...CLIENTS, dhGroup, accounts: [account] });
+    const row = await measureLoad(load, server.pid, { most: CROWD, patience: SOFTETHER_PATIENCE, warmUp: 100 });
+    await load.stop();
+    await server.crash();
+    return { responder: 'SoftEther', group, ...row };
+  } finally {
+    net.remove();
+  }
+}
+
+interface Course {
+  /** Who come, if all get in. */
+  readonly most: number;
+  /** Seconds after which nobody else begins. */
+  readonly patience: number;
+  readonly warmUp: number;
+}
+
+async function measureLoad(load: Load, pid: number, { most, patience, warmUp }: Course): Promise<Figures> {
   const come = (count: number, stay: boolean) =>
-    load.obey({ does: 'logins', count, seconds: PATIENCE, atOnce: AT_ONCE, stay });
-  await come(WARM_UP, false);
+    load.obey({ does: 'logins', count, seconds: patience, atOnce: AT_ONCE, stay });
+  await come(warmUp, false);
   const emptyMegabytes = residentMegabytes(pid);
   const before = cpuSeconds([pid]);
-  const { up, seconds } = await come(CROWD, true);
+  const { up, seconds } = await come(most, true);
   const cpuMilliseconds = (1000 * (cpuSeconds([pid]) - before)) / up;
   const { answered: passed } = await load.obey({ does: 'traffic' });
   const others = come(OTHERS, false);

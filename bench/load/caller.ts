@@ -24,7 +24,7 @@ import { encodePppFrame, PppProtocol, parsePppFrame } from '../../src/core/wire/
 import { encodeUdp, PROTOCOL_UDP, parseUdp } from '../../src/core/wire/udp.ts';
 import { nodeCrypto } from '../../src/host/crypto/node-crypto.ts';
 import type { Account, CallerWho, Client, ClientSettings, Send, Settled } from './clients.ts';
-import { echoRequest } from './echo.ts';
+import { echoRequest, isEchoReply } from './echo.ts';
 import { Line } from './line.ts';
 
 /** What each of them believes its own address to be. */
@@ -197,9 +197,9 @@ export class Caller implements Client {
 
   #handleL2tp(message: Bytes, now: Instant): void {
     const parsed = parseL2tp(message);
-    const isEcho = parsed.kind === 'data' && parsePppFrame(parsed.payload).protocol === PppProtocol.IPV4;
-    if (isEcho) this.echoes++;
-    else this.#line.handleInput(message, now);
+    const frame = parsed.kind === 'data' ? parsePppFrame(parsed.payload) : undefined;
+    if (frame?.protocol !== PppProtocol.IPV4) this.#line.handleInput(message, now);
+    else if (this.#address && isEchoReply(frame.information, this.#address)) this.echoes++;
   }
 
   /** Through the newest pair; without one, nowhere. */

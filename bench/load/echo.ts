@@ -1,4 +1,5 @@
-/** An ICMP echo request in its IPv4 packet, RFC 791 and RFC 792. */
+/** ICMP echo requests in their IPv4 packets, and their answers, RFC 791 and RFC 792. */
+import { bytesEqual } from '../../src/core/bytes/bytes.ts';
 import type { IpAddress } from '../../src/core/net/address.ts';
 
 const LENGTH = 84;
@@ -18,6 +19,12 @@ export function echoRequest(from: IpAddress, to: IpAddress, sequence: number): U
   view.setUint16(HEADER + 6, sequence);
   view.setUint16(HEADER + 2, checksum(view, HEADER, LENGTH));
   return packet;
+}
+
+/** Whether an IPv4 packet is an answer to one of that client: some gateways send everybody's to all. */
+export function isEchoReply(packet: Uint8Array, to: IpAddress): boolean {
+  const header = (packet[0]! & 0x0f) * 4;
+  return packet[9] === 1 && packet[header] === 0 && bytesEqual(packet.subarray(16, 20), to.bytes);
 }
 
 /** RFC 1071, over an even number of bytes. */
