@@ -297,13 +297,13 @@ export class DataplaneHandle implements Dataplane {
     const events = this.#events;
     switch (report.type) {
       case 'ike':
-        events.onIke({ carrier: report.carrier, ...endpoints(report) }, Uint8Array.from(body));
+        events.onIke({ carrier: report.carrier, ...endpoints(report) }, body);
         break;
       case 'unknown-spi':
         events.onUnknownSpi({ carrier: report.carrier, ...endpoints(report) }, report.spi);
         break;
       case 'l2tp':
-        if (this.#registry.find(report.id)) events.onL2tp?.(report.id, report.port, Uint8Array.from(body));
+        if (this.#registry.find(report.id)) events.onL2tp?.(report.id, report.port, body);
         break;
       case 'path-change':
         if (this.#registry.find(report.id))

@@ -1,5 +1,5 @@
 /** Secrets that have to be read again, unlike passwords: in the database they lie sealed by a key in a file outside it. */
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { HostError, systemReason } from './errors.ts';
@@ -13,7 +13,7 @@ const TAG_LENGTH = 16;
 export class SealedSecrets {
   readonly #folder: string;
   readonly #file: string;
-  #key: Buffer | undefined;
+  #key: KeyObject | undefined;
 
   /** The key is made when the first secret is sealed. */
   constructor(stateFolder: string) {
@@ -42,14 +42,20 @@ export class SealedSecrets {
     }
   }
 
-  #open(make: boolean): Buffer {
+  #open(make: boolean): KeyObject {
     if (make) this.#make();
+    this.#key ??= createSecretKey(this.#read());
+    return this.#key;
+  }
+
+  #read(): Buffer {
+    let key: Buffer;
     try {
-      this.#key ??= readFileSync(this.#file);
+      key = readFileSync(this.#file);
     } catch (error) {
       throw new HostError('KEY_FILE', `can't read ${this.#file}: ${systemReason(error)}; take it from a backup`);
     }
-    if (this.#key.length === KEY_LENGTH) return this.#key;
+    if (key.length === KEY_LENGTH) return key;
     throw new HostError('KEY_FILE', `${this.#file} holds no key of ${KEY_LENGTH} bytes; take it from a backup`);
   }
 

@@ -1,8 +1,15 @@
 /** Builds bytes in network order; lengths are filled in when their part is complete. */
-import type { Bytes } from './bytes.ts';
+import { type Bytes, EMPTY } from './bytes.ts';
+
+/** Of a new buffer, bytes: nearly all that is written fits. */
+const ROOM = 1024;
+/** As many as are at work at once, one inside the other. */
+const MAX_SPARE = 8;
+/** Buffers of writers that have finished, wiped. To take one costs less than to make one, which the collector has to bury. */
+const spare: Uint8Array<ArrayBuffer>[] = [];
 
 export class Writer {
-  #buffer = new Uint8Array(256);
+  #buffer = spare.pop() ?? new Uint8Array(ROOM);
   #length = 0;
 
   get length(): number {
@@ -41,9 +48,14 @@ export class Writer {
     return this;
   }
 
-  /** A copy of what was written. */
+  /** A copy of what was written; the writer is empty then. */
   finish(): Uint8Array<ArrayBuffer> {
-    return this.#buffer.slice(0, this.#length);
+    const written = this.#buffer.slice(0, this.#length);
+    this.#buffer.fill(0, 0, this.#length);
+    if (this.#buffer.length === ROOM && spare.length < MAX_SPARE) spare.push(this.#buffer);
+    this.#buffer = EMPTY;
+    this.#length = 0;
+    return written;
   }
 
   #reserve(more: number): void {

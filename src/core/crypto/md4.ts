@@ -24,10 +24,11 @@ const MIXERS = [
 export function md4(message: Bytes): Uint8Array<ArrayBuffer> {
   const padded = pad(message);
   const view = new DataView(padded.buffer);
-  const state = [0x67452301, 0xefcdab89 | 0, 0x98badcfe | 0, 0x10325476];
+  const state = Int32Array.of(0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476);
   for (let at = 0; at < padded.length; at += BLOCK) mix(state, view, at);
   const digest = new Uint8Array(16);
-  for (const [i, word] of state.entries()) new DataView(digest.buffer).setUint32(4 * i, word, true);
+  const out = new DataView(digest.buffer);
+  for (const [i, word] of state.entries()) out.setInt32(4 * i, word, true);
   return digest;
 }
 
@@ -40,15 +41,23 @@ function pad(message: Bytes): Uint8Array<ArrayBuffer> {
   return padded;
 }
 
-function mix(state: number[], view: DataView, at: number): void {
-  let [a, b, c, d] = state as [number, number, number, number];
+function mix(state: Int32Array, view: DataView, at: number): void {
+  let [a, b, c, d] = [state[0]!, state[1]!, state[2]!, state[3]!];
   for (let round = 0; round < 3; round++) {
+    const [words, shifts, mixer, constant] = [WORDS[round]!, SHIFTS[round]!, MIXERS[round]!, CONSTANTS[round]!];
     for (let step = 0; step < 16; step++) {
-      const word = view.getInt32(at + 4 * WORDS[round]![step]!, true);
-      const sum = (a + MIXERS[round]!(b, c, d) + word + CONSTANTS[round]!) | 0;
-      const shift = SHIFTS[round]![step & 3]!;
-      [a, b, c, d] = [d, (sum << shift) | (sum >>> (32 - shift)), b, c];
+      const word = view.getInt32(at + 4 * words[step]!, true);
+      const sum = (a + mixer(b, c, d) + word + constant) | 0;
+      const shift = shifts[step & 3]!;
+      // a swap of all four at once would make an array each time
+      a = d;
+      d = c;
+      c = b;
+      b = (sum << shift) | (sum >>> (32 - shift));
     }
   }
-  for (const [i, word] of [a, b, c, d].entries()) state[i] = (state[i]! + word) | 0;
+  state[0]! += a;
+  state[1]! += b;
+  state[2]! += c;
+  state[3]! += d;
 }

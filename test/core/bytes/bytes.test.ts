@@ -82,10 +82,15 @@ describe('Writer', () => {
     assert.equal(toHex(new Writer().u8(1).u16(0).u8(2).patchU16(1, 0xabcd).finish()), '01abcd02');
   });
 
-  test('gives a copy: what is written later changes nothing', () => {
+  test('gives a copy: what is written later changes nothing, by itself or by another', () => {
     const w = new Writer().u8(1);
     const first = w.finish();
-    w.patchU16(0, 0xffff);
+    w.patchU16(0, 0xffff).u8(2);
+    const [outer, inner] = [new Writer().u8(3), new Writer().u8(4)];
+    assert.deepEqual(inner.finish(), Uint8Array.of(4));
+    assert.deepEqual(new Writer().u8(5).zeros(2000).finish().subarray(0, 2), Uint8Array.of(5, 0));
+    assert.deepEqual(outer.u8(6).finish(), Uint8Array.of(3, 6));
+    assert.deepEqual(w.finish(), Uint8Array.of(2));
     assert.deepEqual(first, Uint8Array.of(1));
   });
 });
