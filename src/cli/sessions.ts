@@ -1,5 +1,9 @@
 /** sallyport sessions: who is on, who wasn't let in, who was on. */
+
 import type { FailureReport, HistoryReport, SessionRow, StatusReport } from '../control/gateway-types.ts';
+import type { Remedy } from '../core/diagnosis/finding.ts';
+import { knownFailure } from '../core/diagnosis/gateway-failures.ts';
+import { remedyLines } from '../doctor/report/text.ts';
 import { callGateway } from './gateway-call.ts';
 import { alignTable, formatAge, formatBytes, formatTime } from './table.ts';
 import { expectArguments, parseCommand, UsageError, WHERE } from './usage.ts';
@@ -16,7 +20,7 @@ export async function run(args: string[]): Promise<number> {
   expectArguments(positionals);
   if (values.failed && values.history) throw new UsageError('--failed or --history?');
   if (values.failed) {
-    show(await callGateway(values, { verb: 'failures' }), values.json, failureTable);
+    show((await callGateway(values, { verb: 'failures' })).map(explained), values.json, failurePage);
     if (!values.json) tellClearL2tp(await callGateway(values, { verb: 'status' }));
   } else if (values.history) show(await callGateway(values, { verb: 'history' }), values.json, historyTable);
   else show(await callGateway(values, { verb: 'sessions' }), values.json, (rows) => sessionTable(rows, Date.now()));
@@ -32,16 +36,35 @@ function tellClearL2tp({ clearL2tp, since }: StatusReport): void {
   if (clearL2tp) console.log(`${clearL2tp} packets of L2TP outside of IPsec were dropped since ${formatTime(since)}`);
 }
 
-export function failureTable(rows: readonly FailureReport[]): string {
+/** With what the doctor knows of it; null: no rule is about it. */
+export interface ExplainedFailure extends FailureReport {
+  readonly rule: string | null;
+  readonly remedies: readonly Remedy[];
+}
+
+export function explained(failure: FailureReport): ExplainedFailure {
+  const { rule = null, remedies = [] } = knownFailure(failure.reason) ?? {};
+  return { ...failure, rule, remedies };
+}
+
+/** Each failure, and for each rule among them what to change. */
+export function failurePage(rows: readonly ExplainedFailure[]): string {
   if (rows.length === 0) return 'nobody was refused';
-  const cells = rows.map(({ at, user, group, remote, reason }) => [
+  const cells = rows.map(({ at, user, group, remote, rule, reason }) => [
     formatTime(at),
     user ?? '-',
     group ?? '-',
     remote,
+    rule ?? '-',
     reason,
   ]);
-  return alignTable([['TIME (UTC)', 'USER', 'GROUP', 'REMOTE', 'REASON'], ...cells]);
+  const table = alignTable([['TIME (UTC)', 'USER', 'GROUP', 'REMOTE', 'RULE', 'REASON'], ...cells]);
+  const byRule = new Map(rows.map(({ rule, remedies }) => [rule, remedies]));
+  const changes = [...byRule].flatMap(([rule, remedies]) => {
+    const ours = remedies.filter(({ where }) => where === 'sallyport');
+    return rule === null ? [] : [`${rule}:`, ...ours.flatMap(remedyLines)];
+  });
+  return changes.length === 0 ? table : [table, '', ...changes].join('\n');
 }
 
 export function historyTable(rows: readonly HistoryReport[]): string {

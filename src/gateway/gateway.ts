@@ -3,6 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { GatewayConfig } from '../config/config.ts';
 import type { SessionRow } from '../control/gateway-types.ts';
 import { readU32, u32 } from '../core/bytes/bytes.ts';
+import { knownFailure } from '../core/diagnosis/gateway-failures.ts';
 import { type IpAddress, ipFromBytes, parseIp } from '../core/net/address.ts';
 import { checkChapMd5 } from '../core/ppp/chap-md5.ts';
 import { checkMsChapV2 } from '../core/ppp/ms-chap-v2.ts';
@@ -347,10 +348,10 @@ class Gateway {
         const untold = this.#failures.take(now());
         if (untold === undefined) break;
         if (untold > 0) this.#log.warn({ failures: untold }, 'more connections failed than are told one by one');
-        this.#log.warn({ ...fields, step: event.step, reason: event.reason }, 'connection failed');
-        this.#keep(() =>
-          this.#store.failures.record({ user, group, remote, reason: `${event.step}: ${event.reason}` }),
-        );
+        const reason = `${event.step}: ${event.reason}`;
+        const rule = knownFailure(reason)?.rule;
+        this.#log.warn({ ...fields, step: event.step, reason: event.reason, rule }, 'connection failed');
+        this.#keep(() => this.#store.failures.record({ user, group, remote, reason }));
         break;
       }
       case 'notice':

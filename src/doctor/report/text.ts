@@ -26,6 +26,7 @@ function bodyOf({ evidence, remedies }: Finding): string[] {
   return [...seen, ...remedies.flatMap(remedyLines)];
 }
 
-function remedyLines({ where, does, lines }: Remedy): string[] {
+/** For a terminal; what of it came from a peer is the caller's to escape. */
+export function remedyLines({ where, does, lines }: Remedy): string[] {
   return [`  On ${PLACE_NAMES[where]}: ${does}`, ...lines.map((line) => `      ${line}`)];
 }

@@ -200,7 +200,7 @@ function finding({ name, cause, evidence }: Trouble): Finding {
   };
 }
 
-const LOGINS: readonly Remedy[] = [
+export const LOGINS: readonly Remedy[] = [
   {
     where: 'sallyport',
     does: 'See who failed and why, and set the password anew.',
@@ -228,7 +228,7 @@ const LOGINS: readonly Remedy[] = [
   { where: 'client', does: "Type name and password anew; vpnc: 'Xauth username' and 'Xauth password'.", lines: [] },
 ];
 
-const POOLS: readonly Remedy[] = [
+export const POOLS: readonly Remedy[] = [
   {
     where: 'sallyport',
     does: 'A wider pool; or make room.',

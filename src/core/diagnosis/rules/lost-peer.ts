@@ -84,7 +84,7 @@ function lastOf({ flows }: Conversation, negotiation: Negotiation, question: Mes
   );
 }
 
-const KEEP_ALIVE: readonly Remedy[] = [
+export const KEEP_ALIVE: readonly Remedy[] = [
   {
     where: 'strongswan',
     does: 'swanctl.conf: notice it, and come back by itself; keep NATs awake (strongswan.conf).',

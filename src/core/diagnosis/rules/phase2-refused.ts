@@ -122,7 +122,7 @@ export const PHASE2_PROPOSALS: readonly Remedy[] = [
   },
 ];
 
-const SELECTORS: readonly Remedy[] = [
+export const SELECTORS: readonly Remedy[] = [
   {
     where: 'strongswan',
     does: 'swanctl.conf, in the child: what is behind the gateway; the client gets its own address.',

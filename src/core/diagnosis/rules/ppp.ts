@@ -107,7 +107,7 @@ const PPP_METHODS: readonly Remedy[] = [
   ...PPP_LOGINS.filter(({ where }) => where === 'windows'),
 ];
 
-const L2TP_SERVER: readonly Remedy[] = [
+export const L2TP_SERVER: readonly Remedy[] = [
   { where: 'sallyport', does: 'Serve L2TP.', lines: ['l2tp: true'] },
   {
     where: 'libreswan',
