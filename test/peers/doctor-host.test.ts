@@ -121,6 +121,14 @@ describe('the doctor from outside', { skip: lacking('charon-systemd', 'swanctl',
     }
   });
 
+  it('strongSwan whose aggressive mode is for anybody: it gives the hash of its secret away', async () => {
+    await withStrongSwan('main', { connection: { aggressive: 'yes' } }, async () => {
+      const report = await ask();
+      const { rule, severity } = report.findings[0]!;
+      assert.deepEqual([rule, severity], ['aggressive-psk-hash', 'warning']);
+    });
+  });
+
   it('strongSwan with IKEv2 alone: each group and cipher that its configuration names, and no other', async () => {
     const ike = ['aes256gcm16-prfsha384-ecp384', 'aes128-sha256-modp2048', 'aes128-sha1-modp1024'];
     const connection = { version: '2' };

@@ -12,6 +12,7 @@ import type { Asked } from './address-probe.ts';
 import { type Answer, bodyOf } from './answer.ts';
 import type { Outcome } from './ike-flow.ts';
 import {
+  AGGRESSIVE_AUTHENTICATIONS,
   aggressiveQuestion,
   mainModeQuestion,
   ONLY_AGED,
@@ -75,8 +76,11 @@ async function askAggressive(interview: Interview, suite: Suite | undefined): Pr
   const wanted = groupNumber(suite?.group[0] ?? '');
   const groups = wanted !== undefined && isDhGroup(wanted) ? [wanted] : AGGRESSIVE_GROUPS;
   let sight: AggressiveSight = { state: 'silent', suite: undefined, packet: 0 };
-  for (const group of groups) {
-    const outcome = await interview.askShy(aggressiveQuestion(interview.context.crypto, group));
+  const kinds = AGGRESSIVE_AUTHENTICATIONS.flatMap((authentication) =>
+    groups.map((group) => ({ group, authentication })),
+  );
+  for (const { group, authentication } of kinds) {
+    const outcome = await interview.askShy(aggressiveQuestion(interview.context.crypto, group, authentication));
     if (!outcome) break;
     sight = aggressiveSight(outcome);
     if (sight.state !== 'refused') break;

@@ -114,11 +114,12 @@ export function mainModeQuestion(crypto: CryptoProvider, offer: Phase1Offer, pad
   return message(crypto, ExchangeType.IDENTITY_PROTECTION, payloads, `main mode, ${transforms.length} transforms`);
 }
 
+/** By secret, with XAUTH and without: strongSwan takes the first that it knows, and then looks for a connection that has it. */
+export const AGGRESSIVE_AUTHENTICATIONS: readonly number[] = [XAUTH_INIT_PSK, PSK];
+
 /** With the name of a group that nobody has. `group`: of Diffie-Hellman; there is one in aggressive mode. */
-export function aggressiveQuestion(crypto: CryptoProvider, group: DhGroup): Question {
-  const transforms = [PSK, XAUTH_INIT_PSK].flatMap((authentication) =>
-    AGGRESSIVE_ALGORITHMS.map((algorithms) => ({ item: algorithms(group), authentication })),
-  );
+export function aggressiveQuestion(crypto: CryptoProvider, group: DhGroup, authentication: number): Question {
+  const transforms = AGGRESSIVE_ALGORITHMS.map((algorithms) => ({ item: algorithms(group), authentication }));
   const name = `sallyport-doctor-${toHex(crypto.random(4))}`;
   const payloads = [
     encodeSa(proposals(transforms)),

@@ -17,8 +17,8 @@ import { PacketLog } from './packet-log.ts';
 import { findNat, tryLarge } from './path-probe.ts';
 import type { GatewaySight, Survey } from './survey.ts';
 
-/** No question begins later than this; the last one may take two seconds more. */
-const TIME = 16 * SECOND;
+/** No question begins later than this; the last one may take four seconds more, if a cookie is asked for. */
+const TIME = 15 * SECOND;
 const LOOKUP_PATIENCE = 5 * SECOND;
 /** Our own limit on what is remembered of a gateway's vendor IDs. */
 export const MAX_VENDOR_IDS = 32;

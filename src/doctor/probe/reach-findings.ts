@@ -8,12 +8,15 @@ type Rule = (survey: Survey) => Finding | undefined;
 
 /** Nothing came back at all. */
 function noAnswer({ addresses, gateway }: Survey): Finding | undefined {
-  if (gateway || addresses.some(({ ports }) => ports.some(({ state }) => state !== 'silent'))) return undefined;
+  // to an address of a family that this network doesn't have nothing was sent at all
+  const sent = addresses.filter(({ ports }) => ports.some(({ state }) => state !== 'failed'));
+  if (gateway || sent.length === 0) return undefined;
+  if (sent.some(({ ports }) => ports.some(({ state }) => state !== 'silent'))) return undefined;
   return {
     rule: 'no-answer-500',
     severity: 'cause',
     cause: 'Nothing answers: a firewall on the way drops all that was sent, or no such host is there.',
-    evidence: addresses.flatMap(({ ports }) => ports.map(evidenceOf)),
+    evidence: sent.flatMap(({ ports }) => ports.map(evidenceOf)),
     remedies: [...openFirewall(['nat-t'], 'gateway'), ...openFirewall(['nat-t'], 'client'), CHECK_ADDRESS],
   };
 }
@@ -34,7 +37,7 @@ function noIke({ addresses, gateway }: Survey): Finding | undefined {
       remedies: [IS_IT_RUNNING, START_STRONGSWAN, CHECK_ADDRESS],
     };
   }
-  if (failed.length > 0) {
+  if (failed.length === ports.length) {
     return {
       rule: 'not-sent',
       severity: 'cause',
@@ -43,7 +46,7 @@ function noIke({ addresses, gateway }: Survey): Finding | undefined {
       remedies: [...openFirewall(['nat-t'], 'client'), CHECK_ADDRESS],
     };
   }
-  const alive = ports.filter(({ state }) => state !== 'silent');
+  const alive = ports.filter(({ state }) => state !== 'silent' && state !== 'failed');
   if (alive.length === 0) return undefined;
   return {
     rule: 'ike-silent',

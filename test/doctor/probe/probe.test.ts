@@ -10,8 +10,9 @@ import { MAX_UNANSWERED } from '../../../src/doctor/probe/interview.ts';
 import { ProbeError, probe } from '../../../src/doctor/probe/probe.ts';
 import type { Survey } from '../../../src/doctor/probe/survey.ts';
 import { CTCP, IKE_OVER_TCP } from '../../../src/doctor/probe/tcp.ts';
-import { verdictText } from '../../../src/doctor/probe/text.ts';
+import { detailRows, verdictText } from '../../../src/doctor/probe/text.ts';
 import { nodeCrypto } from '../../../src/host/crypto/node-crypto.ts';
+import { Seeded } from '../../seeded.ts';
 import { type GatewayOptions, isMarked, SimulatedGateway } from './simulated-gateway.ts';
 import { HERE, type NetworkOptions, type SimulatedHost, SimulatedNetwork } from './simulated-network.ts';
 
@@ -145,7 +146,7 @@ describe('what is on the way', () => {
   });
 
   it('a host that can send nothing', async () => {
-    const { survey, rules } = await look({ broken: 'EPERM' });
+    const { survey, rules } = await look({ broken: { [GATEWAY]: 'EPERM' } });
     assert.deepEqual(rules, ['not-sent']);
     assert.equal(survey.addresses[0]!.ports[0]!.code, 'EPERM');
   });
@@ -190,6 +191,17 @@ describe('what is on the way', () => {
     }
   });
 
+  it('a gateway far away, and a way that loses every fifth: a true verdict in time, and "incomplete" if need be', async () => {
+    const random = new Seeded(Number(process.env.SEED ?? 20_264));
+    for (const way of [{ delay: 700 }, { loses: () => random.chance(0.2) }]) {
+      const { host } = gatewayHost({ ikev2: IKEV2, ikev1: modern });
+      const { survey, took } = await look(at(host, way));
+      assert.ok(took < LIMIT, `${took} ms`);
+      assert.ok(survey.gateway?.ikev2 ?? survey.gateway?.ikev1, 'somebody answers');
+      if (!survey.isComplete) assert.match(detailRows(survey).at(-1)![1], /time was up/);
+    }
+  });
+
   it('without the right to UDP 500 of its own it asks from another port', async () => {
     const { host } = gatewayHost({ ikev2: IKEV2 });
     const { survey } = await look(at(host, { unprivileged: true }));
@@ -210,6 +222,13 @@ describe('names and families', () => {
     );
     assert.equal(rules[0], 'address-without-vpn');
     assert.match(verdictText(survey, findingsOf(survey)), /^gate \(192\.0\.2\.1, 2001:db8::1\): answers/);
+  });
+
+  it('a network without IPv6: what is said is of IPv4', async () => {
+    const broken = { [GATEWAY6]: 'ENETUNREACH' };
+    assert.deepEqual((await look({ names, broken }, 'gate')).rules, ['no-answer-500']);
+    const { host } = gatewayHost({ ikev2: IKEV2 });
+    assert.deepEqual((await look({ names, broken, ...at(host) }, 'gate')).rules, ['ikev2-only']);
   });
 
   it('IPv6 alone', async () => {

@@ -26,8 +26,12 @@ export interface NetworkOptions {
   readonly longest?: number;
   /** A NAT with this address; `lifetime`: milliseconds after which it forgets a mapping in silence. */
   readonly nat?: { readonly address: string; readonly lifetime: number };
-  /** Sending fails with this code. */
-  readonly broken?: string;
+  /** Sending to these addresses fails with a code. */
+  readonly broken?: Readonly<Record<string, string>>;
+  /** Milliseconds one way. */
+  readonly delay?: number;
+  /** Whether the next datagram is lost. */
+  readonly loses?: () => boolean;
 }
 
 export const HERE = parseIp('192.0.2.2')!;
@@ -116,6 +120,8 @@ export class SimulatedNetwork implements ProbeNetwork {
 
   async openTcp(remote: Endpoint, listener: TcpListener, signal: AbortSignal): Promise<TcpFlow> {
     const port = this.#options.hosts?.[remote.address.text]?.tcp?.[remote.port];
+    const broken = this.#options.broken?.[remote.address.text];
+    if (broken) throw failure(broken);
     if (port === undefined)
       return new Promise((_, reject) => signal.addEventListener('abort', () => reject(failure('ABORTED'))));
     if (port === 'refused') throw failure('ECONNREFUSED');
@@ -130,18 +136,20 @@ export class SimulatedNetwork implements ProbeNetwork {
 
   #send(flow: SimulatedFlow, datagram: Bytes): void {
     this.sent++;
-    const { broken, longest = 65_535, hosts } = this.#options;
+    const { longest = 65_535, hosts, loses = () => false } = this.#options;
+    const broken = this.#options.broken?.[flow.remote.address.text];
     if (broken) return this.#after(0, () => flow.listener.failed(broken));
-    if (datagram.length > longest) return;
+    if (datagram.length > longest || loses()) return;
     const from = this.#sourceOf(flow);
     const port = hosts?.[flow.remote.address.text]?.udp[flow.remote.port];
     if (!port) return;
-    this.#after(DELAY, () => {
+    const delay = this.#options.delay ?? DELAY;
+    this.#after(delay, () => {
       const answers = port(datagram, from);
-      if (answers === 'refused') return this.#after(DELAY, () => flow.listener.failed('ECONNREFUSED'));
+      if (answers === 'refused') return this.#after(delay, () => flow.listener.failed('ECONNREFUSED'));
       for (const answer of answers) {
         const sent = 'to' in answer ? answer : { to: from, bytes: answer };
-        this.#after(DELAY, () => this.#deliver(sent, flow.remote));
+        if (!loses()) this.#after(delay, () => this.#deliver(sent, flow.remote));
       }
     });
   }
