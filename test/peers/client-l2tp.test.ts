@@ -7,7 +7,7 @@ import { mainSecret, password, poolPattern, user } from '../lab/gateway.ts';
 import { until } from '../lab/poll.ts';
 import { lacking } from '../lab/requirements.ts';
 import { scene } from '../lab/scene.ts';
-import { gatewayPublicAddress, natPublicAddress } from '../lab/topology.ts';
+import { gatewayPublicAddress, lanPrefix, natPublicAddress } from '../lab/topology.ts';
 import { isOutOfReach, reaches } from '../lab/traffic.ts';
 import { carriesTraffic, isListed } from './proof.ts';
 
@@ -26,7 +26,7 @@ describe('our client by L2TP, and our gateway', { skip, timeout: 300_000 }, () =
   });
 
   const calling = (profile: ClientOptions['profile'] = {}) => ({
-    profile: { group: undefined, psk: mainSecret, l2tp: true, routes: ['10.1.0.0/24'], ...profile },
+    profile: { group: undefined, psk: mainSecret, l2tp: true, routes: [lanPrefix], ...profile },
   });
 
   async function calls(from: 'cl' | 'c1' | 'c2', profile: ClientOptions['profile'] = {}) {
@@ -41,8 +41,10 @@ describe('our client by L2TP, and our gateway', { skip, timeout: 300_000 }, () =
     it(`carries traffic both ways by ${carrier}, and nothing of L2TP is seen on the way`, async () => {
       const { gateway, net } = stage;
       const capture = await Capture.start(net.gw, 'direct');
-      const { netns, client, up } = await calls('cl', { carrier });
+      const wanted = carrier === 'nat-t' ? { routes: undefined } : {};
+      const { netns, client, up } = await calls('cl', { carrier, ...wanted });
       assert.equal(up.carrier, carrier);
+      assert.deepEqual(up.routes, carrier === 'nat-t' ? 'all' : [lanPrefix]);
       const row = await isListed(gateway, { user: 'alice', carrier, protocol: 'l2tp' });
       assert.equal(row.address, up.address);
       await carriesTraffic(netns, gateway);

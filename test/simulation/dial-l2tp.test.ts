@@ -177,6 +177,34 @@ test('a gateway that ends the call, or forgets it, is called anew, unasked', () 
   assert.equal(dialer.questions, 0);
 });
 
+test('a user who is put out and let in no more is told that the gateway ended it', () => {
+  const { world, dialer } = dialling();
+  dialer.start(world.now);
+  world.run(20 * SECOND);
+  world.letsIn = false;
+  for (const { id } of world.gateway.sessions()) world.gateway.kick(id, 'put out', world.now);
+  world.drain();
+  world.run(MINUTE);
+  assert.equal(dialer.last('down').failure?.kind, 'ended');
+  assert.equal(dialer.questions, 1, 'another password may be the right one');
+});
+
+for (const [name, persona] of Object.entries<Persona>({ SALLYPORT, WINDOWS_VISTA })) {
+  test(`as ${name} it notices a gateway that is out of reach, and comes back`, () => {
+    const { world, dialer } = dialling({ l2tp: persona });
+    dialer.start(world.now);
+    world.run(20 * SECOND);
+    world.network.passes = () => false;
+    world.run(5 * MINUTE);
+    assert.ok(dialer.all('reconnecting').length > 0);
+    world.network.passes = () => true;
+    world.run(2 * MINUTE);
+    assert.ok(dialer.isConnected(world.now));
+    assert.equal(dialer.questions, 0);
+    assert.equal(world.gateway.sessions().length, 1);
+  });
+}
+
 test('two behind one NAT, with equal message IDs', () => {
   const { world } = dialling();
   const nat = world.addNat(7, parseIp('198.51.100.99')!);

@@ -50,6 +50,8 @@ export class World {
   /** Those that the gateway knows, by their other end. */
   readonly #flows = new Set<string>();
   now: Instant = 1_000_000;
+  /** False: the administrator has changed all passwords. */
+  letsIn = true;
   /** What the gateway says to a session's client by L2TP, in place of what it would. */
   tamperL2tp: (id: number, message: Bytes) => readonly Bytes[] = (_, message) => [message];
 
@@ -208,6 +210,7 @@ export class World {
   }
 
   #verdictOn(event: Extract<GatewayEvent, { type: 'authenticate' | 'authenticate-chap' }>): LoginVerdict {
+    if (!this.letsIn) return { ok: false, reason: 'wrong password' };
     const isIn = { ok: true, address: undefined, lastAddress: undefined } as const;
     const isWrong = { ok: false, reason: 'wrong password' } as const;
     if (event.type === 'authenticate') return event.password === PASSWORD ? isIn : isWrong;
