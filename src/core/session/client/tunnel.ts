@@ -15,18 +15,19 @@ import type { CarrierFailure, Trial } from '../../openings/missing.ts';
 import { L2TP_PORT } from '../../wire/l2tp.ts';
 import { PROTOCOL_UDP } from '../../wire/udp.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
-import { type CallEnding, ClientCall } from './call.ts';
+import type { CallEnding } from './call.ts';
 import { Detour, type DetourHost } from './detour.ts';
 import type { Entered, EntryFailure } from './entry.ts';
 import { CLIENT_SESSION, type ClientOptions, type Location, samePlace, type TunnelUp } from './events.ts';
 import { Liveness } from './liveness.ts';
 import type { Login } from './login.ts';
 import { Mending } from './mending.ts';
-import { ANYBODY, Pairs, type PairsHost } from './pairs.ts';
+import { Pairs, type PairsHost } from './pairs.ts';
 import { goesWithIke, Passage } from './passage.ts';
 import { answersEcho, echoRequests, Proof } from './proof.ts';
 import type { FlowOutcome } from './race.ts';
 import { MAX_SELECTORS, Reach } from './reach.ts';
+import { TunnelCalls } from './tunnel-calls.ts';
 import type { Way } from './ways.ts';
 
 /** How long the gateway may take to answer a quick mode that there is no tunnel without: two repeats fit in. */
@@ -91,8 +92,8 @@ export class Tunnel {
   readonly #login: Login;
   /** By Mode-Config; undefined: the call brings it. */
   #configured: GivenConfiguration | undefined;
-  /** With L2TP, once a pair can carry it. */
-  #call: ClientCall | undefined;
+  /** With L2TP, once a pair can carry them. */
+  readonly #calls: TunnelCalls;
   /** Our end of the pairs. */
   readonly #local: Selector;
   readonly #reach: Reach;
@@ -115,6 +116,7 @@ export class Tunnel {
     this.#passage = new Passage(options, location, entered.winner);
     this.#sa = entered.winner.sa;
     this.#login = login;
+    this.#calls = new TunnelCalls(options, login, host.emit);
     this.#configured = entered.given;
     this.#local = entered.given ? hostSelector(entered.given.address) : callSelector(location.local);
     this.#reach = new Reach(options, entered.given ? undefined : callSelector(location.gateway));
@@ -145,7 +147,7 @@ export class Tunnel {
 
   /** Undefined until L2TP's call has brought it. */
   get given(): GivenConfiguration | undefined {
-    return this.#configured ?? this.#call?.up?.given;
+    return this.#configured ?? this.#calls.given;
   }
 
   owns(sa: Ikev1Sa): boolean {
@@ -208,7 +210,7 @@ export class Tunnel {
 
   /** An L2TP message from the gateway that is no packet. */
   handleL2tp(message: Bytes, now: Instant): void {
-    this.#call?.handleInput(message, now);
+    this.#calls.handleInput(message, now);
     this.#followCall(now);
   }
 
@@ -269,8 +271,9 @@ export class Tunnel {
 
   handleTimeout(now: Instant): void {
     this.#pairs.handleTimeout(this.#sa, now);
-    if (this.#isCallDue(now)) {
-      this.#call!.handleTimeout(now);
+    // in no network nobody could answer
+    if (this.#stage.awaits !== 'network') {
+      this.#calls.handleTimeout(now);
       this.#followCall(now);
     }
     const stage = this.#stage;
@@ -290,7 +293,7 @@ export class Tunnel {
   pollTimeout(): Instant | undefined {
     const stage = this.#stage;
     if (stage.awaits === 'end') return undefined;
-    const call = stage.awaits === 'network' ? undefined : this.#call?.pollTimeout();
+    const call = stage.awaits === 'network' ? undefined : this.#calls.pollTimeout();
     return earliest(this.#stageTimeout(stage), call, this.#pairs.pollTimeout());
   }
 
@@ -299,7 +302,7 @@ export class Tunnel {
       case 'proof':
         return stage.proof.pollTimeout();
       case 'call':
-        return this.#call?.isHeard ? stage.until : stage.answerBy;
+        return this.#calls.isHeard ? stage.until : stage.answerBy;
       case 'way':
         return stage.detour.pollTimeout();
       case 'nothing':
@@ -314,7 +317,7 @@ export class Tunnel {
   /** Tells the gateway, and takes all down. */
   close(reason: string): void {
     if (this.#stage.awaits === 'way') this.#stage.detour.stop();
-    this.#hangUp();
+    this.#calls.hangUp();
     this.#pairs.close();
     this.#closeOld();
     this.#sa.close(reason);
@@ -394,63 +397,34 @@ export class Tunnel {
 
   /** A call is the proof of its carrier. */
   #dial(rest: readonly EspCarrier[], now: Instant): void {
-    this.#hangUp();
-    const { crypto, lastTraffic } = this.#options;
-    const { user = '', password = '', domain } = this.#login.current;
-    const name = domain === undefined ? user : `${domain}\\${user}`;
-    const gateway = [this.#gatewayAddress];
-    const emit = this.#host.emit;
-    this.#call = new ClientCall({ crypto, user: name, password, gateway, lastTraffic, emit }, now);
     const patience = goesWithIke(this.#carrier) ? ANSWER_PATIENCE : CARRIER_PATIENCE;
     this.#stage = { awaits: 'call', rest, answerBy: now + patience, until: now + CALL_PATIENCE };
-    this.#followCall(now);
+    this.#calls.dial(this.#gatewayAddress, now);
   }
 
   #checkCall({ rest, answerBy, until }: Extract<Stage, { awaits: 'call' }>, now: Instant): void {
-    const isHeard = this.#call?.isHeard;
+    const { isHeard } = this.#calls;
     if ((isHeard ? until : answerBy) > now) return;
     if (isHeard) return this.#end('silent', 'the gateway answers the call, but does not bring it to an end');
     if (!goesWithIke(this.#carrier)) return this.#unproven(rest, now);
     this.#end('silent', 'the gateway agrees to IPsec and leaves L2TP in it unanswered: is its L2TP server running?');
   }
 
-  #isCallDue(now: Instant): boolean {
-    // nobody could answer
-    if (this.#stage.awaits === 'network' || this.#stage.awaits === 'end') return false;
-    return (this.#call?.pollTimeout() ?? Number.POSITIVE_INFINITY) <= now;
-  }
-
-  /** What the call has to send, and what it has come to. */
+  /** What the call has come to. */
   #followCall(now: Instant): void {
-    const call = this.#call;
-    if (!call) return;
-    for (let sent = call.pollTransmit(); sent; sent = call.pollTransmit()) {
-      this.#host.emit({ type: 'send-l2tp', id: CLIENT_SESSION, ...sent });
-    }
-    if (call.ending) return this.#callEnded(call.ending);
-    if (!call.up || this.#stage.awaits !== 'call') return;
-    this.#login.keep();
-    this.#host.emit({ type: 'bind-call', id: CLIENT_SESSION, inner: ANYBODY, call: call.up.call });
+    const { given, ending } = this.#calls;
+    if (ending) return this.#callEnded(ending);
+    if (!given || this.#stage.awaits !== 'call') return;
     this.#proven = true;
     this.#liveness.heard(now);
     this.#settle();
   }
 
   #callEnded({ cause, reason }: CallEnding): void {
-    if (this.#announced) return this.#end('lost', reason);
-    if (cause === 'login') this.#end('login', reason, this.#login.forget());
+    if (this.#stage.awaits === 'end') return;
+    if (this.#announced) this.#end('lost', reason);
+    else if (cause === 'login') this.#end('login', reason, this.#login.forget());
     else this.#end('refused', reason);
-  }
-
-  #hangUp(): void {
-    const call = this.#call;
-    this.#call = undefined;
-    // who has never answered knows nothing of it, and might take a good-bye for that of the next
-    if (!call?.isHeard) return;
-    call.close();
-    for (let sent = call.pollTransmit(); sent; sent = call.pollTransmit()) {
-      this.#host.emit({ type: 'send-l2tp', id: CLIENT_SESSION, ...sent });
-    }
   }
 
   /** The gateway may take no tunnel to everything, but one to each of the networks that it named. */
