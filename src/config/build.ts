@@ -114,12 +114,12 @@ function buildL2tp(
   report: Report,
 ): L2tpPolicy | undefined {
   if (!settings?.value) return undefined;
-  const { authentication, nbns = [], ...secrets } = settings.value === true ? {} : settings.value;
+  const { authentication, nbns = [], secret, secret_file: file } = settings.value === true ? {} : settings.value;
   if (authentication?.value.length === 0 && !report.failedAt(authentication.item.path)) {
     report.error(authentication.item, 'is empty', 'name pap, chap-md5 or ms-chap-v2');
   }
-  const secret = resolveTunnelSecret(secrets, read, report);
-  return { methods: authentication?.value ?? DEFAULTS.l2tpMethods, nbns, secret };
+  const methods = authentication?.value ?? DEFAULTS.l2tpMethods;
+  return { methods, nbns, secret: resolveTunnelSecret(secret, file, 'secret', read, report) };
 }
 
 function ciscoUdpPort(setting: number | boolean): number | undefined {

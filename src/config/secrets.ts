@@ -3,7 +3,7 @@ import type { Bytes } from '../core/bytes/bytes.ts';
 import { utf8 } from '../core/bytes/text.ts';
 import type { Located } from './checks.ts';
 import type { Item, Report } from './report.ts';
-import type { L2tpSettings, SecretSettings } from './schema.ts';
+import type { SecretSettings } from './schema.ts';
 import { isPsk, MAX_PSK_BYTES } from './values.ts';
 
 /** What reading a secret's file gave; `wrong` ends the sentence "psk_file ...". */
@@ -40,13 +40,15 @@ export function resolvePsk(
   return undefined;
 }
 
-/** The same of an L2TP tunnel's, which nobody needs. */
+/** The same of an L2TP tunnel's, which nobody needs. @param key of the one; that of the other ends in "_file" */
 export function resolveTunnelSecret(
-  { secret, secret_file: file }: Pick<L2tpSettings, 'secret' | 'secret_file'>,
+  secret: Located<string> | undefined,
+  file: Located<string> | undefined,
+  key: string,
   read: ReadSecretFile,
   report: Report,
 ): Bytes | undefined {
-  const found = resolve(secret, file, 'secret', read, report);
+  const found = resolve(secret, file, key, read, report);
   return found === undefined ? undefined : utf8(found);
 }
 

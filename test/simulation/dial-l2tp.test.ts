@@ -1,6 +1,7 @@
 /** Our client by L2TP/IPsec in virtual time: each carrier and persona, what it does when the call goes, and what never leaves. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { utf8 } from '../../src/core/bytes/text.ts';
 import { parseIp } from '../../src/core/net/address.ts';
 import { MINUTE, SECOND } from '../../src/core/net/time.ts';
 import { MACOS } from '../../src/core/personas/macos.ts';
@@ -97,6 +98,22 @@ test('another secret is a refusal in words', () => {
   const { failure } = dialer.last('down');
   assert.equal(failure?.kind, 'refused');
   assert.match(failure?.reason ?? '', /secret/);
+});
+
+test('a secret of tunnels joins who has the same, and parts who has another', () => {
+  for (const [ours, theirs, reason] of [
+    ['one', 'one', undefined],
+    ['one', 'other', /the gateway doesn't know the tunnel secret/],
+    // its word and the end of the SA race each other
+    ['one', undefined, /StopCCN, result 4|deleted by the peer/],
+  ] as const) {
+    const l2tp = { methods: ['pap'] as const, nbns: [], secret: theirs && utf8(theirs) };
+    const { world, dialer } = dialling({ tunnelSecret: ours }, { l2tp });
+    dialer.start(world.now);
+    world.run(MINUTE);
+    assert.equal(dialer.isConnected(world.now), reason === undefined);
+    if (reason) assert.match(dialer.last('down').failure?.reason ?? '', reason);
+  }
 });
 
 test('a gateway without L2TP is a refusal in words', () => {

@@ -29,6 +29,7 @@ export interface DialerOptions {
   readonly carriers?: readonly EspCarrier[];
   /** By L2TP, in main mode, as this persona. */
   readonly l2tp?: Persona;
+  readonly tunnelSecret?: string;
   /** Nothing is saved, and nobody is there to type. */
   readonly alone?: boolean;
   /** Nothing is saved, and somebody types, for so long (milliseconds). */
@@ -142,7 +143,7 @@ export class Dialer {
   }
 
   #newState(): ClientState {
-    const { user, password, psk, group, gateway, carriers, alone, forgetful, l2tp } = this.#options;
+    const { user, password, psk, group, gateway, carriers, alone, forgetful, l2tp, tunnelSecret } = this.#options;
     const { exchange = l2tp ? 'main' : 'aggressive' } = this.#options;
     const persona = l2tp ?? SALLYPORT;
     const offer = {
@@ -173,6 +174,7 @@ export class Dialer {
       user: forgetful ? undefined : user,
       password: alone || forgetful ? undefined : password,
       domain: undefined,
+      tunnelSecret: tunnelSecret === undefined ? undefined : utf8(tunnelSecret),
       idle: 10 * SECOND,
       lastTraffic: () => this.#dataplane.lastTraffic(CLIENT_SESSION),
     });

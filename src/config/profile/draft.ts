@@ -37,6 +37,7 @@ export function completeProfile(
     authentication,
     xauth,
     l2tp,
+    tunnelSecret: draft.tunnelSecret,
     identity: draft.identity,
     psk: draft.psk,
     certificate: draft.certificate,

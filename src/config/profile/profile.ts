@@ -28,6 +28,8 @@ export interface Profile {
   readonly xauth: boolean;
   /** Whether packets go through L2TP in transport mode, where PPP asks for the user: never with `xauth`. */
   readonly l2tp: boolean;
+  /** Of L2TP's tunnel: the gateway has to know it, too. */
+  readonly tunnelSecret: Bytes | undefined;
   /** The group's name, or the ID that we prove; undefined: the certificate's subject, or our address. */
   readonly identity: string | undefined;
   /** With `psk` always there; with `hybrid` some formats have one, which proves nothing. */

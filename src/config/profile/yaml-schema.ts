@@ -33,6 +33,8 @@ const profile = {
   exchange: oneOf(['aggressive', 'main']),
   xauth: boolean,
   l2tp: boolean,
+  l2tp_secret: SHAPES.l2tp.secret,
+  l2tp_secret_file: SHAPES.l2tp.secret_file,
   carrier: oneOf(CARRIER_CHOICES),
   ports: record(ports),
   routes: list(ipv4Prefix, 'IPv4 networks', 256),

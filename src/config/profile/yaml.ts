@@ -6,7 +6,7 @@ import { buildCertificate } from '../authentication.ts';
 import { buildDpd } from '../build.ts';
 import { absolute, readSecretFile } from '../files.ts';
 import type { Report } from '../report.ts';
-import { resolvePsk } from '../secrets.ts';
+import { type ReadSecretFile, resolvePsk, resolveTunnelSecret } from '../secrets.ts';
 import { MAX_PSK_BYTES } from '../values.ts';
 import { parseYaml } from '../yaml.ts';
 import type { Draft } from './draft.ts';
@@ -28,7 +28,11 @@ export function readYamlProfile(text: string, around: Around): { draft: Draft; h
   const { root, report } = parseYaml(text);
   const settings = root && checkProfile(root, report);
   if (!settings) return { draft: {}, holdsSecret: false, report };
-  return { draft: draftOf(settings, around, report), holdsSecret: settings.psk !== undefined, report };
+  return {
+    draft: draftOf(settings, around, report),
+    holdsSecret: (settings.psk ?? settings.l2tp_secret) !== undefined,
+    report,
+  };
 }
 
 function draftOf(settings: ProfileSettings, around: Around, report: Report): Draft {
@@ -43,6 +47,7 @@ function draftOf(settings: ProfileSettings, around: Around, report: Report): Dra
     authentication,
     xauth: settings.xauth,
     l2tp: settings.l2tp,
+    tunnelSecret: tunnelSecretOf(settings, around, report),
     identity: settings.group?.value,
     psk: pskOf(settings, authentication, around, report),
     certificate: buildCertificate(settings.certificate, inFolder, report),
@@ -82,7 +87,16 @@ function pskOf(settings: ProfileSettings, authentication: string, around: Around
     report.warning(given.item, `isn't used, since authentication is ${authentication}`);
   }
   if (authentication !== 'psk') return undefined;
-  return resolvePsk(settings, (path) => readSecretFile(absolute(path, around.folder), around.read), report);
+  return resolvePsk(settings, readerOf(around), report);
+}
+
+function tunnelSecretOf(settings: ProfileSettings, around: Around, report: Report): Draft['tunnelSecret'] {
+  const { l2tp_secret: secret, l2tp_secret_file: file } = settings;
+  return resolveTunnelSecret(secret, file, 'l2tp_secret', readerOf(around), report);
+}
+
+function readerOf(around: Around): ReadSecretFile {
+  return (path) => readSecretFile(absolute(path, around.folder), around.read);
 }
 
 function passwordOf({ password_file: file }: ProfileSettings, around: Around, report: Report): string | undefined {

@@ -54,10 +54,11 @@ export function checkFile(name: string): Checked {
 }
 
 /** As text, so that a profile can be compared as a whole. */
-export function shown({ psk, routes, target, ...rest }: Profile) {
+export function shown({ psk, tunnelSecret, routes, target, ...rest }: Profile) {
   return {
     ...rest,
     psk: psk && Buffer.from(psk).toString(),
+    tunnelSecret: tunnelSecret && Buffer.from(tunnelSecret).toString(),
     routes: routes?.map(formatPrefix),
     target: target && formatPrefix(target),
   };
@@ -69,6 +70,7 @@ export const PLAIN = {
   authentication: 'psk',
   xauth: true,
   l2tp: false,
+  tunnelSecret: undefined,
   certificate: undefined,
   authorities: [],
   user: undefined,

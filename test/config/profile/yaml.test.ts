@@ -17,6 +17,7 @@ describe('a profile in YAML', () => {
       authentication: 'psk',
       xauth: true,
       l2tp: false,
+      tunnelSecret: 'of tunnels',
       identity: 'staff',
       psk: 'a-long-enough-secret',
       certificate: { chain: '/profiles/sally.pem', key: '/profiles/sally.key' },
@@ -52,7 +53,7 @@ describe('a profile in YAML', () => {
 
   it('has every key in the test set', () => {
     const text = contentOf('every-key.yaml').toString();
-    const keys = Object.keys(PROFILE_SHAPES.profile).filter((key) => key !== 'psk_file');
+    const keys = Object.keys(PROFILE_SHAPES.profile).filter((key) => key !== 'psk_file' && key !== 'l2tp_secret_file');
     for (const key of keys) assert.match(text, new RegExp(`^${key}: `, 'm'), key);
   });
 
@@ -103,6 +104,11 @@ describe('a profile in YAML', () => {
       'hybrid without a login',
       'gateway: a\nauthentication: hybrid\nauthorities: [ca]\nxauth: false\n',
       /^hybrid proves the gateway alone/,
+    ],
+    [
+      'two secrets of tunnels',
+      `${yaml()}l2tp_secret: a\nl2tp_secret_file: b\n`,
+      /^l2tp_secret_file: l2tp_secret and l2tp_secret_file are both given/,
     ],
     ['L2TP with XAUTH', `${yaml()}l2tp: true\nxauth: true\n`, /^with l2tp it is PPP that asks for the user/],
     ['L2TP by what needs Mode-Config', `${yaml()}l2tp: true\ncarrier: cisco-udp\n`, /^L2TP can't go by cisco-udp/],

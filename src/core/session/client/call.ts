@@ -19,6 +19,8 @@ export interface CallOptions {
   readonly crypto: CryptoProvider;
   readonly user: string;
   readonly password: string;
+  /** Of the tunnel; undefined: there is none. */
+  readonly secret: Bytes | undefined;
   /** At which addresses the gateway is dialled. */
   readonly gateway: readonly IpAddress[];
   readonly lastTraffic: () => Instant;
@@ -57,7 +59,7 @@ export class ClientCall {
   /** Dials. */
   constructor(options: CallOptions, now: Instant) {
     this.#options = options;
-    this.#lac = new Lac(options.crypto, options.lastTraffic);
+    this.#lac = new Lac(options.crypto, options.lastTraffic, options.secret);
     this.#lac.begin(now);
   }
 

@@ -1,5 +1,6 @@
 /** What the client without its sockets is given, and what it tells whoever has them. */
 
+import type { Bytes } from '../../bytes/bytes.ts';
 import type { DhGroup } from '../../crypto/algorithms.ts';
 import type { CertificateVerifier, OwnCertificate } from '../../crypto/certificates.ts';
 import type { CryptoProvider } from '../../crypto/provider.ts';
@@ -56,6 +57,8 @@ export interface ClientOptions {
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly domain: string | undefined;
+  /** Of L2TP's tunnel: the gateway has to know it, too. */
+  readonly tunnelSecret?: Bytes | undefined;
   /** Milliseconds of silence after which the gateway is asked whether it is there. */
   readonly idle: number;
   /** When an authentic packet last came in through the tunnel; 0: never. */

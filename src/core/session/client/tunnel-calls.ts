@@ -38,10 +38,10 @@ export class TunnelCalls {
   /** In place of the one before. */
   dial(gateway: IpAddress, now: Instant): void {
     this.hangUp();
-    const { crypto, lastTraffic } = this.#options;
+    const { crypto, lastTraffic, tunnelSecret: secret } = this.#options;
     const { user = '', password = '', domain } = this.#login.current;
     const name = domain === undefined ? user : `${domain}\\${user}`;
-    const common = { crypto, lastTraffic, gateway: [gateway], emit: this.#emit };
+    const common = { crypto, lastTraffic, secret, gateway: [gateway], emit: this.#emit };
     this.#call = new ClientCall({ ...common, user: name, password }, now);
     this.#flush(this.#call);
   }

@@ -29,7 +29,7 @@ class Bench {
     this.#given = { address: parseIp(address)!, dns: dns.map((text) => parseIp(text)!) };
     const emit = (event: ClientEvent) => this.events.push(event);
     const { crypto } = this;
-    const common = { crypto, user: 'sally', password: 'secret', lastTraffic: () => 0, emit };
+    const common = { crypto, user: 'sally', password: 'secret', secret: undefined, lastTraffic: () => 0, emit };
     this.call = new ClientCall({ ...common, gateway: [GATEWAY] }, this.now);
     this.lns = new Lns(crypto, () => 0);
   }
