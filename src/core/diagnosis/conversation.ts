@@ -5,6 +5,7 @@ import type { Endpoint, IpAddress } from '../net/address.ts';
 import { EspFlow, type Place } from './esp-flow.ts';
 import type { IcmpError } from './icmp-error.ts';
 import type { Negotiation } from './negotiation.ts';
+import { TurnTaking } from './turns.ts';
 
 /** An ICMP error, with the packet that brought it and who sent it. */
 export interface IcmpSighting extends IcmpError, Place {
@@ -51,6 +52,8 @@ export class Conversation {
   readonly negotiations: Negotiation[] = [];
   readonly errors: IcmpSighting[] = [];
   readonly l2tp: L2tpSighting[] = [];
+  /** Of the first of `addresses`, then of the other. */
+  readonly turns = new TurnTaking();
   /** NAT keepalives by the address that sent them. */
   readonly keepalives = new Map<string, number>();
   /** Ports other than 4500 on which IKE came with the non-ESP marker. */
@@ -115,8 +118,9 @@ export class Conversation {
     [spi, sequence]: readonly [number, number],
     length: number,
     [source, destination]: readonly [Endpoint, Endpoint],
-    place: Place,
+    { place, fragments }: { readonly place: Place; readonly fragments: number },
   ): void {
+    this.turns.see(source.address.text === this.addresses[0].text ? 0 : 1, length, fragments, place);
     const key = `${spi} ${destination.address.text}`;
     let flow = this.#flows.get(key);
     if (!flow) {

@@ -20,6 +20,8 @@ import type { Diagnosis, Dropped } from './diagnosis.ts';
 import { readIcmpError } from './icmp-error.ts';
 import { readHead } from './ike-datagram.ts';
 import { IkeTable } from './ike-table.ts';
+import { wordInside } from './inside-esp.ts';
+import { espKeyName } from './keys.ts';
 import { l2tpWord } from './l2tp-word.ts';
 import type { IkeWay } from './negotiation.ts';
 import { PLAIN_READING, type Reading } from './reading.ts';
@@ -169,9 +171,25 @@ export class Observer {
       conversation?.addLost({ packet: sighting.packet, at: sighting.at });
       return true;
     }
+    if (conversation) this.#lookInside(sighting, bytes, conversation);
     const numbers = [readU32(bytes), readU32(bytes, 4)] as const;
-    conversation?.addEsp(carrier, numbers, length, endpointsOf(sighting), sighting);
+    conversation?.addEsp(carrier, numbers, length, endpointsOf(sighting), {
+      place: sighting,
+      fragments: sighting.fragments,
+    });
     return true;
+  }
+
+  /** L2TP and PPP, if a key opens the packet; once IP flows there is nothing more to learn. */
+  #lookInside(sighting: Sighting, bytes: Bytes, conversation: Conversation): void {
+    const { crypto, keys } = this.#reading;
+    if (!crypto || keys.esp.size === 0) return;
+    const context = keys.esp.get(espKeyName(sighting.destination, readU32(bytes)));
+    const what = context && wordInside(crypto, context, bytes);
+    if (what === undefined || conversation.l2tp.at(-1)?.what === 'IPv4') return;
+    const [source, destination] = endpointsOf(sighting);
+    const { packet, at } = sighting;
+    conversation.addL2tp({ packet, at, source, destination, what, isInside: true });
   }
 
   #takeIke(sighting: Sighting, way: IkeWay, bytes: Bytes, length: number): boolean {

@@ -147,3 +147,26 @@ function asaPolicy(suite: Suite, version: IkeVersion): string[] {
     ` group ${group}`,
   ];
 }
+
+/** Packets inside that need no fragments outside. */
+export const SMALLER: readonly Remedy[] = [
+  { where: 'sallyport', does: 'Make what goes into the tunnel smaller.', lines: ['mtu: 1280'] },
+  {
+    where: 'strongswan',
+    does: 'A Linux gateway: have TCP inside use smaller segments.',
+    lines: [
+      'iptables -t mangle -A FORWARD -m policy --pol ipsec --dir in -p tcp --syn -j TCPMSS --set-mss 1240',
+      'iptables -t mangle -A FORWARD -m policy --pol ipsec --dir out -p tcp --syn -j TCPMSS --set-mss 1240',
+    ],
+  },
+  {
+    where: 'cisco-asa',
+    does: 'Configuration:',
+    lines: ['sysopt connection tcpmss 1240', 'crypto ipsec df-bit clear-df outside'],
+  },
+  {
+    where: 'windows',
+    does: 'PowerShell, at the client:',
+    lines: ['netsh interface ipv4 set subinterface "VPN" mtu=1280 store=persistent'],
+  },
+];

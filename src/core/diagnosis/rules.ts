@@ -24,7 +24,7 @@ import { l2tpRefused, pppDisagreed, pppRefused } from './rules/ppp.ts';
 import { pskMismatch } from './rules/psk-mismatch.ts';
 import { aggressivePskHash, groupSecretImpersonation, weakAlgorithms } from './rules/safety.ts';
 import { silenceOn4500 } from './rules/silence-on-4500.ts';
-import { halfOpenFlood, scanner } from './rules/strangers.ts';
+import { halfOpenFlood, scanner, scannersIn } from './rules/strangers.ts';
 import { ikev1ToIkev2, ikev2ToIkev1 } from './rules/version-mismatch.ts';
 
 export const RULES: readonly Rule[] = [
@@ -83,7 +83,9 @@ export const RULES: readonly Rule[] = [
 /** What the rules find, the cause first; what several pairs show alike is told once. */
 export function judge(scene: Scene): PlacedFinding[] {
   const found: PlacedFinding[] = [];
-  for (const rule of RULES) found.push(...(rule.of === 'all' ? judgeAll(rule, scene) : judgePairs(rule, scene)));
+  const scanners = scannersIn(scene);
+  const honest = { ...scene, conversations: scene.conversations.filter(({ client }) => !scanners.has(client.text)) };
+  for (const rule of RULES) found.push(...(rule.of === 'all' ? judgeAll(rule, scene) : judgePairs(rule, honest)));
   return found.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
 }
 

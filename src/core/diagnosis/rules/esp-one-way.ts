@@ -1,5 +1,6 @@
 /** IKE is up, and ESP is seen in one direction only. */
 import { formatOpening } from '../../openings/openings.ts';
+import { L2TP_PORT } from '../../wire/l2tp.ts';
 import type { Conversation } from '../conversation.ts';
 import type { EspFlow } from '../esp-flow.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
@@ -30,6 +31,8 @@ function judge(rule: Name, conversation: Conversation, scene: Scene): Finding | 
   const { negotiations, flows } = conversation;
   // a capture that sees no answers to IKE either sees one direction only
   if (negotiations.length > 0 && !negotiations.some(isAnswered)) return undefined;
+  // what is inside was refused outside: a word came back
+  if (conversation.errors.some(({ destinationPort }) => destinationPort === L2TP_PORT)) return undefined;
   const lone = loneDirection(flows, scene);
   if (!lone) return undefined;
   if (nameOf(conversation, lone.flow) !== rule) return undefined;

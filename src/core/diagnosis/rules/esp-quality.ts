@@ -2,8 +2,10 @@
 import type { Conversation } from '../conversation.ts';
 import type { EspFlow } from '../esp-flow.ts';
 import type { Finding } from '../finding.ts';
+import { exchangesOf } from '../negotiation.ts';
+import { isEstablished } from '../phases.ts';
+import { SMALLER } from '../remedies.ts';
 import type { Rule } from '../rule.ts';
-import { SMALLER } from './fragments.ts';
 
 export const replayWindow: Rule = { of: 'pair', judge: lateOrTwice };
 export const loss: Rule = { of: 'pair', judge: lossy };
@@ -11,8 +13,8 @@ export const pathMtu: Rule = { of: 'pair', judge: tooLarge };
 
 /** Below these it is chance, or the edge of the capture. */
 const MIN_LATE = 3;
-const MIN_PACKETS = 50;
-const LOSS_SHARE = 0.02;
+const MIN_PACKETS = 25;
+const LOSS_SHARE = 0.03;
 const MIN_MISSING = 5;
 
 function lateOrTwice({ flows }: Conversation): Finding | undefined {
@@ -56,12 +58,13 @@ function lateOrTwice({ flows }: Conversation): Finding | undefined {
   };
 }
 
-function lossy({ flows, client }: Conversation): Finding | undefined {
+function lossy(conversation: Conversation): Finding | undefined {
+  const { flows, client } = conversation;
   const flow = flows.find(
     ({ packets, missing }) =>
       packets >= MIN_PACKETS && missing >= MIN_MISSING && missing / (packets + missing) >= LOSS_SHARE,
   );
-  if (!flow) return undefined;
+  if (!flow) return lossBeyond(conversation);
   const share = Math.round((100 * flow.missing) / (flow.packets + flow.missing));
   const fromClient = flow.source.address.text === client.text;
   return {
@@ -85,8 +88,43 @@ function lossy({ flows, client }: Conversation): Finding | undefined {
   };
 }
 
+/** Seen from the sender's side: messages that had to be repeated before the answer came, in several exchanges. */
+function lossBeyond(conversation: Conversation): Finding | undefined {
+  for (const negotiation of conversation.negotiations) {
+    if (!isEstablished(negotiation)) continue;
+    const repeated = exchangesOf(negotiation).flatMap(({ repeats }) => repeats);
+    const answered = repeated.filter(({ packet, from }) =>
+      negotiation.messages.some((message) => message.from !== from && message.packet > packet),
+    );
+    const exchanges = new Set(answered.map(({ exchange, messageId }) => `${exchange} ${messageId}`));
+    if (exchanges.size < MIN_REPEATED) continue;
+    const [first, last] = [answered[0]!, answered.at(-1)!];
+    return {
+      rule: 'loss',
+      severity: 'warning',
+      cause: `Packets get lost between the place of the capture and ${first.destination.address.text}: ${answered.length} messages had to be sent again before the answer came.`,
+      evidence: [
+        { packet: first.packet, says: `packet ${first.repeats} again` },
+        { packet: last.packet, says: `packet ${last.repeats} again, the last of ${answered.length}` },
+      ],
+      remedies: [
+        {
+          where: 'client',
+          does: 'See at which step of the way the loss begins.',
+          lines: [`mtr -n --report --report-cycles 100 ${first.destination.address.text}`],
+        },
+      ],
+    };
+  }
+  return undefined;
+}
+
+/** Exchanges in which something was repeated; one is nothing. */
+const MIN_REPEATED = 3;
+
 /** A router said which size passes, and larger packets go on coming. */
-function tooLarge({ errors, flows }: Conversation): Finding | undefined {
+function tooLarge(conversation: Conversation): Finding | undefined {
+  const { errors, flows } = conversation;
   const told = errors.filter(({ reason }) => reason === 'too big');
   for (const error of told) {
     const headers = error.protocol === 50 ? IP_HEADER : IP_HEADER + UDP_HEADER;
@@ -115,6 +153,40 @@ function tooLarge({ errors, flows }: Conversation): Finding | undefined {
           lines: ['iptables -I INPUT -p icmp --icmp-type fragmentation-needed -j ACCEPT'],
         },
       ],
+    };
+  }
+  return largeUnanswered(conversation, 'path-mtu');
+}
+
+/** So many large packets, and none is ever followed by one from the other side, while small ones are. */
+const MIN_LARGE = 3;
+const MIN_SMALL = 2;
+
+export function largeUnanswered(conversation: Conversation, rule: 'path-mtu' | 'fragments-lost'): Finding | undefined {
+  for (const side of [0, 1] as const) {
+    const { small, large } = conversation.turns.of(side);
+    if (large.sent < MIN_LARGE || large.answered > 0 || small.answered < MIN_SMALL || !large.last) continue;
+    // the other side is still there when they go unanswered
+    if ((small.lastAnswered ?? 0) < large.first!.at) continue;
+    const isInFragments = large.fragmented >= large.sent / 2;
+    if (isInFragments !== (rule === 'fragments-lost')) continue;
+    const from = conversation.addresses[side].text;
+    return {
+      rule,
+      severity: 'cause',
+      cause: isInFragments
+        ? `Large packets from ${from} are cut into IP fragments and disappear on the way; small ones are answered.`
+        : `Large packets from ${from} disappear on the way, and nobody says so; small ones are answered: some link carries less, or a firewall drops the ICMP messages that would tell.`,
+      evidence: [
+        {
+          packet: large.last.packet,
+          says: `the last of ${large.sent} large ESP packets from ${from}${isInFragments ? ', in IP fragments' : ''}; none got an answer`,
+        },
+        ...(small.last
+          ? [{ packet: small.last.packet, says: `small ones do: ${small.answered} of ${small.sent}` }]
+          : []),
+      ],
+      remedies: SMALLER,
     };
   }
   return undefined;

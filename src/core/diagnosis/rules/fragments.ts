@@ -3,7 +3,9 @@ import type { Conversation } from '../conversation.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
 import type { Message, Negotiation } from '../negotiation.ts';
 import { chosenOf, failedOf, notifiesOf, of, repeatEvidence, unanswered, vendorsOf } from '../phases.ts';
+import { SMALLER } from '../remedies.ts';
 import type { Rule, Scene } from '../rule.ts';
+import { largeUnanswered } from './esp-quality.ts';
 
 export const certificateTooLarge: Rule = {
   of: 'pair',
@@ -104,8 +106,9 @@ export const FRAGMENT: readonly Remedy[] = [
   },
 ];
 
-function ofEsp({ lost }: Conversation): Finding | undefined {
-  if (!lost || lost.count < MANY_LOST) return undefined;
+function ofEsp(conversation: Conversation): Finding | undefined {
+  const { lost } = conversation;
+  if (!lost || lost.count < MANY_LOST) return largeUnanswered(conversation, 'fragments-lost');
   return {
     rule: 'fragments-lost',
     severity: 'cause',
@@ -115,29 +118,6 @@ function ofEsp({ lost }: Conversation): Finding | undefined {
     remedies: SMALLER,
   };
 }
-
-/** Packets inside that need no fragments outside. */
-export const SMALLER: readonly Remedy[] = [
-  { where: 'sallyport', does: 'Make what goes into the tunnel smaller.', lines: ['mtu: 1280'] },
-  {
-    where: 'strongswan',
-    does: 'A Linux gateway: have TCP inside use smaller segments.',
-    lines: [
-      'iptables -t mangle -A FORWARD -m policy --pol ipsec --dir in -p tcp --syn -j TCPMSS --set-mss 1240',
-      'iptables -t mangle -A FORWARD -m policy --pol ipsec --dir out -p tcp --syn -j TCPMSS --set-mss 1240',
-    ],
-  },
-  {
-    where: 'cisco-asa',
-    does: 'Configuration:',
-    lines: ['sysopt connection tcpmss 1240', 'crypto ipsec df-bit clear-df outside'],
-  },
-  {
-    where: 'windows',
-    does: 'PowerShell, at the client:',
-    lines: ['netsh interface ipv4 set subinterface "VPN" mtu=1280 store=persistent'],
-  },
-];
 
 /** Both said that they can, and what comes in fragments gets no answer. */
 function refused(conversation: Conversation, scene: Scene): Finding | undefined {

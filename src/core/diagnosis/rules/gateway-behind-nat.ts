@@ -1,9 +1,10 @@
 /** The gateway itself is behind a NAT: Windows refuses that without its registry value (809). */
+import { ExchangeType } from '../../wire/isakmp.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
 import { natsOf } from '../nat.ts';
-import type { Negotiation } from '../negotiation.ts';
-import { errorsOf, failedOf, isAnswered, isPrivate, isWindows, seconds, trailing } from '../phases.ts';
+import type { Message, Negotiation } from '../negotiation.ts';
+import { errorsOf, failedOf, isAnswered, isPrivate, isWindows, seconds } from '../phases.ts';
 import type { Rule, Scene } from '../rule.ts';
 
 export const gatewayBehindNat: Rule = { of: 'pair', judge };
@@ -15,9 +16,9 @@ function judge(conversation: Conversation, scene: Scene): Finding | undefined {
   for (const negotiation of failedOf(conversation)) {
     if (!isWindows(negotiation) || !isAnswered(negotiation) || errorsOf(negotiation).length > 0) continue;
     const sign = natSign(conversation, negotiation, scene);
-    const end = trailing(negotiation);
-    // it is the client that falls silent
-    if (!sign || end?.role !== 'responder' || scene.lastAt - end.messages[0]!.at < SILENCE) continue;
+    const last = lastAnswer(negotiation);
+    // it is the client that falls silent, or hangs up
+    if (!sign || !last || scene.lastAt - last.at < SILENCE) continue;
     return {
       rule: 'gateway-behind-nat',
       severity: 'cause',
@@ -27,14 +28,21 @@ function judge(conversation: Conversation, scene: Scene): Finding | undefined {
         { packet: negotiation.messages[0]!.packet, says: 'the client is Windows, by its vendor IDs' },
         sign,
         {
-          packet: end.messages[0]!.packet,
-          says: `the gateway's last answer; the client says nothing more in ${seconds(scene.lastAt - end.messages[0]!.at)}`,
+          packet: last.packet,
+          says: `the gateway's last answer; the client doesn't go on in ${seconds(scene.lastAt - last.at)}`,
         },
       ],
       remedies: WINDOWS_BEHIND_NAT,
     };
   }
   return undefined;
+}
+
+/** The responder's last message, if nothing of phase 1 or of phase 2 comes from the client behind it. */
+function lastAnswer({ messages }: Negotiation): Message | undefined {
+  const negotiating = messages.filter(({ exchange }) => exchange !== ExchangeType.INFORMATIONAL);
+  const last = negotiating.at(-1);
+  return last?.from === 'responder' ? last : undefined;
 }
 
 function natSign({ gateway, client }: Conversation, negotiation: Negotiation, { crypto }: Scene): Evidence | undefined {

@@ -3,7 +3,7 @@
 import { Ikev2Exchange } from '../../wire/ikev2.ts';
 import { ExchangeType } from '../../wire/isakmp.ts';
 import type { Conversation } from '../conversation.ts';
-import type { EspFlow } from '../esp-flow.ts';
+import type { EspFlow, Place } from '../esp-flow.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
 import { exchangesOf, type Message, type Negotiation } from '../negotiation.ts';
 import { isAnswered, isEstablished, of, quickModes, SHORT_ANSWER, seconds, trailing, unanswered } from '../phases.ts';
@@ -14,7 +14,7 @@ export const rekeyFailure: Rule = { of: 'pair', judge: rekey };
 export const dpdDeath: Rule = { of: 'pair', judge: death };
 
 /** A goodbye is one message or two at once; questions come one after the other. */
-const MIN_QUESTIONS = 3;
+const MIN_QUESTIONS = 2;
 const MIN_SPAN = 3000;
 
 function death(conversation: Conversation, scene: Scene): Finding | undefined {
@@ -103,24 +103,31 @@ export const KEEP_ALIVE: readonly Remedy[] = [
   },
 ];
 
-function mappingTimeout(conversation: Conversation, scene: Scene): Finding | undefined {
+function mappingTimeout(conversation: Conversation): Finding | undefined {
   const { flows, client } = conversation;
   for (const flow of flows) {
     const [moved] = flow.newPorts;
     if (!moved || flow.source.address.text !== client.text) continue;
-    if (wasFollowed(flows, flow, moved.port, moved.place.at, scene)) continue;
+    if (!isLeftBehind(flows, flow, moved)) continue;
     return mappingFinding(flow.source.port, moved.port, moved.place.packet, flow);
   }
   return undefined;
 }
 
-/** Something went to the new port afterwards: the gateway follows its client, as it should. */
-function wasFollowed(flows: readonly EspFlow[], moved: EspFlow, port: number, at: number, scene: Scene): boolean {
-  if (scene.lastAt - at < MIN_SPAN) return true;
-  return flows.some(
-    ({ source, lastPortTo }) => source.address.text === moved.destination.address.text && lastPortTo === port,
+/** The gateway goes on sending to the old port. */
+function isLeftBehind(
+  flows: readonly EspFlow[],
+  moved: EspFlow,
+  { port, place }: { readonly port: number; readonly place: Place },
+): boolean {
+  const back = flows.filter(
+    ({ source, last }) => source.address.text === moved.destination.address.text && last.at > place.at + ROUND_TRIP,
   );
+  return back.length > 0 && back.every(({ lastPortTo }) => lastPortTo !== port);
 }
+
+/** What the gateway sends before it can know of a move. Milliseconds. */
+const ROUND_TRIP = 100;
 
 function mappingFinding(before: number, after: number, packet: number, flow: EspFlow): Finding {
   return {
@@ -157,8 +164,10 @@ function mappingFinding(before: number, after: number, packet: number, flow: Esp
   };
 }
 
-/** A renewal comes at the earliest so long after what it renews. */
-const MIN_LIFE = 30_000;
+/** A client that asks for several tunnels does it at once; what comes later is a renewal. */
+const MIN_LIFE = 900;
+/** A new phase 1 between the same two, while the old one is in use. */
+const MIN_PHASE1_LIFE = 30_000;
 
 function rekey(conversation: Conversation, scene: Scene): Finding | undefined {
   for (const negotiation of conversation.negotiations) {
@@ -217,7 +226,7 @@ function failedPhase1(conversation: Conversation, negotiation: Negotiation, scen
   if (!negotiation.isWhole || isEstablished(negotiation)) return undefined;
   const old = conversation.negotiations.find(
     (other) =>
-      other.firstAt + MIN_LIFE < negotiation.firstAt &&
+      other.firstAt + MIN_PHASE1_LIFE < negotiation.firstAt &&
       isEstablished(other) &&
       isInUse(conversation, negotiation.firstAt),
   );
@@ -239,7 +248,7 @@ function failedPhase1(conversation: Conversation, negotiation: Negotiation, scen
 }
 
 function isInUse({ flows }: Conversation, at: number): boolean {
-  return flows.some(({ first, last }) => first.at < at && last.at > at - MIN_LIFE);
+  return flows.some(({ first, last }) => first.at < at && last.at > at - MIN_PHASE1_LIFE);
 }
 
 /** After 8 and 60 minutes clients of Apple's renew; more or less a tenth. */

@@ -1,4 +1,5 @@
 /** Inside L2TP: the user is refused, the two sides of PPP don't agree, or L2TP itself is. Needs what ESP carries to be open. */
+import { L2TP_PORT } from '../../wire/l2tp.ts';
 import type { Conversation, L2tpSighting } from '../conversation.ts';
 import type { Finding, Remedy } from '../finding.ts';
 import { PATIENCE, type Rule, type Scene } from '../rule.ts';
@@ -14,7 +15,7 @@ const CONTROL_ENDS: readonly string[] = ['StopCCN', 'CDN'];
 const UP = 'IPv4';
 
 function login({ l2tp }: Conversation): Finding | undefined {
-  const refusal = l2tp.find(({ what }) => LOGIN_ENDS.includes(what));
+  const refusal = l2tp.find(({ what }) => LOGIN_ENDS.includes(what)) ?? hungUpOn(l2tp);
   if (!refusal) return undefined;
   const asked = l2tp.findLast(
     ({ what, packet }) => packet <= refusal.packet && (what === 'PAP request' || what === 'CHAP response'),
@@ -27,8 +28,19 @@ function login({ l2tp }: Conversation): Finding | undefined {
   );
 }
 
+/** Some gateways say nothing: they end the link as soon as the proof has come. */
+function hungUpOn(l2tp: readonly L2tpSighting[]): L2tpSighting | undefined {
+  if (l2tp.some(({ what }) => what === UP || what.startsWith('IPCP') || what === 'PAP ack' || what === 'CHAP success'))
+    return undefined;
+  const proof = l2tp.findLast(({ what }) => what === 'PAP request' || what === 'CHAP response');
+  const end =
+    proof &&
+    l2tp.find(({ what, packet }) => packet > proof.packet && (LINK_ENDS.includes(what) || CONTROL_ENDS.includes(what)));
+  return end?.source.address.text === proof?.destination.address.text ? end : undefined;
+}
+
 function agreement({ l2tp }: Conversation): Finding | undefined {
-  if (l2tp.some(({ what }) => what === UP || LOGIN_ENDS.includes(what))) return undefined;
+  if (l2tp.some(({ what }) => what === UP || LOGIN_ENDS.includes(what)) || hungUpOn(l2tp)) return undefined;
   const began = l2tp.find(({ what }) => what === 'LCP configure-request');
   const end = l2tp.find(({ what }) => LINK_ENDS.includes(what));
   const objection = l2tp.findLast(({ what }) => what.endsWith('configure-nak') || what.endsWith('configure-reject'));
@@ -41,7 +53,7 @@ function agreement({ l2tp }: Conversation): Finding | undefined {
   );
 }
 
-function control({ l2tp }: Conversation, scene: Scene): Finding | undefined {
+function control({ l2tp, errors, flows }: Conversation, scene: Scene): Finding | undefined {
   // what is in clear has a rule of its own
   const inside = l2tp.filter(({ isInside }) => isInside);
   if (inside.some(({ what }) => what.startsWith('LCP'))) return undefined;
@@ -54,16 +66,20 @@ function control({ l2tp }: Conversation, scene: Scene): Finding | undefined {
       [asked, refusal],
       L2TP_SERVER,
     );
+  const closed = errors.find(
+    ({ reason, destinationPort }) => reason === 'port unreachable' && destinationPort === L2TP_PORT,
+  );
+  if (closed && flows.length > 0)
+    return {
+      ...finding('l2tp-refused', NOBODY, [asked], L2TP_SERVER),
+      evidence: [{ packet: closed.packet, says: `ICMP from ${closed.from.text}: port unreachable, about UDP 1701` }],
+    };
   const isSilent = asked && inside.every(({ what }) => what === 'SCCRQ') && scene.lastAt - asked.at > PATIENCE;
-  return isSilent
-    ? finding(
-        'l2tp-refused',
-        'IPsec stands, and inside nobody answers L2TP: no L2TP server runs at the gateway, or its firewall drops UDP 1701 from the tunnel.',
-        [asked],
-        L2TP_SERVER,
-      )
-    : undefined;
+  return isSilent ? finding('l2tp-refused', NOBODY, [asked], L2TP_SERVER) : undefined;
 }
+
+const NOBODY =
+  'IPsec stands, and inside nobody answers L2TP: no L2TP server runs at the gateway, or its firewall drops UDP 1701 from the tunnel.';
 
 function finding(
   rule: string,

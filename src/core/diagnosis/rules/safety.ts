@@ -3,9 +3,10 @@ import type { Conversation } from '../conversation.ts';
 import type { Finding, Remedy } from '../finding.ts';
 import type { Negotiation } from '../negotiation.ts';
 import { suiteText } from '../offer.ts';
-import { chosenOf, isAggressive, isBySecret, isPhase1Done, of, phase1Of } from '../phases.ts';
+import { chosenOf, facts, isAggressive, isBySecret, isPhase1Done, of, phase1Of } from '../phases.ts';
 import { MODERN_CLIENT, takeSuite, weakParts } from '../remedies.ts';
 import type { Rule } from '../rule.ts';
+import { PHASE2_PROPOSALS } from './phase2-refused.ts';
 
 export const aggressivePskHash: Rule = { of: 'pair', judge: hashGivenAway };
 export const groupSecretImpersonation: Rule = { of: 'pair', judge: impersonation };
@@ -77,7 +78,11 @@ function weak({ negotiations }: Conversation): Finding | undefined {
   for (const negotiation of negotiations) {
     const chosen = chosenOf(negotiation);
     const parts = chosen ? weakParts(chosen) : [];
-    if (!chosen || parts.length === 0 || !mayHold(negotiation)) continue;
+    if (!chosen || parts.length === 0 || !mayHold(negotiation)) {
+      const inside = weakInside(negotiation);
+      if (inside) return inside;
+      continue;
+    }
     return {
       rule: 'weak-algorithms',
       severity: 'warning',
@@ -90,6 +95,27 @@ function weak({ negotiations }: Conversation): Finding | undefined {
         ...takeSuite(STRONG, negotiation.version).filter(({ where }) => where !== 'sallyport'),
         ...MODERN_CLIENT,
       ],
+    };
+  }
+  return undefined;
+}
+
+/** ESP's algorithms, which only keys show. */
+function weakInside(negotiation: Negotiation): Finding | undefined {
+  for (const message of of('responder', negotiation.messages)) {
+    const chosen = message.isOpened ? facts([message], 'SA').flatMap(({ offer }) => offer)[0] : undefined;
+    const parts = chosen ? weakParts(chosen) : [];
+    if (!chosen || parts.length === 0) continue;
+    return {
+      rule: 'weak-algorithms',
+      severity: 'warning',
+      cause: `The tunnel itself is weak: ${parts.join(', ')}. Who records it may read it one day, or can today.`,
+      evidence: [{ packet: message.packet, says: `for ESP the gateway chooses ${suiteText(chosen)}` }],
+      remedies: PHASE2_PROPOSALS.map((remedy) =>
+        remedy.where === 'sallyport'
+          ? { ...remedy, does: 'Take this line away, once all clients can do better.' }
+          : remedy,
+      ),
     };
   }
   return undefined;

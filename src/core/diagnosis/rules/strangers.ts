@@ -88,13 +88,20 @@ function flood(scene: Scene): Finding | undefined {
   return undefined;
 }
 
+/** Addresses that scan: what their attempts come to is nobody's failure. */
+export function scannersIn(scene: Scene): ReadonlySet<string> {
+  return new Set(scansIn(scene).map(({ source }) => source));
+}
+
+interface Scan {
+  readonly source: string;
+  readonly tries: readonly Negotiation[];
+  readonly kinds: number;
+  readonly gateways: number;
+}
+
 function scan(scene: Scene): Finding | undefined {
-  for (const [source, list] of Map.groupBy(allOf(scene), ({ initiator }) => initiator.address.text)) {
-    const tries = list.filter(isAbandoned);
-    if (tries.length < SCAN_TRIES || tries.length < list.length - 1) continue;
-    const kinds = new Set(tries.map(kindOf)).size;
-    const gateways = new Set(tries.map(({ responder }) => responder.address.text)).size;
-    if (kinds < SCAN_KINDS && gateways < SCAN_TRIES) continue;
+  for (const { source, tries, kinds, gateways } of scansIn(scene)) {
     const [first, last] = [tries[0]!, tries.at(-1)!];
     return {
       rule: 'scanner',
@@ -117,6 +124,18 @@ function scan(scene: Scene): Finding | undefined {
     };
   }
   return undefined;
+}
+
+function scansIn(scene: Scene): Scan[] {
+  const scans: Scan[] = [];
+  for (const [source, list] of Map.groupBy(allOf(scene), ({ initiator }) => initiator.address.text)) {
+    const tries = list.filter(isAbandoned);
+    if (tries.length < SCAN_TRIES || tries.length < list.length - 1) continue;
+    const kinds = new Set(tries.map(kindOf)).size;
+    const gateways = new Set(tries.map(({ responder }) => responder.address.text)).size;
+    if (kinds >= SCAN_KINDS || gateways >= SCAN_TRIES) scans.push({ source, tries, kinds, gateways });
+  }
+  return scans;
 }
 
 function kindOf(negotiation: Negotiation): string {
