@@ -5,6 +5,7 @@ import { Ikev2Exchange } from '../wire/ikev2.ts';
 import { ExchangeType } from '../wire/isakmp.ts';
 import type { Conversation } from './conversation.ts';
 import type { Evidence } from './finding.ts';
+import { ofGateway } from './gateways.ts';
 import { type Exchange, exchangesOf, type Message, type Negotiation, type Role } from './negotiation.ts';
 import { isErrorNotify } from './notify-words.ts';
 import type { Suite } from './offer.ts';
@@ -185,15 +186,14 @@ export function offerOf(negotiation: Negotiation): readonly Suite[] {
 }
 
 /** What gateways were seen to take from anybody: the best that is known of what they would have taken. */
-export function takenBy(gateway: string, scene: Scene): Suite[] {
-  const all = scene.conversations.filter(({ addresses }) => addresses.some(({ text }) => text === gateway));
-  return all.flatMap(({ negotiations }) =>
+export const takenBy: (gateway: string, scene: Scene) => readonly Suite[] = ofGateway((gateway, conversations) =>
+  conversations.flatMap(({ negotiations }) =>
     negotiations.flatMap((negotiation) => {
       if (negotiation.responder.address.text === gateway) return chosenOf(negotiation) ?? [];
       return negotiation.initiator.address.text === gateway ? offerOf(negotiation) : [];
     }),
-  );
-}
+  ),
+);
 
 export function vendorsOf(negotiation: Negotiation, role: Role): string[] {
   return of(role, negotiation.messages).flatMap(({ payloads }) =>

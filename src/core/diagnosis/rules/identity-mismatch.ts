@@ -3,6 +3,7 @@ import { toHex, utf8 } from '../../bytes/text.ts';
 import { ExchangeType } from '../../wire/isakmp.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Evidence, Finding } from '../finding.ts';
+import { ofGateway } from '../gateways.ts';
 import type { Message, Negotiation } from '../negotiation.ts';
 import {
   chosenOf,
@@ -100,19 +101,19 @@ function refusal(negotiation: Negotiation): Evidence[] | undefined {
   );
 }
 
+/** Of each name that the gateway answers in aggressive mode one negotiation. */
+const servedNames = ofGateway((gateway, conversations): readonly Negotiation[] => {
+  const served = conversations
+    .flatMap(({ negotiations }) => negotiations)
+    .filter((one) => one.responder.address.text === gateway && isAggressive(one) && chosenOf(one));
+  return [...Map.groupBy(served, nameOf).values()].map(([first]) => first!);
+});
+
 /** No answer at all, though the same gateway answers aggressive mode with another name. */
 function silence(negotiation: Negotiation, scene: Scene): Evidence[] | undefined {
   if (isAnswered(negotiation) || !unanswered(negotiation, scene)) return undefined;
   const gateway = negotiation.responder.address.text;
-  const other = scene.conversations
-    .flatMap(({ negotiations }) => negotiations)
-    .find(
-      (one) =>
-        one.responder.address.text === gateway &&
-        isAggressive(one) &&
-        chosenOf(one) &&
-        nameOf(one) !== nameOf(negotiation),
-    );
+  const other = servedNames(gateway, scene).find((one) => nameOf(one) !== nameOf(negotiation));
   return (
     other && [
       { packet: negotiation.messages.at(-1)!.packet, says: 'it gets no answer' },

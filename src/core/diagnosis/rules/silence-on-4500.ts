@@ -2,6 +2,7 @@
 import { ExchangeType } from '../../wire/isakmp.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Finding } from '../finding.ts';
+import { ofGateway } from '../gateways.ts';
 import type { Message, Negotiation } from '../negotiation.ts';
 import { failedOf, isPrivate, of, repeatEvidence, unanswered } from '../phases.ts';
 import { openFirewall } from '../remedies.ts';
@@ -44,15 +45,15 @@ export function hasNat({ initiator, responder }: Negotiation): boolean {
 }
 
 /** Somebody got something from its port 4500: then the port isn't what is in the way. */
-export function answersOn4500(gateway: string, scene: Scene): boolean {
-  return scene.conversations.some(
+export const answersOn4500: (gateway: string, scene: Scene) => boolean = ofGateway((gateway, conversations) =>
+  conversations.some(
     ({ flows, negotiations }) =>
       flows.some(({ carrier, source }) => carrier === 'nat-t' && source.address.text === gateway) ||
       negotiations.some(({ messages }) =>
         messages.some(({ way, source }) => way === 'nat-t' && source.address.text === gateway),
       ),
-  );
-}
+  ),
+);
 
 function finding(negotiation: Negotiation, floated: Message, scene: Scene): Finding {
   const answer = of('responder', negotiation.messages)[0]!;

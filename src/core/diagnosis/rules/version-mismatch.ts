@@ -1,6 +1,7 @@
 /** IKEv1 is asked of a gateway that has IKEv2 alone, or the reverse. */
 import type { Conversation } from '../conversation.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
+import { ofGateway } from '../gateways.ts';
 import type { Negotiation } from '../negotiation.ts';
 import type { IkeVersion } from '../notify-words.ts';
 import { chosenOf, errorsOf, failedOf, of, unanswered } from '../phases.ts';
@@ -11,11 +12,9 @@ export const ikev2ToIkev1: Rule = { of: 'pair', judge: (conversation, scene) => 
 
 function judge(version: IkeVersion, conversation: Conversation, scene: Scene): Finding | undefined {
   const gateway = conversation.gateway.text;
-  const ofGateway = scene.conversations.flatMap(({ negotiations }) =>
-    negotiations.filter(({ responder }) => responder.address.text === gateway),
-  );
-  if (ofGateway.some((negotiation) => negotiation.version === version && isServed(negotiation))) return undefined;
-  const other = ofGateway.find((negotiation) => negotiation.version !== version && isServed(negotiation));
+  const served = servedBy(gateway, scene);
+  if (served[version]) return undefined;
+  const other = served[version === 1 ? 2 : 1];
   for (const negotiation of failedOf(conversation)) {
     if (negotiation.version !== version || negotiation.responder.address.text !== gateway) continue;
     const evidence = refusal(negotiation, other, scene);
@@ -23,6 +22,14 @@ function judge(version: IkeVersion, conversation: Conversation, scene: Scene): F
   }
   return undefined;
 }
+
+/** Of each version a negotiation that the gateway took part in. */
+const servedBy = ofGateway((gateway, conversations): Readonly<Record<IkeVersion, Negotiation | undefined>> => {
+  const served = conversations
+    .flatMap(({ negotiations }) => negotiations)
+    .filter((negotiation) => negotiation.responder.address.text === gateway && isServed(negotiation));
+  return { 1: served.find(({ version }) => version === 1), 2: served.find(({ version }) => version === 2) };
+});
 
 /** Its answer took part in the negotiation: a choice, or a question for another group. */
 function isServed(negotiation: Negotiation): boolean {
