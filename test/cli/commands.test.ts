@@ -285,9 +285,11 @@ describe('sallyport with a running gateway', () => {
     const { state } = await running(test, []);
     succeeds(
       await run(['sessions', '--failed', '--state', state]),
-      /^TIME \(UTC\) +USER +GROUP +REMOTE +REASON\n2026-11-21 01:02:03 +- +g\\u0007 +192\.0\.2\.8:500 +no\n3 packets of L2TP outside of IPsec were dropped since 2026-11-20 23:00:00\n$/,
+      /^TIME \(UTC\) +USER +GROUP +REMOTE +RULE +REASON\n2026-11-21 01:02:03 +- +g\\u0007 +192\.0\.2\.8:500 +- +no\n3 packets of L2TP outside of IPsec were dropped since 2026-11-20 23:00:00\n$/,
     );
-    assert.deepEqual(JSON.parse((await run(['sessions', '--failed', '--json', '--state', state])).stdout), [failure]);
+    assert.deepEqual(JSON.parse((await run(['sessions', '--failed', '--json', '--state', state])).stdout), [
+      { ...failure, rule: null, remedies: [] },
+    ]);
     succeeds(await run(['sessions', '--history', '--state', state]), 'nobody was on yet\n');
     fails(await run(['sessions', '--history', '--failed', '--state', state]), 2, /--failed or --history/);
   });

@@ -55,7 +55,7 @@ describe('reload', { skip, timeout: 180_000 }, () => {
     assert.ok(rows.length > 0 && rows[0]!.remote.startsWith('198.51.100.2:'), failed.stdout);
     assert.match(
       (await gateway.command('sessions', '--failed')).stdout,
-      /^TIME \(UTC\) +USER +GROUP +REMOTE +REASON\n/,
+      /^TIME \(UTC\) +USER +GROUP +REMOTE +RULE +REASON\n/,
     );
     assert.match((await gateway.command('sessions', '--history')).stdout, /alice +labgroup +10\.77\.0\.\d+/);
   });
