@@ -41,14 +41,20 @@ export async function interviewIkev1(interview: Interview, first: Asked): Promis
   const taken: Taken[] = answer ? [{ offer: 'all', suite, packet: first.outcome.packet }] : [];
   const offers = answer ? furtherOffers(suite) : [];
   let refused: Phase1Offer | undefined;
+  const silences: Outcome[] = [];
   for (const offer of offers) {
-    const outcome = await interview.ask(mainModeQuestion(interview.context.crypto, offer));
+    const outcome = await interview.askShy(mainModeQuestion(interview.context.crypto, offer));
     const said = outcome && answerOf(outcome);
-    if (!said) continue;
+    if (!said) {
+      if (outcome) silences.push(outcome);
+      continue;
+    }
     taken.push({ offer: offer.name, suite: suiteOf(outcome), packet: outcome.packet });
     if (said.verdict.kind === 'refused') refused ??= offer;
   }
   const aggressive = await askAggressive(interview, suite);
+  // many refuse by silence, and so it means something only of one who says no
+  if (refused || aggressive.state === 'refused') for (const outcome of silences) interview.note(outcome);
   if (!answer && (aggressive.state === 'silent' || aggressive.state === 'refused')) return undefined;
   const traits = readVendorIds(answer?.vendorIds ?? []);
   interview.context.progress(suite ? 'IKEv1 main mode takes an offer' : 'IKEv1 main mode takes no offer');

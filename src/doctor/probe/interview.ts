@@ -41,28 +41,20 @@ export class Interview {
     };
   }
 
-  /** What was asked before. */
-  note({ outcome, cookie }: Asked): void {
+  /** What was asked elsewhere, or shyly, and counts after all. */
+  note(outcome: Outcome, cookie = false): void {
     this.#count(outcome);
     if (cookie) this.#cookies++;
   }
 
-  /** Undefined: it isn't asked any more. */
-  async ask(question: Question): Promise<Outcome | undefined> {
-    if (!this.#maySpeak()) return undefined;
-    const outcome = await this.flow.ask(question, BRISK);
-    this.#count(outcome);
-    return outcome;
-  }
-
-  /** A question that may well be passed over in silence, so that this says nothing. */
+  /** A question that may well be passed over in silence, so that this says nothing. Undefined: it isn't asked any more. */
   async askShy(question: Question): Promise<Outcome | undefined> {
     return this.#maySpeak() ? await this.flow.ask(question, BRISK) : undefined;
   }
 
   async askInit(offer: Ikev2Offer, options: Pick<InitOptions, 'group' | 'padding'>): Promise<Asked | undefined> {
     const asked = await this.askInitShy(offer, options);
-    if (asked) this.note(asked);
+    if (asked) this.note(asked.outcome, asked.cookie);
     return asked;
   }
 

@@ -93,7 +93,7 @@ interface Examined {
 async function examine(context: ProbeContext, { sight, best }: Reached, deadline: Instant): Promise<Examined> {
   const { flow, port, main, init } = best!;
   const interview = new Interview(context, flow, deadline);
-  for (const asked of [main, init]) if (asked.outcome.kind === 'answer') interview.note(asked);
+  for (const { outcome, cookie } of [main, init]) if (outcome.kind === 'answer') interview.note(outcome, cookie);
   const ikev2 = await interviewIkev2(interview, init);
   const ikev1 = await interviewIkev1(interview, main);
   const nat = await findNat(interview, ikev1, ikev2);

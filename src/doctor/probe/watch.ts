@@ -91,7 +91,7 @@ function goneText(alive: number, gone: number): string {
       : gone > USUAL_KEEPALIVE
         ? 'The usual keepalive each 20 s may come too late: set a shorter one.'
         : `The usual keepalive each 20 s comes too late: set one of ${Math.max(1, Math.floor(alive / 2) || 2)} s.`;
-  return `NAT mapping: gone after ${between} of silence. ${advice}`;
+  return `NAT mapping: gone; it lives ${between} of silence. ${advice}`;
 }
 
 type Result = 'alive' | 'gone' | keyof typeof REASONS;

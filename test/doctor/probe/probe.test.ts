@@ -122,6 +122,14 @@ describe('IKEv1', () => {
     assert.ok(took < LIMIT);
   });
 
+  it('one that refuses by silence: that is no limit of how often it may be asked', async () => {
+    const { host } = gatewayHost({ ikev1: modern, mute: true });
+    const { survey, rules, took } = await look(at(host));
+    assert.deepEqual(rules, ['ikev1-only']);
+    assert.deepEqual([survey.gateway!.large!.passes, survey.gateway!.limits.unanswered], [true, 0]);
+    assert.ok(took < LIMIT, `${took} ms`);
+  });
+
   it('one that refuses everything', async () => {
     const { host } = gatewayHost({ ikev1: () => false });
     const { rules } = await look(at(host));

@@ -38,6 +38,8 @@ export interface GatewayOptions {
   /** Which suites main mode takes; without it there is no IKEv1. */
   readonly ikev1?: (suite: Suite) => boolean;
   readonly aggressive?: 'hash' | 'refused';
+  /** It says nothing to what it refuses. */
+  readonly mute?: boolean;
   readonly ikev2?: {
     readonly groups: readonly number[];
     readonly ciphers: readonly string[];
@@ -115,6 +117,7 @@ export class SimulatedGateway {
     const chosen = readIkev1Offer(sa).findIndex((suite) => this.#options.ikev1!(suite));
     const isAggressive = header.exchangeType === ExchangeType.AGGRESSIVE;
     if (chosen < 0 || (isAggressive && aggressive === 'refused')) {
+      if (this.#options.mute) return undefined;
       const refusal = { protocol: 1, spi: NOTHING, type: NotifyType.NO_PROPOSAL_CHOSEN, data: NOTHING };
       return encode1(header, ExchangeType.INFORMATIONAL, [encodeNotification(refusal)]);
     }
