@@ -40,7 +40,7 @@ describe('our client by L2TP, and our gateway', { skip, timeout: 300_000 }, () =
   for (const carrier of ['nat-t', 'esp', 'cisco-tcp'] as const) {
     it(`carries traffic both ways by ${carrier}, and nothing of L2TP is seen on the way`, async () => {
       const { gateway, net } = stage;
-      const capture = await Capture.start(net.gw, 'direct');
+      const capture = await Capture.start(net.gw, 'direct', 'udp port 1701');
       const wanted = carrier === 'nat-t' ? { routes: undefined } : {};
       const { netns, client, up } = await calls('cl', { carrier, ...wanted });
       assert.equal(up.carrier, carrier);
@@ -51,7 +51,7 @@ describe('our client by L2TP, and our gateway', { skip, timeout: 300_000 }, () =
       assert.equal(await client.stop(), 0, client.log);
       await gateway.holds(0);
       await capture.stop();
-      assert.deepEqual(await fields(capture.file, ['frame.number'], { filter: 'udp.port == 1701 || l2tp || ppp' }), []);
+      assert.deepEqual(await fields(capture.file, ['frame.number']), []);
       assert.ok(await isOutOfReach(netns));
     });
   }
