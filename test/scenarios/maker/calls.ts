@@ -335,7 +335,7 @@ const neighbours: readonly Scenario[] = [
     seenFrom: AT_GATEWAY,
     cause: null,
     nearMissOf: ['l2tp-second-client-starves', 'message-id-shared'],
-    packets: 300,
+    packets: 210,
     play: async (stage) => {
       await stage.gateway({ config: { l2tp: true }, users: { alice: 'alicepass', bob: 'bobpass' } });
       await stage.watch(stage.net.gw, 'public');
