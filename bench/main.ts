@@ -12,6 +12,7 @@ import { formatLogins, measureHash, measureLogins } from './logins.ts';
 import { measurePeers } from './peers.ts';
 import { measureRekeys } from './rekey.ts';
 import { formatRows } from './row.ts';
+import { scoreScenarios } from './scenarios.ts';
 import { formatSessions, measureSessions } from './sessions.ts';
 import { soak } from './soak.ts';
 
@@ -88,6 +89,11 @@ const parts: Readonly<Record<string, Part>> = {
     about: 'a capture of 1 GB with 10,000 negotiations, read by the doctor and by tshark',
     needsLab: true,
     run: measureCaptures,
+  },
+  scenarios: {
+    about: 'the doctor and its library of captures: how often the first finding is the true cause, and false alarms',
+    needsLab: false,
+    run: scoreScenarios,
   },
   soak: {
     about: `200 clients who come, roam, renew and die: 'soak MINUTES', ${SOAK_MINUTES} without a number`,

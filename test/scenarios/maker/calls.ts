@@ -331,11 +331,11 @@ const neighbours: readonly Scenario[] = [
   {
     name: 'healthy-l2tp-two-behind-one-nat',
     peers: [L2TP_CLIENT, L2TP_CLIENT, OUR_GATEWAY],
-    fault: 'none; two clients behind one NAT, both served',
+    fault: 'none; two clients behind one NAT, both served; of each packet only the first 96 bytes were kept',
     seenFrom: AT_GATEWAY,
     cause: null,
     nearMissOf: ['l2tp-second-client-starves', 'message-id-shared'],
-    packets: 210,
+    snap: 96,
     play: async (stage) => {
       await stage.gateway({ config: { l2tp: true }, users: { alice: 'alicepass', bob: 'bobpass' } });
       await stage.watch(stage.net.gw, 'public');

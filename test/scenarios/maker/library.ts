@@ -33,7 +33,7 @@ export async function save(folder: string, scenario: Scenario, capture: string, 
   const { linkType, packets } = readPcap(readFileSync(capture));
   const kept = (scenario.edit?.(packets) ?? packets).slice(0, scenario.packets ?? MAX_PACKETS);
   if (kept.length === 0) throw new Error('nothing was captured');
-  writeFileSync(capture, writePcap(linkType, kept));
+  writeFileSync(capture, writePcap(linkType, kept, scenario.snap));
 
   // both formats are in the library, as both are in the field
   const format = linkType === 1 ? 'pcapng' : 'pcap';

@@ -23,6 +23,8 @@ export interface Scenario extends Omit<Description, Optional>, Partial<Pick<Desc
   readonly play: (stage: Stage) => Promise<void>;
   /** More packets than this are cut off. */
   readonly packets?: number;
+  /** Bytes of each packet that are kept; default all. */
+  readonly snap?: number;
   /** Done to the packets afterwards; such a scenario is synthetic. */
   readonly edit?: (packets: readonly Packet[]) => readonly Packet[];
 }
@@ -40,6 +42,7 @@ export const OUR_GATEWAY = 'Sallyport (responder)';
 export const OUR_CLIENT = 'Sallyport (initiator)';
 export const IKE_SCAN = 'ike-scan 1.9.5';
 export const SOFTETHER = 'SoftEther 5.01 (responder)';
+export const LIBRESWAN = 'Libreswan 4.10 (responder)';
 export const KERNEL_CLIENT = 'Linux kernel with strongSwan 5.9.8 (initiator)';
 export const L2TP_CLIENT = 'Linux kernel with strongSwan 5.9.8, xl2tpd, pppd (initiator)';
 export const KERNEL_GATEWAY = 'Linux kernel with strongSwan 5.9.8 (responder)';

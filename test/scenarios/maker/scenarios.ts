@@ -3,11 +3,13 @@
 import { l2tp } from './calls.ts';
 import { disagreement } from './disagreement.ts';
 import { healthy } from './healthy.ts';
+import { more } from './more.ts';
 import { proof } from './proof.ts';
 import type { Scenario } from './scenario.ts';
 import { silence } from './silence.ts';
 import { strangers } from './strangers.ts';
 import { traffic } from './traffic.ts';
+import { withLibreswan } from './with-libreswan.ts';
 
 export const scenarios: readonly Scenario[] = [
   ...silence,
@@ -16,6 +18,8 @@ export const scenarios: readonly Scenario[] = [
   ...traffic,
   ...l2tp,
   ...strangers,
+  ...more,
+  ...withLibreswan,
   ...healthy,
 ];
 

@@ -1,0 +1,96 @@
+/** Shows each capture of the library to the doctor, and compares its first finding with the true cause. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { NO_KEYS } from '../../src/core/diagnosis/keys.ts';
+import { Observer } from '../../src/core/diagnosis/observer.ts';
+import { readCapture } from '../../src/doctor/capture/read-capture.ts';
+import { openPath } from '../../src/doctor/capture/source.ts';
+import { certificateFacts } from '../../src/doctor/certificate-facts.ts';
+import { readKeyTables } from '../../src/doctor/key-tables.ts';
+import { nodeCrypto } from '../../src/host/crypto/node-crypto.ts';
+import type { Part } from './maker/library.ts';
+import type { Description } from './maker/scenario.ts';
+
+export interface Verdict {
+  readonly scenario: Description;
+  /** Rules, in the order of the findings; those of notes apart. */
+  readonly found: readonly string[];
+  readonly noted: readonly string[];
+  readonly first: string | undefined;
+  readonly isRight: boolean;
+  /** Above a note in a healthy capture. */
+  readonly falseAlarms: readonly string[];
+  /** Above a note, though the capture only looks like it. */
+  readonly deceivedBy: readonly string[];
+}
+
+export const parts: readonly Part[] = ['known', 'aside'];
+
+export function descriptions(part: Part): Description[] {
+  const files = readdirSync(join(import.meta.dirname, part)).filter((name) => name.endsWith('.json'));
+  return files.sort().map((name) => JSON.parse(readFileSync(join(import.meta.dirname, part, name), 'utf8')));
+}
+
+export function captureOf(part: Part, { name }: Description): string | undefined {
+  return ['pcapng.gz', 'pcap.gz'].map((end) => join(import.meta.dirname, part, `${name}.${end}`)).find(existsSync);
+}
+
+export async function judgePart(part: Part): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (const scenario of descriptions(part)) verdicts.push(await judgeOne(part, scenario));
+  return verdicts;
+}
+
+export async function judgeOne(part: Part, scenario: Description): Promise<Verdict> {
+  const { cause, asGood, alsoFine, nearMissOf } = scenario;
+  const source = await openPath(captureOf(part, scenario) ?? '');
+  const observer = new Observer({ crypto: nodeCrypto, keys: keysOf(part, scenario), certificate: certificateFacts });
+  const summary = await readCapture(source, (sighting) => observer.see(sighting));
+  source.close();
+  const { findings } = observer.finish(summary.lastAt);
+  const rules = (isNote: boolean) =>
+    findings.filter(({ severity }) => (severity === 'note') === isNote).map(({ rule }) => rule);
+  const [found, noted] = [rules(false), rules(true)];
+  const first = findings[0]?.rule;
+  const falseAlarms = cause === null ? found.filter((rule) => !names(alsoFine).includes(rule)) : [];
+  const isRight = cause === null ? falseAlarms.length === 0 : names([cause, ...asGood]).includes(first ?? '');
+  const deceivedBy = found.filter((rule) => names(nearMissOf).includes(rule));
+  return { scenario, found, noted, first, isRight, falseAlarms, deceivedBy };
+}
+
+function names(rules: readonly string[]): readonly string[] {
+  return rules;
+}
+
+/** A folder may have keys of ESP alone, which the doctor doesn't take. */
+function keysOf(part: Part, { keys = '' }: Description) {
+  const folder = join(import.meta.dirname, part, keys);
+  const tables = ['ikev1_decryption_table', 'ikev2_decryption_table'];
+  return keys !== '' && tables.some((table) => existsSync(join(folder, table))) ? readKeyTables(folder) : NO_KEYS;
+}
+
+/** Of the part set aside only numbers: who makes rules by names of captures makes them for these captures. */
+export function formatScore(part: Part, verdicts: readonly Verdict[]): string {
+  const failing = verdicts.filter(({ scenario }) => scenario.cause !== null);
+  const healthy = verdicts.filter(({ scenario }) => scenario.cause === null);
+  const right = failing.filter(({ isRight }) => isRight).length;
+  const alarms = healthy.filter(({ falseAlarms }) => falseAlarms.length > 0).length;
+  const deceived = verdicts.filter(({ deceivedBy }) => deceivedBy.length > 0).length;
+  const share = failing.length === 0 ? '' : ` (${Math.round((100 * right) / failing.length)} %)`;
+  const lines = [
+    `${part}: the first finding is the true cause in ${right} of ${failing.length}${share}; ` +
+      `false alarms in ${alarms} of ${healthy.length} healthy ones; near misses that fired: ${deceived}`,
+  ];
+  if (part === 'known') lines.push(...verdicts.filter(isWrong).map(tellWrong));
+  return lines.join('\n');
+}
+
+export function isWrong({ isRight, deceivedBy }: Verdict): boolean {
+  return !isRight || deceivedBy.length > 0;
+}
+
+export function tellWrong({ scenario, found, noted, deceivedBy }: Verdict): string {
+  const said = [...found, ...noted.map((rule) => `(${rule})`)].join(', ') || 'nothing';
+  const near = deceivedBy.length > 0 ? `; only looks like ${deceivedBy.join(', ')}` : '';
+  return `  ${scenario.name}: is ${scenario.cause ?? 'healthy'}${near}; found ${said}`;
+}

@@ -1,0 +1,368 @@
+/** More of what other files have one of: the same fault with other peers, seen from elsewhere, or without keys. */
+import { sleep } from '../../lab/poll.ts';
+import { gatewayPublicAddress } from '../../lab/topology.ts';
+import { ping } from '../../lab/traffic.ts';
+import { interfere } from './faults.ts';
+import { call, GUESTS, KERNEL_GATEWAY_ADDRESS, kernelGateway, outcome, transportGateway } from './guests.ts';
+import {
+  IKE_SCAN,
+  KERNEL_GATEWAY,
+  L2TP_CLIENT,
+  OUR_CLIENT,
+  OUR_GATEWAY,
+  type Scenario,
+  STRONGSWAN_INITIATOR,
+  STRONGSWAN_RESPONDER,
+  VPNC,
+} from './scenario.ts';
+import type { Stage } from './stage.ts';
+import { GATEWAY_NAME } from './swan.ts';
+
+const AT_CLIENT = "the client's own device";
+const AT_GATEWAY = "the gateway's device";
+const BEFORE_NAT = "the client's own device, behind a NAT";
+const swans = [STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER];
+const CISCO_NOTES = ['aggressive-psk-hash', 'group-secret-impersonation'] as const;
+const home = (stage: Stage) => ({ netns: stage.net.c1, local: '10.9.0.11', remote: gatewayPublicAddress });
+
+/** Quick mode's exchange type, behind UDP header and non-ESP marker. */
+const QUICK_MODE_4500 = 'udp dport 4500 @th,240,8 32';
+
+const silence: readonly Scenario[] = [
+  {
+    name: 'icmp-unreachable-aggressive-strongswan',
+    peers: [STRONGSWAN_INITIATOR],
+    fault: 'nothing listens on UDP 500; the gateway says so',
+    seenFrom: BEFORE_NAT,
+    cause: 'icmp-unreachable',
+    play: async (stage) => {
+      await stage.watch(stage.net.c1, 'eth0');
+      await (await stage.swanClient('v1-xauth', home(stage))).initiate(16);
+    },
+  },
+  {
+    name: 'icmp-network-prohibited-ikev2',
+    peers: swans,
+    fault: 'a router on the way rejects UDP 500 with ICMP "network prohibited"',
+    seenFrom: BEFORE_NAT,
+    cause: 'icmp-unreachable',
+    play: async (stage) => {
+      await stage.swanGateway('v2-psk');
+      await interfere(stage.net.nat, 'forward', 'udp dport 500 reject with icmp type net-prohibited');
+      await stage.watch(stage.net.c1, 'eth0');
+      await (await stage.swanClient('v2-psk', home(stage))).initiate(14);
+    },
+  },
+  {
+    name: 'cisco-udp-closed-sallyport-client',
+    peers: [OUR_CLIENT, OUR_GATEWAY],
+    fault: 'a firewall before the gateway drops UDP 10000; the profile allows nothing else',
+    seenFrom: AT_CLIENT,
+    cause: 'cisco-udp-closed',
+    asGood: ['esp-one-way'],
+    alsoFine: CISCO_NOTES,
+    play: async (stage) => {
+      await stage.gateway();
+      await interfere(stage.net.gw, 'input', 'udp dport 10000 drop');
+      await stage.watch(stage.net.cl, 'eth0');
+      await stage.dial({ profile: { carrier: 'cisco-udp' } });
+    },
+  },
+  {
+    name: 'ikev1-to-ikev2-ike-scan',
+    peers: [IKE_SCAN, STRONGSWAN_RESPONDER],
+    fault: 'the gateway has IKEv2 alone: it answers an IKEv2 probe, and refuses an IKEv1 one',
+    seenFrom: AT_CLIENT,
+    cause: 'ikev1-to-ikev2',
+    asGood: ['phase1-no-proposal', 'scanner'],
+    play: async (stage) => {
+      await stage.swanGateway('v2-psk', { ike: 'aes256-sha1-modp1024' });
+      await stage.watch(stage.net.cl, 'eth0');
+      const argv = ['ike-scan', '--sport=500', '--retry=1', '-M'];
+      await stage.net.cl.run([...argv, '--ikev2', '192.0.2.1']);
+      await stage.net.cl.run([...argv, '--trans=(1=7,14=256,2=2,3=1,4=2)', '192.0.2.1']);
+    },
+  },
+  {
+    name: 'ikev1-to-ikev2-sallyport-client',
+    peers: [OUR_CLIENT, STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER],
+    fault: 'our client dials IKEv1, the gateway has a connection for IKEv2 alone; an IKEv2 client gets in before',
+    seenFrom: AT_CLIENT,
+    cause: 'ikev1-to-ikev2',
+    asGood: ['phase1-no-proposal'],
+    play: async (stage) => {
+      await stage.swanGateway('v2-psk');
+      await stage.watch(stage.net.cl, 'eth0');
+      const before = await stage.swanClient('v2-psk');
+      await before.initiate(15);
+      await before.stop();
+      await stage.dial({ profile: { carrier: 'nat-t' } });
+    },
+  },
+];
+
+const disagreement: readonly Scenario[] = [
+  {
+    name: 'phase1-no-proposal-authentication-method',
+    peers: swans,
+    fault: 'the client offers certificates (RSA signatures), the gateway has shared secrets alone',
+    seenFrom: AT_CLIENT,
+    cause: 'phase1-no-proposal',
+    asGood: ['certificate-missing'],
+    play: async (stage) => {
+      const files = await stage.certificates();
+      await stage.swanGateway('v1-main');
+      await stage.watch(stage.net.cl, 'eth0');
+      await (await stage.swanClient('v1-certificates', { files: files.client })).initiate(12);
+    },
+  },
+  {
+    name: 'phase2-unanswered-strongswan',
+    peers: swans,
+    fault: 'phase 1 and login are through; the first quick mode is dropped before the gateway',
+    seenFrom: AT_CLIENT,
+    cause: 'phase2-unanswered',
+    alsoFine: ['group-secret-impersonation'],
+    play: async (stage) => {
+      await stage.swanGateway('v1-main-xauth');
+      await interfere(stage.net.gw, 'input', `${QUICK_MODE_4500} drop`);
+      await stage.watch(stage.net.cl, 'eth0');
+      await (await stage.swanClient('v1-main-xauth')).initiate(24);
+    },
+  },
+  {
+    name: 'phase2-unanswered-site-keys',
+    peers: swans,
+    fault:
+      'phase 1 stands between two sites; the answer to the first quick mode is dropped before the client; with keys',
+    seenFrom: AT_CLIENT,
+    cause: 'phase2-unanswered',
+    play: async (stage) => {
+      stage.keepKeys();
+      await stage.swanGateway('v1-main');
+      await interfere(stage.net.gw, 'output', 'udp sport 4500 @th,240,8 32 drop');
+      await stage.watch(stage.net.cl, 'eth0');
+      await (await stage.swanClient('v1-main', { child: { local_ts: '10.88.0.0/24' } })).initiate(24);
+    },
+  },
+  {
+    name: 'selectors-refused-no-keys',
+    peers: swans,
+    fault: 'the client says that 10.99.0.0/24 is behind it, the gateway awaits 10.88.0.0/24; no keys',
+    seenFrom: AT_GATEWAY,
+    cause: 'selectors-refused',
+    asGood: ['phase2-no-proposal'],
+    play: async (stage) => {
+      await stage.swanGateway('v1-main');
+      await stage.watch(stage.net.gw, 'direct');
+      await (await stage.swanClient('v1-main', { child: { local_ts: '10.99.0.0/24' } })).initiate(12);
+    },
+  },
+  {
+    name: 'selectors-refused-ikev2-own-network',
+    peers: swans,
+    fault: 'the gateway awaits 10.88.0.0/24 behind the client, which says 192.168.50.0/24',
+    seenFrom: AT_CLIENT,
+    cause: 'selectors-refused',
+    play: async (stage) => {
+      stage.keepKeys();
+      await stage.swanGateway('v2-psk', { pool: null, child: { remote_ts: '10.88.0.0/24' } });
+      await stage.watch(stage.net.cl, 'eth0');
+      const connection = { vips: undefined };
+      await (await stage.swanClient('v2-psk', { connection, child: { local_ts: '192.168.50.0/24' } })).initiate(12);
+    },
+  },
+];
+
+const proof: readonly Scenario[] = [
+  {
+    name: 'ike-auth-refused-identity',
+    peers: swans,
+    fault: 'the gateway has a connection for another ID; no keys',
+    seenFrom: AT_CLIENT,
+    cause: 'ike-auth-refused',
+    asGood: ['identity-mismatch'],
+    play: async (stage) => {
+      await stage.swanGateway('v2-psk', { peer: { id: 'branch.example.org' } });
+      await stage.watch(stage.net.cl, 'eth0');
+      await (await stage.swanClient('v2-psk')).initiate(12);
+    },
+  },
+  {
+    name: 'ike-auth-refused-by-client',
+    peers: swans,
+    fault:
+      "an authority that the client doesn't trust has signed the gateway's certificate; no keys: the client hangs up",
+    seenFrom: AT_CLIENT,
+    cause: 'ike-auth-refused',
+    asGood: ['certificate-untrusted', 'eap-refused'],
+    play: async (stage) => {
+      const files = await stage.certificates({ stranger: true });
+      await stage.swanGateway('v2-certificates', { files: files.gateway });
+      await stage.watch(stage.net.cl, 'eth0');
+      await (await stage.swanClient('v2-certificates', { files: files.client })).initiate(12);
+    },
+  },
+  {
+    name: 'certificate-missing-gateway-keys',
+    peers: swans,
+    fault: 'the client wants a certificate of the gateway, which proves itself by a shared secret alone',
+    seenFrom: AT_CLIENT,
+    cause: 'certificate-missing',
+    asGood: ['ike-auth-refused', 'identity-mismatch'],
+    play: async (stage) => {
+      stage.keepKeys();
+      const files = await stage.certificates();
+      await stage.swanGateway('v2-psk');
+      await stage.watch(stage.net.cl, 'eth0');
+      const peer = { auth: 'pubkey', id: GATEWAY_NAME };
+      await (await stage.swanClient('v2-psk', { files: files.client, peer })).initiate(12);
+    },
+  },
+  {
+    name: 'certificate-too-large-answer-at-client',
+    peers: swans,
+    fault: "of the gateway's answer with its certificates only the first fragment gets through a router",
+    seenFrom: AT_CLIENT,
+    cause: 'certificate-too-large',
+    asGood: ['fragments-lost'],
+    alsoFine: ['silence-on-4500', 'loss'],
+    play: async (stage) => {
+      const files = await stage.certificates({ bits: 4096 });
+      const connection = { fragmentation: 'no' };
+      await stage.swanGateway('v2-eap', { files: files.gateway, connection });
+      // a router without a NAT, which would put fragments together
+      await stage.net.nat.nft('flush ruleset');
+      await stage.net.gw.ip('route', 'add', '10.9.0.0/24', 'via', '198.51.100.2');
+      await interfere(stage.net.nat, 'prerouting', 'ip frag-off & 0x1fff != 0 drop');
+      await stage.watch(stage.net.c1, 'eth0');
+      await (await stage.swanClient('v2-eap', { ...home(stage), files: files.client, connection })).initiate(22);
+    },
+  },
+  {
+    name: 'login-without-end-vpnc',
+    peers: [VPNC, STRONGSWAN_RESPONDER],
+    fault: 'a script dials again and again with a wrong password',
+    seenFrom: AT_CLIENT,
+    cause: 'login-without-end',
+    asGood: ['xauth-refused'],
+    alsoFine: CISCO_NOTES,
+    play: async (stage) => {
+      stage.keepKeys();
+      await stage.swanGateway('v1-xauth');
+      await stage.watch(stage.net.cl, 'eth0');
+      for (let attempt = 0; attempt < 4; attempt++)
+        await stage.vpnc({ password: 'wrong', mode: 'force-natt', patience: 12_000 });
+    },
+  },
+];
+
+const traffic: readonly Scenario[] = [
+  {
+    name: 'fragments-lost-vpnc-native',
+    peers: [VPNC, OUR_GATEWAY],
+    fault:
+      "the client's interface has MTU 1500, so that ESP is cut in two; a router before the gateway drops fragments",
+    seenFrom: AT_CLIENT,
+    cause: 'fragments-lost',
+    asGood: ['path-mtu'],
+    alsoFine: [...CISCO_NOTES, 'loss'],
+    play: async (stage) => {
+      await stage.gateway();
+      await interfere(stage.net.gw, 'prerouting', 'ip frag-off & 0x3fff != 0 drop');
+      await stage.watch(stage.net.cl, 'eth0');
+      await stage.vpnc({ mode: 'none' });
+      await stage.net.cl.ip('link', 'set', 'tun0', 'mtu', '1500');
+      await ping(stage.net.cl, { count: 4 });
+      await ping(stage.net.cl, { count: 8, interval: 0.5, wait: 1, size: 1472 });
+      await ping(stage.net.cl, { count: 3 });
+    },
+  },
+  {
+    name: 'loss-towards-client-vpnc',
+    peers: [VPNC, STRONGSWAN_RESPONDER],
+    fault: 'one in four packets to the client gets lost, so that the numbers of ESP have gaps',
+    seenFrom: AT_CLIENT,
+    cause: 'loss',
+    alsoFine: CISCO_NOTES,
+    play: async (stage) => {
+      await stage.swanGateway('v1-xauth');
+      await stage.watch(stage.net.cl, 'eth0');
+      await stage.vpnc({ mode: 'force-natt' });
+      const espFrom4500 = 'udp sport 4500 udp length > 9 @th,64,32 != 0';
+      await interfere(stage.net.gw, 'output', `${espFrom4500} numgen inc mod 4 == 1 drop`);
+      await ping(stage.net.cl, { count: 50, interval: 0.15, wait: 1 });
+    },
+  },
+  {
+    name: 'nat-without-nat-t-vpnc-beyond',
+    peers: [VPNC, OUR_GATEWAY],
+    fault: 'vpnc behind a NAT with NAT traversal turned off; the router lets no protocol 50 out',
+    seenFrom: BEFORE_NAT,
+    cause: 'nat-without-nat-t',
+    asGood: ['esp-one-way'],
+    alsoFine: CISCO_NOTES,
+    play: async (stage) => {
+      await stage.gateway();
+      await interfere(stage.net.nat, 'forward', 'meta l4proto 50 drop');
+      await stage.watch(stage.net.c1, 'eth0');
+      await stage.vpnc({ mode: 'none', netns: stage.net.c1, gateway: gatewayPublicAddress });
+      await ping(stage.net.c1, { count: 15, interval: 0.5, wait: 1 });
+    },
+  },
+  {
+    name: 'aggressive-psk-hash-taken-twice',
+    peers: [IKE_SCAN, STRONGSWAN_RESPONDER],
+    fault: 'somebody takes the hash twice, from two addresses; an honest vpnc gets in meanwhile',
+    seenFrom: AT_GATEWAY,
+    cause: 'aggressive-psk-hash',
+    asGood: ['scanner', 'group-secret-impersonation'],
+    alsoFine: ['psk-mismatch'],
+    play: async (stage) => {
+      await stage.swanGateway('v1-xauth', { ike: 'aes256-sha1-modp2048' });
+      const others = [await stage.net.addClient(), await stage.net.addClient()];
+      await stage.watch(stage.net.gw, 'any', 'udp');
+      await stage.vpnc({ mode: 'force-natt' });
+      const argv = ['ike-scan', '--sport=500', '--retry=1', '--timeout=300', '-M', '--aggressive', '--id=labgroup'];
+      const transform = ['--idtype=11', '--dhgroup=14', '--trans=(1=7,14=256,2=2,3=65001,4=14)', '192.0.2.1'];
+      for (const netns of others) await netns.run([...argv, ...transform]);
+      await sleep(8000);
+    },
+  },
+  {
+    name: 'weak-algorithms-main-3des',
+    peers: swans,
+    fault: '3DES, SHA-1 and group 5 in phase 1',
+    seenFrom: AT_GATEWAY,
+    cause: 'weak-algorithms',
+    play: async (stage) => {
+      await stage.swanGateway('v1-main', { ike: '3des-sha1-modp1536' });
+      await stage.net.cl.ip('address', 'add', '10.88.0.1/32', 'dev', 'lo');
+      await stage.watch(stage.net.gw, 'direct');
+      const child = { local_ts: '10.88.0.0/24' };
+      await (await stage.swanClient('v1-main', { ike: '3des-sha1-modp1536', child })).connect();
+      await ping(stage.net.cl, { count: 5, source: '10.88.0.1' });
+    },
+  },
+];
+
+const calls: readonly Scenario[] = [
+  {
+    name: 'ppp-disagreed-kernel-keys',
+    peers: [L2TP_CLIENT, KERNEL_GATEWAY],
+    fault: 'the gateway wants PAP alone, the client has MS-CHAPv2 alone',
+    seenFrom: AT_CLIENT,
+    cause: 'ppp-disagreed',
+    asGood: ['ppp-refused'],
+    alsoFine: ['l2tp-refused'],
+    packets: 200,
+    play: async (stage) => {
+      stage.keepKeys();
+      await kernelGateway(stage, transportGateway());
+      await stage.watch(stage.net.gw, GUESTS);
+      await outcome(await call(stage, { gateway: KERNEL_GATEWAY_ADDRESS, method: 'ms-chap-v2' }), 40_000);
+    },
+  },
+];
+
+export const more = [...silence, ...disagreement, ...proof, ...traffic, ...calls];
