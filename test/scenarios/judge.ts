@@ -62,11 +62,8 @@ function names(rules: readonly string[]): readonly string[] {
   return rules;
 }
 
-/** A folder may have keys of ESP alone, which the doctor doesn't take. */
-function keysOf(part: Part, { keys = '' }: Description) {
-  const folder = join(import.meta.dirname, part, keys);
-  const tables = ['ikev1_decryption_table', 'ikev2_decryption_table'];
-  return keys !== '' && tables.some((table) => existsSync(join(folder, table))) ? readKeyTables(folder) : NO_KEYS;
+function keysOf(part: Part, { keys }: Description) {
+  return keys === undefined ? NO_KEYS : readKeyTables(join(import.meta.dirname, part, keys));
 }
 
 /** Of the part set aside only numbers: who makes rules by names of captures makes them for these captures. */
