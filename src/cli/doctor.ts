@@ -6,6 +6,7 @@ import { expectArguments, parseCommand, UsageError } from './usage.ts';
 
 const OPTIONS = {
   json: { type: 'boolean' },
+  html: { type: 'string' },
   watch: { type: 'boolean' },
   keylog: { type: 'string' },
   carrier: { type: 'string' },
@@ -24,14 +25,21 @@ export async function run(args: string[]): Promise<number> {
     const { diagnoseCapture } = await import('../doctor/program.ts');
     return diagnoseCapture(what, values);
   }
+  if (values.html !== undefined) throw new UsageError('--html is for captures');
   if (isProfileName(what) || (!what.includes('/') && lookUpProfile(what, profileSearch(process.env)) !== undefined)) {
     const { doctorProfile } = await import('./doctor-profile.ts');
     return doctorProfile(what, values);
   }
   if (isCode(what)) return explain(what, values.json === true);
-  if (!isHostName(what)) throw new UsageError(`there is no file and no profile ${JSON.stringify(what)}`);
+  if (isCaptureName(what) || !isHostName(what))
+    throw new UsageError(`there is no file and no profile ${JSON.stringify(what)}`);
   const { doctorHost } = await import('../doctor/probe/doctor-host.ts');
   return doctorHost(what, values);
+}
+
+/** No host: who mistypes a file's name is not told about the DNS. */
+function isCaptureName(text: string): boolean {
+  return /\.(pcap|pcapng|cap|gz)$/i.test(text);
 }
 
 /** A name of the DNS or an address; a number alone is neither. */

@@ -1,14 +1,17 @@
 /** sallyport doctor FILE: what a capture shows, and why it fails. */
+import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { NO_KEYS } from '../core/diagnosis/keys.ts';
 import { Observer } from '../core/diagnosis/observer.ts';
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
+import { HostError, systemReason } from '../host/errors.ts';
 import { CaptureError } from './capture/damage.ts';
 import { type CaptureSummary, readCapture } from './capture/read-capture.ts';
 import { openPath, openStream } from './capture/source.ts';
 import { certificateFacts } from './certificate-facts.ts';
 import { readKeyTables } from './key-tables.ts';
 import { capturePage } from './report/capture-page.ts';
+import { htmlOf } from './report/html.ts';
 import { jsonOf } from './report/json.ts';
 import { textOf } from './report/text.ts';
 import { exitStatusOf } from './report/verdict.ts';
@@ -18,6 +21,8 @@ export const STANDARD_INPUT = '-';
 
 export interface CaptureOptions {
   readonly json?: boolean | undefined;
+  /** Where the report goes as a page, beside what is printed. */
+  readonly html?: string | undefined;
   /** A folder of Wireshark's decryption tables, or one of them. */
   readonly keylog?: string | undefined;
 }
@@ -32,9 +37,20 @@ export async function diagnoseCapture(path: string, options: CaptureOptions): Pr
   });
   const summary = await readFrom(path, title, observer);
   const diagnosis = observer.finish(summary.lastAt);
+  const page = capturePage(title, diagnosis, summary);
+  if (options.html !== undefined) writePage(options.html, htmlOf(page));
   if (options.json) console.log(JSON.stringify(jsonOf(title, diagnosis, summary), null, 2));
-  else console.log(textOf(capturePage(title, diagnosis, summary)));
+  else console.log(textOf(page));
   return exitStatusOf(diagnosis, summary);
+}
+
+/** Addresses and names of users are in it: it is for who asked. */
+function writePage(path: string, html: string): void {
+  try {
+    writeFileSync(path, html, { mode: 0o600 });
+  } catch (error) {
+    throw new HostError('REPORT', `can't write ${path}: ${systemReason(error)}`);
+  }
 }
 
 async function readFrom(path: string, title: string, observer: Observer): Promise<CaptureSummary> {

@@ -1,6 +1,6 @@
 /** sallyport doctor FILE: text, JSON, and the exit status for each way that it can end. */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -49,6 +49,19 @@ test('the same as JSON, from standard input and compressed', async () => {
     [null, 1, 1, 1],
   );
   assert.deepEqual([report.capture.file, report.capture.packets, report.capture.problem], ['standard input', 4, null]);
+});
+
+test('as a page, beside the text, for who asked alone', async () => {
+  const page = join(folder, 'report.html');
+  const { status, stdout } = await doctor(UNANSWERED, '--html', page);
+  assert.deepEqual([status, stdout.startsWith('Nothing at all comes back')], [3, true]);
+  const html = readFileSync(page, 'utf8');
+  assert.match(html, /<h1>Nothing at all comes back/);
+  assert.match(html, /<ol class="ladder"><li [^>]*id="p1"/);
+  assert.equal(statSync(page).mode & 0o777, 0o600);
+  const nowhere = await doctor(UNANSWERED, '--html', join(folder, 'no', 'report.html'));
+  assert.deepEqual([nowhere.status, nowhere.stdout], [1, '']);
+  assert.match(nowhere.stderr, /^sallyport: can't write .+: no such file or folder\n$/);
 });
 
 test('nothing of IPsec: said, and status 0', async () => {
