@@ -81,17 +81,19 @@ function furtherOffers(suite: Suite | undefined): Phase1Offer[] {
 async function askAggressive(interview: Interview, suite: Suite | undefined): Promise<AggressiveSight> {
   const wanted = groupNumber(suite?.group[0] ?? '');
   const groups = wanted !== undefined && isDhGroup(wanted) ? [wanted] : AGGRESSIVE_GROUPS;
-  let sight: AggressiveSight = { state: 'silent', suite: undefined, packet: 0 };
-  const kinds = AGGRESSIVE_AUTHENTICATIONS.flatMap((authentication) =>
-    groups.map((group) => ({ group, authentication })),
-  );
-  for (const { group, authentication } of kinds) {
-    const outcome = await interview.askShy(aggressiveQuestion(interview.context.crypto, group, authentication));
-    if (!outcome) break;
-    sight = aggressiveSight(outcome);
-    if (sight.state !== 'refused') break;
+  let best: AggressiveSight = { state: 'silent', suite: undefined, packet: 0 };
+  for (const authentication of AGGRESSIVE_AUTHENTICATIONS) {
+    for (const group of groups) {
+      const outcome = await interview.askShy(aggressiveQuestion(interview.context.crypto, group, authentication));
+      if (!outcome) return best;
+      const sight = aggressiveSight(outcome);
+      if (sight.state === 'hash' || sight.state === 'answers') return sight;
+      if (best.state === 'silent') best = sight;
+      // another group doesn't make it speak, but the other authentication may: SoftEther passes XAUTH over
+      if (sight.state === 'silent') break;
+    }
   }
-  return sight;
+  return best;
 }
 
 function aggressiveSight(outcome: Outcome): AggressiveSight {

@@ -130,6 +130,14 @@ describe('IKEv1', () => {
     assert.ok(took < LIMIT, `${took} ms`);
   });
 
+  it('aggressive mode without XAUTH, and with it alone: found, though the other kind is passed over', async () => {
+    for (const method of ['psk', 'xauth-psk']) {
+      const ikev1 = ({ authentication }: { authentication: readonly string[] }) => authentication[0] === method;
+      const { host } = gatewayHost({ ikev1, aggressive: 'hash', mute: true });
+      assert.equal((await look(at(host))).survey.gateway!.ikev1!.aggressive.state, 'hash', method);
+    }
+  });
+
   it('one that refuses everything', async () => {
     const { host } = gatewayHost({ ikev1: () => false });
     const { rules } = await look(at(host));

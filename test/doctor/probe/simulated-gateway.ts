@@ -38,7 +38,7 @@ export interface GatewayOptions {
   /** Which suites main mode takes; without it there is no IKEv1. */
   readonly ikev1?: (suite: Suite) => boolean;
   readonly aggressive?: 'hash' | 'refused';
-  /** It says nothing to what it refuses. */
+  /** It says nothing to what it refuses: to XAUTH for example. */
   readonly mute?: boolean;
   readonly ikev2?: {
     readonly groups: readonly number[];
