@@ -103,20 +103,6 @@ const silence: readonly Scenario[] = [
 
 const disagreement: readonly Scenario[] = [
   {
-    name: 'phase1-no-proposal-authentication-method',
-    peers: swans,
-    fault: 'the client offers certificates (RSA signatures), the gateway has shared secrets alone',
-    seenFrom: AT_CLIENT,
-    cause: 'phase1-no-proposal',
-    asGood: ['certificate-missing'],
-    play: async (stage) => {
-      const files = await stage.certificates();
-      await stage.swanGateway('v1-main');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-certificates', { files: files.client })).initiate(12);
-    },
-  },
-  {
     name: 'phase2-unanswered-strongswan',
     peers: swans,
     fault: 'phase 1 and login are through; the first quick mode is dropped before the gateway',
