@@ -3,6 +3,8 @@ import type { Asker } from '../client/asker.ts';
 import type { Survey } from '../core/diagnosis/survey.ts';
 import { STATE_WORDS, surveyFindings, surveyVerdict } from '../core/diagnosis/survey-findings.ts';
 import { CARRIER_TITLES, formatOpening } from '../core/openings/openings.ts';
+import { findingLines } from '../doctor/report/text.ts';
+import { escapeControls } from '../host/escape.ts';
 import { expectClientRights } from '../host/network/rights.ts';
 import { askerFrom, expectAnswers, type PasswordOptions, passwordLines } from './asker.ts';
 import { type ProfileOptions, readProfile } from './profile-argument.ts';
@@ -58,12 +60,19 @@ function report(survey: Survey): object {
   };
 }
 
+/** What to change stands there where nothing works; else what is shut is a note. */
 function page(survey: Survey): string {
-  return [
+  const causes = surveyFindings(survey).filter(({ severity }) => severity === 'cause');
+  const lines = [
     surveyVerdict(survey),
     '',
     alignTable(survey.carriers.map(({ carrier, detail }) => [CARRIER_TITLES[carrier], detail])),
     '',
     alignTable(survey.openings.map(({ opening, state }) => [formatOpening(opening), STATE_WORDS[state]])),
-  ].join('\n');
+    ...causes.flatMap((finding) => ['', ...findingLines(finding)]),
+  ];
+  return lines
+    .flatMap((line) => line.split('\n'))
+    .map(escapeControls)
+    .join('\n');
 }

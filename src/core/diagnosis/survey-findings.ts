@@ -3,7 +3,6 @@ import { needOf } from '../openings/firewall.ts';
 import { ciscoAsa } from '../openings/firewalls/cisco-asa.ts';
 import { iptables } from '../openings/firewalls/iptables.ts';
 import { nftables } from '../openings/firewalls/nftables.ts';
-import { windows } from '../openings/firewalls/windows.ts';
 import {
   CARRIER_TITLES,
   type CarrierPorts,
@@ -103,7 +102,7 @@ function remediesOf(opening: Opening, state: ShutState, { ports }: Survey): Reme
   if (state === 'refused') return [{ where: 'sallyport', does: 'serve it', lines: [serving(opening)] }];
   const side = state === 'no-answer' ? 'gateway' : 'client';
   const need = { ...needOf([], ports, side), openings: [opening] };
-  const firewalls = side === 'client' ? [nftables, iptables, windows] : [nftables, ciscoAsa];
+  const firewalls = side === 'client' ? [nftables, iptables] : [nftables, ciscoAsa];
   const where = side === 'client' ? 'client' : 'firewall';
   return firewalls.map((firewall) => ({
     where,

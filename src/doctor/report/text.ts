@@ -10,14 +10,15 @@ export function textOf({ title, verdict, findings, facts }: ReportPage): string 
   const isOfFirst = first !== undefined && first.severity !== 'note';
   const sections = [
     [verdict, ...(isOfFirst ? bodyOf(first) : [])],
-    ...findings.slice(isOfFirst ? 1 : 0).map((finding) => [headingOf(finding), ...bodyOf(finding)]),
+    ...findings.slice(isOfFirst ? 1 : 0).map(findingLines),
     [`${title}:`, ...facts.map((fact) => `  ${fact}`)],
   ];
   return sections.map((lines) => lines.map(escapeControls).join('\n')).join('\n\n');
 }
 
-function headingOf({ severity, cause }: Finding): string {
-  return `${SEVERITY_NAMES[severity]}: ${cause}`;
+/** What it is, what shows it, what to change; what of it came from a peer is the caller's to escape. */
+export function findingLines(finding: Finding): string[] {
+  return [`${SEVERITY_NAMES[finding.severity]}: ${finding.cause}`, ...bodyOf(finding)];
 }
 
 function bodyOf({ evidence, remedies }: Finding): string[] {
