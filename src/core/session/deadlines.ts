@@ -1,17 +1,17 @@
 /** Many owners, each with one deadline that changes often: a binary heap that leaves what was overtaken until it surfaces. */
 import type { Instant } from '../net/time.ts';
 
-interface Entry {
+interface Entry<Owner> {
   readonly at: Instant;
-  readonly owner: string;
+  readonly owner: Owner;
 }
 
-export class Deadlines {
-  readonly #current = new Map<string, Instant>();
-  #heap: Entry[] = [];
+export class Deadlines<Owner> {
+  readonly #current = new Map<Owner, Instant>();
+  #heap: Entry<Owner>[] = [];
 
   /** Undefined: the owner has none. */
-  set(owner: string, at: Instant | undefined): void {
+  set(owner: Owner, at: Instant | undefined): void {
     if (at === this.#current.get(owner)) return;
     if (at === undefined) {
       this.#current.delete(owner);
@@ -28,7 +28,7 @@ export class Deadlines {
   }
 
   /** Takes out an owner whose deadline has come, the earliest first. */
-  takeDue(now: Instant): string | undefined {
+  takeDue(now: Instant): Owner | undefined {
     this.#dropOvertaken();
     const first = this.#heap[0];
     if (!first || first.at > now) return undefined;
@@ -47,7 +47,7 @@ export class Deadlines {
     for (const [owner, at] of this.#current) this.#push({ at, owner });
   }
 
-  #push(entry: Entry): void {
+  #push(entry: Entry<Owner>): void {
     const heap = this.#heap;
     let i = heap.push(entry) - 1;
     while (i > 0) {

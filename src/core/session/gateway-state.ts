@@ -13,7 +13,7 @@ import { addressIdentity, identityText } from '../ikev1/identity.ts';
 import { Ikev1Sa } from '../ikev1/sa.ts';
 import type { Ikev1Environment, Ikev1Event, Ikev1Policy, Transmit } from '../ikev1/types.ts';
 import { formatEndpoint, type IpAddress } from '../net/address.ts';
-import type { Instant } from '../net/time.ts';
+import { earliest, type Instant } from '../net/time.ts';
 import { ExchangeType, type IsakmpMessage, isPhase1, parseMessage } from '../wire/isakmp.ts';
 import { Admission } from './admission.ts';
 import { Credentials, type Subject } from './credentials.ts';
@@ -44,7 +44,9 @@ export class GatewayState {
   readonly #credentials: Credentials;
   readonly #sessions: Sessions;
   readonly #admission = new Admission();
-  readonly #deadlines = new Deadlines();
+  /** By id. */
+  readonly #saDeadlines = new Deadlines<number>();
+  readonly #sessionDeadlines = new Deadlines<number>();
   readonly #transmits: Transmit[] = [];
   readonly #events: GatewayEvent[] = [];
   readonly #sas: SaTable;
@@ -88,21 +90,20 @@ export class GatewayState {
   }
 
   handleTimeout(now: Instant): void {
-    for (let owner = this.#deadlines.takeDue(now); owner; owner = this.#deadlines.takeDue(now)) {
-      const [kind, id] = owner.split(' ');
-      if (kind === 'sa') {
-        const sa = this.#sas.byId(Number(id));
-        sa?.handleTimeout(now);
-        if (sa) this.#settle(sa, now);
-      } else {
-        this.#sessions.handleTimeout(Number(id), now);
-        this.#settleTouched(now);
-      }
+    while ((this.pollTimeout() ?? Number.POSITIVE_INFINITY) <= now) {
+      const saId = this.#saDeadlines.takeDue(now);
+      const sa = saId === undefined ? undefined : this.#sas.byId(saId);
+      sa?.handleTimeout(now);
+      if (sa) this.#settle(sa, now);
+      const sessionId = this.#sessionDeadlines.takeDue(now);
+      if (sessionId === undefined) continue;
+      this.#sessions.handleTimeout(sessionId, now);
+      this.#settleTouched(now);
     }
   }
 
   pollTimeout(): Instant | undefined {
-    return this.#deadlines.next();
+    return earliest(this.#saDeadlines.next(), this.#sessionDeadlines.next());
   }
 
   pollTransmit(): Transmit | undefined {
@@ -256,13 +257,13 @@ export class GatewayState {
     for (let event = sa.pollEvent(); event; event = sa.pollEvent()) this.#apply(sa, event, now);
     for (let transmit = sa.pollTransmit(); transmit; transmit = sa.pollTransmit()) this.#transmits.push(transmit);
     if (sa.ended) this.#forget(sa);
-    else this.#deadlines.set(`sa ${sa.id}`, sa.pollTimeout());
+    else this.#saDeadlines.set(sa.id, sa.pollTimeout());
     this.#settleTouched(now);
   }
 
   #settleTouched(now: Instant): void {
     for (const sa of this.#sessions.takeTouched()) this.#settle(sa, now);
-    for (const { id, at } of this.#sessions.takeDeadlines()) this.#deadlines.set(`session ${id}`, at);
+    for (const { id, at } of this.#sessions.takeDeadlines()) this.#sessionDeadlines.set(id, at);
   }
 
   #apply(sa: Ikev1Sa, event: Ikev1Event, now: Instant): void {
@@ -324,6 +325,6 @@ export class GatewayState {
   #forget(sa: Ikev1Sa): void {
     this.#sas.remove(sa);
     this.#told.delete(sa.id);
-    this.#deadlines.set(`sa ${sa.id}`, undefined);
+    this.#saDeadlines.set(sa.id, undefined);
   }
 }

@@ -143,19 +143,15 @@ export class Sessions {
     return session?.espPath ? this.#options.lastTraffic(session.id) : 0;
   }
 
-  *takeTouched(): Iterable<Ikev1Sa> {
-    for (const sa of this.#touched) {
-      this.#touched.delete(sa);
-      yield sa;
-    }
+  takeTouched(): readonly Ikev1Sa[] {
+    return taken(this.#touched);
   }
 
-  *takeDeadlines(): Iterable<{ readonly id: number; readonly at: Instant | undefined }> {
-    for (const id of this.#dirty) {
-      this.#dirty.delete(id);
+  takeDeadlines(): readonly { readonly id: number; readonly at: Instant | undefined }[] {
+    return taken(this.#dirty).map((id) => {
       const session = this.#roster.find(id);
-      yield { id, at: session && this.#deadline(session) };
-    }
+      return { id, at: session && this.#deadline(session) };
+    });
   }
 
   handleEstablished(sa: Ikev1Sa, event: Phase1Established, now: Instant): void {
@@ -526,4 +522,12 @@ function stageDeadline({ stage }: Session): Instant | undefined {
 
 function renewalDeadline({ renewal }: Session): Instant | undefined {
   return renewal.awaits === 'retry' ? renewal.at : undefined;
+}
+
+/** Asked after each message, where it is empty as a rule. */
+function taken<T>(set: Set<T>): readonly T[] {
+  if (set.size === 0) return [];
+  const all = [...set];
+  set.clear();
+  return all;
 }

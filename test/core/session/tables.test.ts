@@ -13,7 +13,7 @@ import { seededCrypto } from '../../seeded-crypto.ts';
 describe('Deadlines', () => {
   test('agree with a plain table under random changes', () => {
     const random = new Seeded(31);
-    const deadlines = new Deadlines();
+    const deadlines = new Deadlines<string>();
     const plain = new Map<string, number>();
     for (let round = 0; round < 20_000; round++) {
       const owner = `o${random.below(50)}`;
