@@ -131,7 +131,7 @@ export class Conversation {
       flow = new EspFlow(spi, sequence, carrier, source, destination, place);
       this.#flows.set(key, flow);
     }
-    flow.see(sequence, length, [source.port, destination.port], place);
+    flow.see(sequence, length, [source.port, destination.port], place, fragments);
   }
 
   /** The flow between two endpoints, made if need be; undefined: there are too many. */

@@ -22,6 +22,8 @@ export class EspFlow {
   last: Place;
   packets = 0;
   bytes = 0;
+  /** The capture's own host joined packets (segmentation offload), so that numbers are missing which were on the wire. */
+  isJoined = false;
   /** Numbers that were passed over and have not come since. */
   missing = 0;
   /** Came after a higher number, within the window of most receivers. */
@@ -64,7 +66,14 @@ export class EspFlow {
     this.lastPortTo = destination.port;
   }
 
-  see(sequence: number, length: number, [sourcePort, portTo]: readonly [number, number], place: Place): void {
+  see(
+    sequence: number,
+    length: number,
+    [sourcePort, portTo]: readonly [number, number],
+    place: Place,
+    fragments = 1,
+  ): void {
+    this.isJoined ||= fragments === 1 && length > LONGEST_FRAME;
     if (!this.#count(sequence, place)) return;
     this.packets++;
     this.bytes += length;
@@ -116,6 +125,8 @@ export class EspFlow {
   }
 }
 
+/** What is longer and came in no fragments was never on a line, jumbo frames apart. */
+const LONGEST_FRAME = 1500;
 /** No path has a problem with less (RFC 8200: 1280 with all headers). */
 const LARGE = 1180;
 

@@ -61,8 +61,8 @@ function lateOrTwice({ flows }: Conversation): Finding | undefined {
 function lossy(conversation: Conversation): Finding | undefined {
   const { flows, client } = conversation;
   const flow = flows.find(
-    ({ packets, missing }) =>
-      packets >= MIN_PACKETS && missing >= MIN_MISSING && missing / (packets + missing) >= LOSS_SHARE,
+    ({ packets, missing, isJoined }) =>
+      !isJoined && packets >= MIN_PACKETS && missing >= MIN_MISSING && missing / (packets + missing) >= LOSS_SHARE,
   );
   if (!flow) return lossBeyond(conversation);
   const share = Math.round((100 * flow.missing) / (flow.packets + flow.missing));
