@@ -3,7 +3,7 @@ import type { Asker } from '../client/asker.ts';
 import type { Survey } from '../core/diagnosis/survey.ts';
 import { STATE_WORDS, surveyFindings, surveyVerdict } from '../core/diagnosis/survey-findings.ts';
 import { CARRIER_TITLES, formatOpening } from '../core/openings/openings.ts';
-import { findingLines } from '../doctor/report/text.ts';
+import { findingLines, restLines } from '../doctor/report/text.ts';
 import { escapeControls } from '../host/escape.ts';
 import { expectClientRights } from '../host/network/rights.ts';
 import { askerFrom, expectAnswers, type PasswordOptions, passwordLines } from './asker.ts';
@@ -70,6 +70,7 @@ function page(survey: Survey): string {
     '',
     alignTable(survey.openings.map(({ opening, state }) => [formatOpening(opening), STATE_WORDS[state]])),
     ...causes.flatMap((finding) => ['', ...findingLines(finding)]),
+    ...restLines(causes, ['--json']).flatMap((line) => ['', line]),
   ];
   return lines
     .flatMap((line) => line.split('\n'))

@@ -23,5 +23,6 @@ function pageOf({ code, means, causes }: WindowsCode) {
     // the verdict is the number's, not the first cause's
     findings: [{ rule: 'code', severity: 'cause' as const, cause: means, evidence: [], remedies: [] }, ...causes],
     ladders: [],
+    inFull: ['--json'],
   };
 }

@@ -1,14 +1,16 @@
 /** Remedies that several rules give: one wording, one place. */
 import { needOf, type Side } from '../openings/firewall.ts';
-import { FIREWALLS } from '../openings/firewalls.ts';
+import { ciscoAsa } from '../openings/firewalls/cisco-asa.ts';
+import { nftables } from '../openings/firewalls/nftables.ts';
+import { windows } from '../openings/firewalls/windows.ts';
 import { type Carrier, STANDARD_PORTS } from '../openings/openings.ts';
 import { groupNumber } from './algorithm-names.ts';
 import type { Remedy } from './finding.ts';
 import type { IkeVersion } from './notify-words.ts';
 import type { Suite } from './offer.ts';
 
-/** The firewalls whose rules go with a finding; `sallyport openings` has them all. */
-const SHOWN = ['nftables', 'windows', 'cisco-asa'];
+/** The firewalls whose rules go with a finding, the likeliest first; `sallyport openings` has them all. */
+const SHOWN = [nftables, windows, ciscoAsa];
 
 const WHERE: Readonly<Record<Side, string>> = {
   client: 'at the client and what it is behind',
@@ -18,7 +20,7 @@ const WHERE: Readonly<Record<Side, string>> = {
 /** Rules that let `carriers` through on one side. */
 export function openFirewall(carriers: readonly Carrier[], side: Side): Remedy[] {
   const need = needOf(carriers, STANDARD_PORTS, side);
-  return FIREWALLS.filter(({ name }) => SHOWN.includes(name)).flatMap(({ title, rules }) => {
+  return SHOWN.flatMap(({ title, rules }) => {
     const [block] = rules(need).blocks;
     return block
       ? [{ where: 'firewall' as const, does: `${title}, ${WHERE[side]}: ${block.title}`, lines: block.lines }]

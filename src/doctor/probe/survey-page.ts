@@ -1,18 +1,22 @@
 /** A survey as a report: its findings, what was seen, and a ladder of the packets. */
 import type { Finding } from '../../core/diagnosis/finding.ts';
+import { placeOf } from '../../core/diagnosis/products.ts';
 import type { Ladder, ReportPage } from '../report/page.ts';
 import type { Survey } from './survey.ts';
 import { detailRows, verdictText } from './text.ts';
 
 /** @param began when the probe began, milliseconds since the epoch */
 export function surveyPage(survey: Survey, findings: readonly Finding[], began: number): ReportPage {
+  const { name } = survey.gateway ?? {};
+  const gateway = name && placeOf(name.name);
   return {
     title: survey.host,
     verdict: verdictText(survey, findings),
     isHealthy: isHealthy(survey, findings),
     facts: alignRows(detailRows(survey)),
-    findings,
+    findings: findings.map((finding) => ({ ...finding, gateway })),
     ladders: [ladderOf(survey, began)],
+    inFull: ['--json'],
   };
 }
 

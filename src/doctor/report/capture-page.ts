@@ -2,6 +2,7 @@
 import type { Conversation } from '../../core/diagnosis/conversation.ts';
 import type { Diagnosis } from '../../core/diagnosis/diagnosis.ts';
 import type { Message, Negotiation } from '../../core/diagnosis/negotiation.ts';
+import { gatewayPlace } from '../../core/diagnosis/products.ts';
 import { formatEndpoint } from '../../core/net/address.ts';
 import type { CaptureSummary } from '../capture/read-capture.ts';
 import type { Ladder, ReportPage, Step } from './page.ts';
@@ -13,8 +14,12 @@ export const MAX_LADDERS = 60;
 
 export function capturePage(title: string, diagnosis: Diagnosis, summary: CaptureSummary): ReportPage {
   const { text: verdict, isHealthy } = verdictOf(diagnosis);
-  const { findings } = diagnosis;
-  return { title, verdict, isHealthy, facts: factsOf(diagnosis, summary), findings, ladders: laddersOf(diagnosis) };
+  const findings = diagnosis.findings.map((finding) => {
+    return { ...finding, gateway: finding.conversation && gatewayPlace(finding.conversation) };
+  });
+  const ladders = laddersOf(diagnosis);
+  const inFull = ['--json', '--html FILE'];
+  return { title, verdict, isHealthy, facts: factsOf(diagnosis, summary), findings, ladders, inFull };
 }
 
 function factsOf({ conversations, ipsec, dropped }: Diagnosis, summary: CaptureSummary): string[] {

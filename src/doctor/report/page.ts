@@ -1,5 +1,5 @@
 /** What a report says, before it is made into a page. */
-import type { Finding } from '../../core/diagnosis/finding.ts';
+import type { Finding, Place } from '../../core/diagnosis/finding.ts';
 
 export interface ReportPage {
   /** What was looked at: a file's or a host's name. */
@@ -9,8 +9,15 @@ export interface ReportPage {
   readonly isHealthy: boolean;
   /** "1,204 packets", "3 negotiations". */
   readonly facts: readonly string[];
-  readonly findings: readonly Finding[];
+  readonly findings: readonly ReportFinding[];
   readonly ladders: readonly Ladder[];
+  /** Options that have every remedy, where text has only the nearest. */
+  readonly inFull: readonly string[];
+}
+
+export interface ReportFinding extends Finding {
+  /** What the gateway is that it is about, where that is known. */
+  readonly gateway?: Place | undefined;
 }
 
 /** The messages of one negotiation between two peers, in order. */

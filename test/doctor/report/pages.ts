@@ -12,6 +12,7 @@ export const FULL_PAGE: ReportPage = {
   verdict: 'The pre-shared secrets differ',
   isHealthy: false,
   facts: ['1,204 packets', '1 negotiation', '2 s'],
+  inFull: ['--json', '--html FILE'],
   findings: [
     {
       rule: 'psk-mismatch',
@@ -72,4 +73,5 @@ export const HEALTHY_PAGE: ReportPage = {
   facts: [],
   findings: [],
   ladders: [],
+  inFull: ['--json'],
 };
