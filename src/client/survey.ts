@@ -78,7 +78,7 @@ export async function surveyGateway(gateway: string, options: SurveyOptions): Pr
       }
       progress(`${CARRIER_TITLES[carrier]} to ${gateway}`);
       const walk = await walkBy(carrier, location.gateway);
-      carriers.push(surveyed(carrier, walk, ports));
+      carriers.push(surveyed(carrier, walk));
       seen.push(...openingsSeen(carrier, walk, ports));
     }
   } finally {
@@ -129,7 +129,7 @@ function isLoginRefused({ outcome }: SurveyedCarrier): boolean {
   return outcome === 'login';
 }
 
-function surveyed(carrier: Carrier, walk: Walk, ports: CarrierPorts): SurveyedCarrier {
+function surveyed(carrier: Carrier, walk: Walk): SurveyedCarrier {
   if ('tunnel' in walk) {
     const { phase1, esp, address } = walk.tunnel;
     return { carrier, outcome: 'works', detail: `works: ${phase1}, ${esp}, inner address ${address}` };
@@ -138,10 +138,8 @@ function surveyed(carrier: Carrier, walk: Walk, ports: CarrierPorts): SurveyedCa
   if (!failure) return { carrier, outcome: 'not-tried', detail: 'not tried: it was ended before' };
   if (failure.kind !== 'blocked')
     return { carrier, outcome: failure.kind === 'ended' ? 'login' : failure.kind, detail: failure.reason };
-  const openings = openingsSeen(carrier, walk, ports);
-  if (openings.every(({ sight }) => sight === 'answered' || sight === 'untried') && openings[0]?.sight === 'answered') {
-    return { carrier, outcome: 'not-offered', detail: 'the gateway does not offer it' };
-  }
+  const { openings = [], offered = true } = failureOf(carrier, failure) ?? {};
+  if (!offered) return { carrier, outcome: 'not-offered', detail: 'the gateway does not offer it' };
   const shut = openings.filter(({ sight }) => sight === 'silent' || sight === 'refused');
   return {
     carrier,
@@ -150,13 +148,15 @@ function surveyed(carrier: Carrier, walk: Walk, ports: CarrierPorts): SurveyedCa
   };
 }
 
+function failureOf(carrier: Carrier, { failures }: Extract<ClientFailure, { kind: 'blocked' }>) {
+  return failures.find((one) => one.carrier === carrier);
+}
+
 /** What the walk says of each opening that the carrier needs. */
 function openingsSeen(carrier: Carrier, walk: Walk, ports: CarrierPorts): readonly SeenOpening[] {
   const openings = openingsOf(carrier, ports);
   if ('tunnel' in walk) return openings.map((opening) => ({ opening, sight: 'answered' }));
-  if (walk.failure?.kind === 'blocked') {
-    return walk.failure.failures.find((one) => one.carrier === carrier)?.openings ?? [];
-  }
+  if (walk.failure?.kind === 'blocked') return failureOf(carrier, walk.failure)?.openings ?? [];
   // who refuses has answered, where IKE went
   return openings.map((opening, i) => ({ opening, sight: walk.failure && i === 0 ? 'answered' : 'untried' }));
 }

@@ -64,6 +64,23 @@ test('with nothing open it says what each carrier misses, and ends', () => {
   assert.equal(world.gateway.sessions().length, 0);
 });
 
+test('what a gateway does not serve is told from what is closed', () => {
+  const world = new World({ seed: 1, ciscoUdp: false });
+  const dialer = world.addDialer({ address: HOME, carriers: ['esp', 'cisco-udp'] });
+  world.network.passes = ({ to, from }) => to.port === 500 || from.port === 500;
+  dialer.start(world.now);
+  world.run(30 * SECOND);
+  const { failure } = dialer.last('down');
+  assert.ok(failure?.kind === 'blocked');
+  assert.deepEqual(
+    failure.failures.map(({ carrier, offered, openings }) => [carrier, offered, ...openings.map(({ sight }) => sight)]),
+    [
+      ['esp', true, 'answered', 'silent'],
+      ['cisco-udp', false, 'answered', 'untried'],
+    ],
+  );
+});
+
 test('a wrong password is asked for again, then refused, and it ends without trying another way', () => {
   const { world } = dialling();
   const dialer = world.addDialer({ address: CAFE, password: 'wrong' });

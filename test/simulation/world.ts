@@ -34,6 +34,8 @@ export interface WorldOptions {
   readonly phase2Lifetime?: number;
   /** Users come by L2TP, too. */
   readonly l2tp?: L2tpPolicy;
+  /** False: it serves no ESP in Cisco's UDP. */
+  readonly ciscoUdp?: boolean;
 }
 
 export class World {
@@ -55,7 +57,8 @@ export class World {
   /** What the gateway says to a session's client by L2TP, in place of what it would. */
   tamperL2tp: (id: number, message: Bytes) => readonly Bytes[] = (_, message) => [message];
 
-  constructor({ seed, pool = '10.77.0.0/27', phase1Lifetime = 3600, phase2Lifetime = 900, l2tp }: WorldOptions) {
+  constructor(options: WorldOptions) {
+    const { seed, pool = '10.77.0.0/27', phase1Lifetime = 3600, phase2Lifetime = 900, l2tp, ciscoUdp = true } = options;
     this.random = new Seeded(seed);
     this.network = new Network(this.random);
     this.network.attach(GATEWAY, (datagram) => this.#receive(datagram));
@@ -74,12 +77,12 @@ export class World {
       idleTimeout: undefined,
       sessionTimeout: undefined,
     };
-    const options = {
+    this.#gatewayOptions = {
       crypto: seededCrypto(this.random),
       policy: {
         groups: [group, { ...group, name: undefined }],
         peers: [],
-        ciscoUdpPort: CISCO_UDP_PORT,
+        ciscoUdpPort: ciscoUdp ? CISCO_UDP_PORT : undefined,
         ciscoTcpPorts: [CISCO_TCP_PORT],
         natT: true,
         nativeEsp: true,
@@ -96,8 +99,7 @@ export class World {
       dpd: { idle: 20 * SECOND, timeout: 60 * SECOND },
       lastTraffic: (id: number) => this.dataplane.lastTraffic(id),
     };
-    this.#gatewayOptions = options;
-    this.gateway = new GatewayState(options);
+    this.gateway = new GatewayState(this.#gatewayOptions);
   }
 
   /** The gateway's process is gone with all that it knew, and another begins. */

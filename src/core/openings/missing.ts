@@ -40,7 +40,7 @@ export function missingOpenings(
   carriers: readonly Carrier[],
   ports: CarrierPorts,
   trials: readonly Trial[],
-  notOffered: readonly Carrier[] = [],
+  notOffered: readonly Carrier[],
 ): readonly CarrierFailure[] {
   return carriers.map((carrier) => ({
     carrier,

@@ -13,7 +13,7 @@ const CISCO_TCP: Opening = { kind: 'tcp', port: 10000 };
 const trial = (opening: Opening, sight: Sight): Trial => ({ opening, sight });
 
 function sightsOf(trials: readonly Trial[]) {
-  return missingOpenings(CARRIERS, STANDARD_PORTS, trials).map(({ carrier, openings }) => [
+  return missingOpenings(CARRIERS, STANDARD_PORTS, trials, []).map(({ carrier, openings }) => [
     carrier,
     ...openings.map(({ opening, sight }) => `${openingName(opening)} ${sight}`),
   ]);
@@ -43,7 +43,7 @@ describe('missing openings', () => {
       trial(CISCO_TCP, 'refused'),
     ];
     assert.equal(
-      formatFailures('vpn.example', missingOpenings(CARRIERS, STANDARD_PORTS, trials)),
+      formatFailures('vpn.example', missingOpenings(CARRIERS, STANDARD_PORTS, trials, [])),
       `no carrier gets through to vpn.example
   NAT-T: needs UDP 4500 (no answer)
   native ESP: needs UDP 500 (open) and IP protocol 50 (no answer)
@@ -55,7 +55,7 @@ What one carrier needs is enough; 'sallyport openings' shows the rules for your 
 
   it('words when nothing came back at all: it may be the gateway', () => {
     const trials = [trial(NAT_T, 'silent'), trial(IKE, 'silent'), trial(CISCO_TCP, 'silent')];
-    const words = formatFailures('192.0.2.1', missingOpenings(CARRIERS, STANDARD_PORTS, trials));
+    const words = formatFailures('192.0.2.1', missingOpenings(CARRIERS, STANDARD_PORTS, trials, []));
     assert.match(words, /needs UDP 500 \(no answer\) and IP protocol 50 \(could not be tried\)/);
     assert.match(words, /Nothing came back at all: a firewall stops all of it, or nothing runs at 192\.0\.2\.1\./);
   });

@@ -15,6 +15,7 @@ import type { Ikev1Environment, Transmit } from '../../ikev1/types.ts';
 import type { IpAddress } from '../../net/address.ts';
 import { earliest, type Instant, MINUTE, SECOND } from '../../net/time.ts';
 import { type CarrierFailure, missingOpenings, type Trial } from '../../openings/missing.ts';
+import type { Carrier } from '../../openings/openings.ts';
 import { type IsakmpHeader, isPhase1, parseMessage } from '../../wire/isakmp.ts';
 import { L2TP_PORT } from '../../wire/l2tp.ts';
 import { newSpi } from '../spi.ts';
@@ -64,8 +65,9 @@ export class ClientState {
   /** Since when the tunnel stands, or stood; undefined: none ever did. */
   #upSince: Instant | undefined;
   #retry = FIRST_RETRY;
-  /** What this attempt at the gateway saw of openings, and which ways it has ruled out. */
+  /** What this attempt at the gateway saw of openings, which carriers it hasn't, and which ways it has ruled out. */
   readonly #trials: Trial[] = [];
+  readonly #notOffered: Carrier[] = [];
   /** What seems closed, for people to know: nothing is ruled out for it. */
   #doubts: readonly Trial[] = [];
   readonly #ruledOut = new Set<Way>();
@@ -222,6 +224,7 @@ export class ClientState {
   /** A new attempt at the gateway whose turn it is. */
   #begin(): void {
     this.#trials.length = 0;
+    this.#notOffered.length = 0;
     this.#doubts = [];
     this.#ruledOut.clear();
     this.#locate(undefined);
@@ -356,6 +359,7 @@ export class ClientState {
     if (!tunnel.ending || (tunnel.ending.kind === 'lost' && this.#renewal)) return;
     const { kind, reason } = tunnel.ending;
     this.#trials.push(...tunnel.trials);
+    this.#notOffered.push(...tunnel.notOffered);
     this.#ruledOut.add(tunnel.way);
     this.#dropTunnel(reason);
     if (kind === 'lost') return this.#comeBack(reason, now);
@@ -470,7 +474,8 @@ export class ClientState {
   #carrierFailures(doubts: readonly Trial[] = []): CarrierFailure[] {
     const { carriers, ports } = this.#options;
     const trials = [...this.#trials, ...(this.#tunnel?.trials ?? []), ...doubts];
-    return [...missingOpenings(carriers, ports.remote, trials)];
+    const notOffered = [...this.#notOffered, ...(this.#tunnel?.notOffered ?? [])];
+    return [...missingOpenings(carriers, ports.remote, trials, notOffered)];
   }
 
   #dropTunnel(reason: string): void {

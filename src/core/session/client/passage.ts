@@ -2,7 +2,7 @@
 import type { IkePath } from '../../carrier/ike-path.ts';
 import type { EspCarrier, EspPath } from '../../esp/sa.ts';
 import type { Trial } from '../../openings/missing.ts';
-import { CISCO_UDP_PORT, openingsOf, sameOpening } from '../../openings/openings.ts';
+import { type Carrier, CISCO_UDP_PORT, openingsOf, sameOpening } from '../../openings/openings.ts';
 import type { ClientOptions, Location } from './events.ts';
 import type { Winner } from './race.ts';
 import { carriersOf, openingOf, pathOf, type Way, waysTo } from './ways.ts';
@@ -55,6 +55,11 @@ export class Passage {
   carriers(told: number | undefined): readonly EspCarrier[] {
     const all = carriersOf(this.#way, this.#options.carriers, this.location.remembered);
     return all.filter((carrier) => carrier !== 'cisco-udp' || this.#ciscoUdpPort(told) !== undefined);
+  }
+
+  /** Those allowed that the gateway has not: it was asked for its port of Cisco's UDP, and named none. */
+  notOffered(told: number | undefined): readonly Carrier[] {
+    return this.#ciscoUdpPort(told) === undefined && this.#options.carriers.includes('cisco-udp') ? ['cisco-udp'] : [];
   }
 
   /** The path of ESP by `carrier` where IKE's is `path`. */

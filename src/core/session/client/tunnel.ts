@@ -12,6 +12,7 @@ import type { Ikev1Event, Phase2Grant, Phase2Request } from '../../ikev1/types.t
 import type { Endpoint, IpAddress } from '../../net/address.ts';
 import { earliest, type Instant, SECOND } from '../../net/time.ts';
 import type { CarrierFailure, Trial } from '../../openings/missing.ts';
+import type { Carrier } from '../../openings/openings.ts';
 import { L2TP_PORT } from '../../wire/l2tp.ts';
 import { PROTOCOL_UDP } from '../../wire/udp.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
@@ -143,6 +144,10 @@ export class Tunnel {
   /** What was seen of openings. */
   get trials(): readonly Trial[] {
     return this.#passage.trials;
+  }
+
+  get notOffered(): readonly Carrier[] {
+    return this.#passage.notOffered(this.#configured?.ciscoUdpPort);
   }
 
   /** Undefined until L2TP's call has brought it. */
