@@ -1,7 +1,7 @@
 /** sallyport doctor PROFILE: each carrier of a profile in turn, with its login, and each opening by its name. */
 import type { Asker } from '../client/asker.ts';
-import type { Survey } from '../core/diagnosis/survey.ts';
-import { STATE_WORDS, surveyFindings, surveyVerdict } from '../core/diagnosis/survey-findings.ts';
+import type { CarrierSurvey } from '../core/diagnosis/carrier-survey.ts';
+import { STATE_WORDS, surveyFindings, surveyVerdict } from '../core/diagnosis/carrier-survey-findings.ts';
 import { CARRIER_TITLES, formatOpening } from '../core/openings/openings.ts';
 import { findingLines, restLines } from '../doctor/report/text.ts';
 import { escapeControls } from '../host/escape.ts';
@@ -33,22 +33,22 @@ export async function doctorProfile(argument: string, options: ProfileSurveyOpti
   const given = lines ? { ...profile, password: undefined } : profile;
   expectAnswers(given, sources);
   const asker: Asker = askerFrom(sources);
-  const { surveyGateway } = await import('../client/survey.ts');
-  const surveys: Survey[] = [];
+  const { surveyCarriers } = await import('../client/carrier-survey.ts');
+  const surveys: CarrierSurvey[] = [];
   try {
     for (const gateway of profile.gateways) {
       const progress = (text: string) => process.stderr.isTTY && console.error(`  ${text}`);
-      surveys.push(await surveyGateway(gateway, { profile: given, asker, progress, signal: ended.signal }));
+      surveys.push(await surveyCarriers(gateway, { profile: given, asker, progress, signal: ended.signal }));
     }
   } finally {
     lines?.close();
   }
   console.log(options.json ? JSON.stringify(surveys.map(report), null, 2) : surveys.map(page).join('\n\n'));
-  const works = ({ carriers }: Survey) => carriers.some(({ outcome }) => outcome === 'works');
+  const works = ({ carriers }: CarrierSurvey) => carriers.some(({ outcome }) => outcome === 'works');
   return surveys.every(works) ? 0 : CAUSE_FOUND;
 }
 
-function report(survey: Survey): object {
+function report(survey: CarrierSurvey): object {
   const { gateway, address, carriers, openings } = survey;
   return {
     gateway,
@@ -61,7 +61,7 @@ function report(survey: Survey): object {
 }
 
 /** What to change stands there where nothing works; else what is shut is a note. */
-function page(survey: Survey): string {
+function page(survey: CarrierSurvey): string {
   const causes = surveyFindings(survey).filter(({ severity }) => severity === 'cause');
   const lines = [
     surveyVerdict(survey),

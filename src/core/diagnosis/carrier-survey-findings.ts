@@ -11,10 +11,10 @@ import {
   openingsOf,
   sameOpening,
 } from '../openings/openings.ts';
+import type { CarrierSurvey, OpeningState, SurveyedOpening } from './carrier-survey.ts';
 import type { Evidence, Finding, Remedy, Severity } from './finding.ts';
-import type { OpeningState, Survey, SurveyedOpening } from './survey.ts';
 
-export function surveyFindings(survey: Survey): Finding[] {
+export function surveyFindings(survey: CarrierSurvey): Finding[] {
   const works = survey.carriers.some(({ outcome }) => outcome === 'works');
   const severity: Severity = works ? 'note' : 'cause';
   const refusals = survey.carriers
@@ -28,7 +28,7 @@ export function surveyFindings(survey: Survey): Finding[] {
 }
 
 /** "connects by NAT-T and native ESP; closed: UDP 10000". */
-export function surveyVerdict({ gateway, carriers, openings }: Survey): string {
+export function surveyVerdict({ gateway, carriers, openings }: CarrierSurvey): string {
   const titles = carriers.filter(({ outcome }) => outcome === 'works').map(({ carrier }) => CARRIER_TITLES[carrier]);
   const shut = openings.filter(({ state }) => isShut(state)).map(({ opening }) => formatOpening(opening));
   const closed = shut.length > 0 ? `; closed: ${shut.join(', ')}` : '';
@@ -55,7 +55,7 @@ function refusalFinding(rule: string, detail: string, severity: Severity): Findi
   return { rule, severity, cause: detail, evidence: [], remedies: [] };
 }
 
-function shutFinding({ opening, state }: SurveyedOpening, survey: Survey, severity: Severity): Finding {
+function shutFinding({ opening, state }: SurveyedOpening, survey: CarrierSurvey, severity: Severity): Finding {
   const name = formatOpening(opening);
   const [cause, says] = WORDS[state as ShutState];
   const evidence: Evidence[] = [{ packet: 0, says: `${name}: ${says}` }];
@@ -98,7 +98,7 @@ function ruleOf(opening: Opening, ports: CarrierPorts): string {
 }
 
 /** Rules for the side where it is shut; nobody can open by rules what the gateway doesn't serve. */
-function remediesOf(opening: Opening, state: ShutState, { ports }: Survey): Remedy[] {
+function remediesOf(opening: Opening, state: ShutState, { ports }: CarrierSurvey): Remedy[] {
   if (state === 'refused') return [{ where: 'sallyport', does: 'serve it', lines: [serving(opening)] }];
   const side = state === 'no-answer' ? 'gateway' : 'client';
   const need = { ...needOf([], ports, side), openings: [opening] };

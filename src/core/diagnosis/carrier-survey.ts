@@ -23,7 +23,7 @@ export interface SurveyedCarrier {
   readonly detail: string;
 }
 
-export interface Survey {
+export interface CarrierSurvey {
   /** As the profile names it, and its address. */
   readonly gateway: string;
   readonly address: string;

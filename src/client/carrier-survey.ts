@@ -5,7 +5,7 @@
  */
 import { join } from 'node:path';
 import type { Profile } from '../config/profile/profile.ts';
-import type { OpeningState, Survey, SurveyedCarrier } from '../core/diagnosis/survey.ts';
+import type { CarrierSurvey, OpeningState, SurveyedCarrier } from '../core/diagnosis/carrier-survey.ts';
 import type { IpAddress } from '../core/net/address.ts';
 import type { SeenOpening } from '../core/openings/missing.ts';
 import {
@@ -19,18 +19,17 @@ import {
   sameOpening,
 } from '../core/openings/openings.ts';
 import type { ClientFailure } from '../core/session/client/events.ts';
-import { IPPROTO_TCP } from '../core/wire/tcp.ts';
-import { PROTOCOL_UDP } from '../core/wire/udp.ts';
 import { DEFAULT_TUN_MTU } from '../dataplane/index.ts';
-import { type Crossing, WireTap } from '../dataplane/wire-tap.ts';
 import { HostError } from '../host/errors.ts';
 import { CarrierMemory } from '../host/network/carrier-memory.ts';
 import { clientCacheFolder } from '../host/network/folder.ts';
 import type { Asker } from './asker.ts';
 import { CLIENT_MARK, Client } from './client.ts';
+import { Crossings } from './crossings.ts';
 import { GatewayNames } from './gateway-names.ts';
 import { locate } from './locate.ts';
 import { clientOptions } from './options.ts';
+import { RememberingAsker } from './remembering-asker.ts';
 import type { TunnelReport } from './report.ts';
 
 export interface SurveyOptions {
@@ -44,7 +43,6 @@ export interface SurveyOptions {
 
 /** A device of its own beside those of clients that run. */
 const TUN = 'sp-doctor';
-const TAP_EVERY = 50;
 
 /** How a carrier went. */
 type Walk = { readonly tunnel: TunnelReport } | { readonly failure: ClientFailure | undefined };
@@ -52,7 +50,7 @@ type Walk = { readonly tunnel: TunnelReport } | { readonly failure: ClientFailur
 /**
  * One gateway of the profile. Rejects when the machine lacks something: no rights, no TUN; with a sentence when no route leads to it.
  */
-export async function surveyGateway(gateway: string, options: SurveyOptions): Promise<Survey> {
+export async function surveyCarriers(gateway: string, options: SurveyOptions): Promise<CarrierSurvey> {
   const { profile, asker, progress, signal } = options;
   const { ports } = profile;
   const memory = new CarrierMemory(join(clientCacheFolder(), 'carriers.json'));
@@ -168,64 +166,4 @@ function stateOf(opening: Opening, seen: readonly SeenOpening[], crossings: Cros
   if (!sights.includes('silent') && !crossings.sawAny(opening)) return 'not-reached';
   if (!crossings.saw(opening, 'outgoing')) return 'blocked-outward';
   return crossings.saw(opening, 'incoming') ? 'blocked-inward' : 'no-answer';
-}
-
-/** What was seen at the devices so far, for each opening. */
-class Crossings {
-  readonly #tap: WireTap;
-  readonly #timer: NodeJS.Timeout;
-  readonly #seen = new Set<string>();
-
-  constructor(gateway: IpAddress) {
-    this.#tap = new WireTap(gateway);
-    this.#timer = setInterval(() => this.#read(), TAP_EVERY);
-  }
-
-  saw(opening: Opening, direction: 'incoming' | 'outgoing'): boolean {
-    const crossing = { isOutgoing: direction === 'outgoing', ...wireOf(opening) };
-    return this.#seen.has(nameOf(crossing));
-  }
-
-  sawAny(opening: Opening): boolean {
-    return this.saw(opening, 'incoming') || this.saw(opening, 'outgoing');
-  }
-
-  close(): void {
-    clearInterval(this.#timer);
-    this.#read();
-    this.#tap.close();
-  }
-
-  #read(): void {
-    for (const crossing of this.#tap.read()) this.#seen.add(nameOf(crossing));
-  }
-}
-
-function nameOf({ isOutgoing, protocol, remotePort }: Crossing): string {
-  return `${isOutgoing ? 'to' : 'from'} ${protocol}/${remotePort}`;
-}
-
-function wireOf(opening: Opening): Omit<Crossing, 'isOutgoing'> {
-  if (opening.kind === 'protocol') return { protocol: opening.number, remotePort: 0 };
-  return { protocol: opening.kind === 'tcp' ? IPPROTO_TCP : PROTOCOL_UDP, remotePort: opening.port };
-}
-
-/** Asks a name and a password once for all carriers; a passcode is good for one login, so it is asked anew. */
-class RememberingAsker implements Asker {
-  readonly #asker: Asker;
-  readonly #answers = new Map<string, string>();
-
-  constructor(asker: Asker) {
-    this.#asker = asker;
-  }
-
-  async ask(question: Parameters<Asker['ask']>[0]): Promise<string> {
-    const { kind } = question;
-    if (kind !== 'user' && kind !== 'password') return this.#asker.ask(question);
-    const known = this.#answers.get(kind);
-    if (known !== undefined) return known;
-    const answer = await this.#asker.ask(question);
-    this.#answers.set(kind, answer);
-    return answer;
-  }
 }
