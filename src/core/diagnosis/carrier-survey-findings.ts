@@ -13,15 +13,15 @@ import {
 } from '../openings/openings.ts';
 import type { CarrierSurvey, OpeningState, SurveyedOpening } from './carrier-survey.ts';
 import type { Evidence, Finding, Remedy, Severity } from './finding.ts';
+import { IS_IT_RUNNING } from './remedies.ts';
+import { LOGINS } from './rules/login.ts';
 
 export function surveyFindings(survey: CarrierSurvey): Finding[] {
   const works = survey.carriers.some(({ outcome }) => outcome === 'works');
   const severity: Severity = works ? 'note' : 'cause';
   const refusals = survey.carriers
     .filter(({ outcome }) => outcome === 'login' || outcome === 'refused' || outcome === 'silent')
-    .map(({ outcome, detail }) =>
-      refusalFinding(outcome === 'login' ? 'xauth-refused' : 'gateway-refused', detail, severity),
-    );
+    .map(({ outcome, detail }) => refusalFinding(outcome === 'login', detail, severity));
   const distinct = refusals.filter(({ cause }, i) => refusals.findIndex((other) => other.cause === cause) === i);
   const shut = survey.openings.filter(({ state }) => isShut(state));
   return [...distinct, ...shut.map((opening) => shutFinding(opening, survey, severity))];
@@ -51,9 +51,25 @@ function isShut(state: OpeningState): boolean {
   return state !== 'open' && state !== 'not-reached';
 }
 
-function refusalFinding(rule: string, detail: string, severity: Severity): Finding {
-  return { rule, severity, cause: detail, evidence: [], remedies: [] };
+function refusalFinding(isOfLogin: boolean, detail: string, severity: Severity): Finding {
+  return {
+    rule: isOfLogin ? 'xauth-refused' : 'gateway-refused',
+    severity,
+    cause: detail,
+    evidence: [],
+    remedies: isOfLogin ? LOGINS : REFUSALS,
+  };
 }
+
+/** What the gateway said to us may mean several things: its own log and a capture tell which. */
+const REFUSALS: readonly Remedy[] = [
+  { where: 'sallyport', does: 'See why, in the words of the gateway.', lines: ['sallyport sessions --failed'] },
+  {
+    where: 'client',
+    does: 'Capture while you connect, and have the capture judged.',
+    lines: ["tcpdump -i any -w attempt.pcap 'udp or esp or icmp or tcp port 10000'", 'sallyport doctor attempt.pcap'],
+  },
+];
 
 function shutFinding({ opening, state }: SurveyedOpening, survey: CarrierSurvey, severity: Severity): Finding {
   const name = formatOpening(opening);
@@ -99,7 +115,7 @@ function ruleOf(opening: Opening, ports: CarrierPorts): string {
 
 /** Rules for the side where it is shut; nobody can open by rules what the gateway doesn't serve. */
 function remediesOf(opening: Opening, state: ShutState, { ports }: CarrierSurvey): Remedy[] {
-  if (state === 'refused') return [{ where: 'sallyport', does: 'serve it', lines: [serving(opening)] }];
+  if (state === 'refused') return [servingOf(opening, ports)];
   const side = state === 'no-answer' ? 'gateway' : 'client';
   const need = { ...needOf([], ports, side), openings: [opening] };
   const firewalls = side === 'client' ? [nftables, iptables] : [nftables, ciscoAsa];
@@ -111,10 +127,14 @@ function remediesOf(opening: Opening, state: ShutState, { ports }: CarrierSurvey
   }));
 }
 
-/** The line of our gateway's configuration. */
-function serving(opening: Opening): string {
-  if (opening.kind === 'protocol') return 'carriers: { esp: true }';
-  return opening.kind === 'tcp'
-    ? `carriers: { cisco-tcp: [${opening.port}] }`
-    : `carriers: { cisco-udp: ${opening.port} }`;
+/** The line of our gateway's configuration; IKE's own port is served wherever it runs. */
+function servingOf(opening: Opening, ports: CarrierPorts): Remedy {
+  if (opening.kind === 'udp' && opening.port === ports.ike) return IS_IT_RUNNING;
+  return { where: 'sallyport', does: 'Serve it.', lines: [`carriers: { ${switchOf(opening, ports)} }`] };
+}
+
+function switchOf(opening: Opening, ports: CarrierPorts): string {
+  if (opening.kind === 'protocol') return 'esp: true';
+  if (opening.kind === 'tcp') return `cisco-tcp: [${opening.port}]`;
+  return opening.port === ports.natT ? 'nat-t: true' : `cisco-udp: ${opening.port}`;
 }
