@@ -17,7 +17,7 @@ import { textOf } from './report/text.ts';
 import { exitStatusOf } from './report/verdict.ts';
 
 /** In place of a file's name. */
-export const STANDARD_INPUT = '-';
+const STANDARD_INPUT = '-';
 
 export interface CaptureOptions {
   readonly json?: boolean | undefined;

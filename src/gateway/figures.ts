@@ -16,7 +16,6 @@ export const LOGIN_RESULTS = [
   'no-chap-password',
   'throttled',
 ] as const;
-export type LoginResult = (typeof LOGIN_RESULTS)[number];
 
 /** Through all tunnels; sessions that ended are in it. */
 export interface Traffic {

@@ -1,6 +1,6 @@
 /** One IKE negotiation, named by its cookies: who, and its messages in the order in which they were seen. */
 import type { Bytes } from '../bytes/bytes.ts';
-import { type Endpoint, formatEndpoint } from '../net/address.ts';
+import type { Endpoint } from '../net/address.ts';
 import { type IkeDatagram, isFragment, isFromInitiator, isResponse } from './ike-datagram.ts';
 import { exchangeName, type IkeVersion } from './notify-words.ts';
 import { factsText, type PayloadFact } from './payload-facts.ts';
@@ -184,11 +184,6 @@ export class Negotiation {
 
 /** Our own limit on the addresses remembered of either side. */
 const MAX_ADDRESSES = 8;
-
-/** "192.0.2.7:500 to 198.51.100.1:500" */
-export function peersText({ initiator, responder }: Pick<Negotiation, 'initiator' | 'responder'>): string {
-  return `${formatEndpoint(initiator)} to ${formatEndpoint(responder)}`;
-}
 
 /** Messages that belong together: with IKEv1 one message ID and type, with IKEv2 a request and its response. */
 export interface Exchange {

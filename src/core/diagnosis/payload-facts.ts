@@ -76,7 +76,7 @@ export function factsText(facts: readonly PayloadFact[]): string {
 }
 
 /** Printable, and short: it goes into evidence and to terminals. */
-export function printable(bytes: Bytes): string {
+function printable(bytes: Bytes): string {
   return fromUtf8(bytes.subarray(0, MAX_WORDS)).replace(/[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu, '?');
 }
 

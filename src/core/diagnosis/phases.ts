@@ -40,7 +40,7 @@ export function isAggressive(negotiation: Negotiation): boolean {
   return negotiation.messages.some(({ exchange, isEncrypted }) => exchange === ExchangeType.AGGRESSIVE && !isEncrypted);
 }
 
-export function repeatsOf(negotiation: Negotiation, message: Message): Message[] {
+function repeatsOf(negotiation: Negotiation, message: Message): Message[] {
   return negotiation.messages.filter(({ repeats }) => repeats === message.packet);
 }
 
@@ -145,7 +145,7 @@ export function isPhase1Done(negotiation: Negotiation): boolean {
 export const SHORT_ANSWER = 112;
 
 /** The same behind EAP, whose refusals bring words; a welcome has proof, address and selectors. */
-export const SHORT_END = 176;
+const SHORT_END = 176;
 
 export function seconds(milliseconds: number): string {
   const value = milliseconds / 1000;
@@ -181,7 +181,7 @@ function isMadeGood(negotiation: Negotiation, better: Negotiation): boolean {
 }
 
 /** As aggressive mode tells it in clear. */
-export function groupNameOf(negotiation: Negotiation): string {
+function groupNameOf(negotiation: Negotiation): string {
   return facts(of('initiator', phase1Of(negotiation)).slice(0, 1), 'ID')[0]?.text ?? '';
 }
 

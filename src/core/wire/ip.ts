@@ -23,7 +23,7 @@ export const Protocol = {
 } as const;
 
 export const IPV4_HEADER_LENGTH = 20;
-export const IPV6_HEADER_LENGTH = 40;
+const IPV6_HEADER_LENGTH = 40;
 /** Of what can be put together from fragments: lengths have 16 bits. */
 export const MAX_DATAGRAM = 65_535;
 

@@ -42,7 +42,7 @@ export async function doctorHost(host: string, options: HostOptions): Promise<nu
   return exitStatusOf(findings);
 }
 
-export function reportOf(survey: Survey, findings: readonly Finding[]): HostReport {
+function reportOf(survey: Survey, findings: readonly Finding[]): HostReport {
   return { verdict: verdictText(survey, findings), healthy: isHealthy(survey, findings), findings, ...survey };
 }
 

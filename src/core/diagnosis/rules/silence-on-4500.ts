@@ -35,7 +35,7 @@ function silentFloat(negotiation: Negotiation, scene: Scene): Message | undefine
 }
 
 /** Main mode's message 5: silence after it may as well mean that the secrets differ. */
-export function isSecretsFirstUse({ exchange }: Message): boolean {
+function isSecretsFirstUse({ exchange }: Message): boolean {
   return exchange === ExchangeType.IDENTITY_PROTECTION;
 }
 
