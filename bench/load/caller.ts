@@ -19,9 +19,10 @@ import { earliest, type Instant } from '../../src/core/net/time.ts';
 import { WINDOWS_VISTA } from '../../src/core/personas/windows.ts';
 import { phase1Intent, phase2Intent } from '../../src/core/session/client-offer.ts';
 import { Authentication } from '../../src/core/wire/ikev1.ts';
+import { IpProtocol } from '../../src/core/wire/ip.ts';
 import { L2TP_PORT, parseL2tp } from '../../src/core/wire/l2tp.ts';
 import { encodePppFrame, PppProtocol, parsePppFrame } from '../../src/core/wire/ppp.ts';
-import { encodeUdp, PROTOCOL_UDP, parseUdp } from '../../src/core/wire/udp.ts';
+import { encodeUdp, parseUdp } from '../../src/core/wire/udp.ts';
 import { nodeCrypto } from '../../src/host/crypto/node-crypto.ts';
 import type { Account, CallerWho, Client, ClientSettings, Send, Settled } from './clients.ts';
 import { echoRequest, isEchoReply } from './echo.ts';
@@ -134,7 +135,7 @@ export class Caller implements Client {
   rekey(now: Instant): void {
     const mode = udpTransportMode('rfc3947');
     const offer = phase2Intent(WINDOWS_VISTA, { mode, group: undefined, legacy: true })!;
-    const l2tp = (address: IpAddress) => ({ prefix: prefixOf(address, 32), protocol: PROTOCOL_UDP, port: L2TP_PORT });
+    const l2tp = (address: IpAddress) => ({ prefix: prefixOf(address, 32), protocol: IpProtocol.UDP, port: L2TP_PORT });
     const [local, remote] = [l2tp(BEHIND_NAT), l2tp(this.#gateway)];
     this.#current?.beginQuickMode({ ...offer, local, remote, spi: ++lastSpi }, now);
     this.#drain(now);
@@ -178,7 +179,7 @@ export class Caller implements Client {
     if (!pair) return false;
     const { inbound, suite } = pair.esp;
     const opened = openEsp(crypto, { spi, suite: suite.esp, keys: inbound.keys }, pair.window, packet);
-    if (!opened.ok || opened.nextHeader !== PROTOCOL_UDP) return true;
+    if (!opened.ok || opened.nextHeader !== IpProtocol.UDP) return true;
     this.#lastEsp = now;
     this.#handleL2tp(parseUdp(opened.payload).payload, now);
     return true;
@@ -210,7 +211,7 @@ export class Caller implements Client {
     const iv = crypto.random(ivLength(suite.esp));
     const datagram = encodeUdp({ source: L2TP_PORT, destination: L2TP_PORT, payload });
     const context = { spi: outbound.spi, suite: suite.esp, keys: outbound.keys };
-    this.#send(sealEsp(crypto, context, ++pair.sequence, iv, datagram, PROTOCOL_UDP), 4500);
+    this.#send(sealEsp(crypto, context, ++pair.sequence, iv, datagram, IpProtocol.UDP), 4500);
   }
 
   #drain(now: Instant): void {

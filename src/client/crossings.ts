@@ -1,8 +1,7 @@
 /** Which openings to a gateway packets crossed at the network devices, in either direction. */
 import type { IpAddress } from '../core/net/address.ts';
 import type { Opening } from '../core/openings/openings.ts';
-import { IPPROTO_TCP } from '../core/wire/tcp.ts';
-import { PROTOCOL_UDP } from '../core/wire/udp.ts';
+import { IpProtocol } from '../core/wire/ip.ts';
 import { type Crossing, WireTap } from '../dataplane/wire-tap.ts';
 
 /** Milliseconds. */
@@ -44,5 +43,5 @@ function nameOf({ isOutgoing, protocol, remotePort }: Crossing): string {
 
 function wireOf(opening: Opening): Omit<Crossing, 'isOutgoing'> {
   if (opening.kind === 'protocol') return { protocol: opening.number, remotePort: 0 };
-  return { protocol: opening.kind === 'tcp' ? IPPROTO_TCP : PROTOCOL_UDP, remotePort: opening.port };
+  return { protocol: opening.kind === 'tcp' ? IpProtocol.TCP : IpProtocol.UDP, remotePort: opening.port };
 }

@@ -1,6 +1,6 @@
 /** Opening the dataplane's sockets: for each address that it listens on, or for all of both families. */
 import { type IpAddress, parseIp } from '../core/net/address.ts';
-import { IPPROTO_TCP } from '../core/wire/tcp.ts';
+import { IpProtocol } from '../core/wire/ip.ts';
 import { Errno, SystemCallError } from '../ffi/errno.ts';
 import {
   AF_INET,
@@ -141,7 +141,7 @@ function openSocket(
   const family = address.bytes.length === 4 ? AF_INET : AF_INET6;
   const raw = isRaw({ role });
   const type = (raw ? SOCK_RAW : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
-  const fd = socket(family, type, role === 'esp' ? IPPROTO_ESP : raw ? IPPROTO_TCP : 0);
+  const fd = socket(family, type, role === 'esp' ? IPPROTO_ESP : raw ? IpProtocol.TCP : 0);
   if (fd < 0) {
     const errno = lastErrno();
     if (errno === Errno.EAFNOSUPPORT && all && family === AF_INET6) return undefined;

@@ -9,9 +9,9 @@ import {
   writeTrailer,
   writeUdpHeader,
 } from '../core/wire/ctcp.ts';
+import { IpProtocol } from '../core/wire/ip.ts';
 import {
   emptySegment,
-  IPPROTO_TCP,
   SYN_OPTIONS_LENGTH,
   type SynOptions,
   TCP_HEADER_LENGTH,
@@ -161,7 +161,7 @@ export class TcpSender {
   }
 
   #storeChecksum(at: number, length: number, addressSum: number): void {
-    const sum = this.#sum(at, length, addressSum + pseudoSum(IPPROTO_TCP, length));
+    const sum = this.#sum(at, length, addressSum + pseudoSum(IpProtocol.TCP, length));
     storeChecksum(this.#arena.u8, at + CHECKSUM_AT, sum);
   }
 

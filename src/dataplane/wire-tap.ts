@@ -4,8 +4,7 @@
  * reached its socket was stopped here on its way in.
  */
 import type { IpAddress } from '../core/net/address.ts';
-import { IPPROTO_TCP } from '../core/wire/tcp.ts';
-import { PROTOCOL_UDP } from '../core/wire/udp.ts';
+import { IpProtocol } from '../core/wire/ip.ts';
 import { Block } from '../ffi/block.ts';
 import { Errno, SystemCallError, succeed } from '../ffi/errno.ts';
 import {
@@ -85,7 +84,7 @@ export function readCrossing(packet: Uint8Array, remote: IpAddress, isOutgoing: 
   const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
   if (isV4 && (view.getUint16(6) & FRAGMENT_OFFSET) !== 0) return undefined;
   const protocol = packet[isV4 ? 9 : 6]!;
-  if (protocol !== PROTOCOL_UDP && protocol !== IPPROTO_TCP) return { isOutgoing, protocol, remotePort: 0 };
+  if (protocol !== IpProtocol.UDP && protocol !== IpProtocol.TCP) return { isOutgoing, protocol, remotePort: 0 };
   const ports = isV4 ? (packet[0]! & 0x0f) * 4 : header;
   if (packet.length < ports + 4) return undefined;
   return { isOutgoing, protocol, remotePort: view.getUint16(ports + (isOutgoing ? 2 : 0)) };

@@ -7,8 +7,9 @@ import type { EspSuite } from '../../src/core/crypto/algorithms.ts';
 import { ivLength } from '../../src/core/esp/packet.ts';
 import { sealEsp } from '../../src/core/esp/seal.ts';
 import { writeTransport } from '../../src/core/l2tp/data.ts';
+import { IpProtocol } from '../../src/core/wire/ip.ts';
 import { L2TP_PORT, type PppCall } from '../../src/core/wire/l2tp.ts';
-import { encodeUdp, PROTOCOL_UDP } from '../../src/core/wire/udp.ts';
+import { encodeUdp } from '../../src/core/wire/udp.ts';
 import { Arena } from '../../src/dataplane/arena.ts';
 import { createSum } from '../../src/dataplane/checksum.ts';
 import { TunWriter } from '../../src/dataplane/coalesce.ts';
@@ -102,12 +103,12 @@ export class Tunnels {
   sealCall(client: Client, packet: Uint8Array, call: PppCall = callOf(client)): Uint8Array {
     const { localTunnel: peerTunnel, localSession: peerSession } = call;
     const payload = writeTransport(packet, { ...call, peerTunnel, peerSession, port: L2TP_PORT });
-    return this.seal(client, payload, PROTOCOL_UDP);
+    return this.seal(client, payload, IpProtocol.UDP);
   }
 
   /** An authentic L2TP message of `client`. */
   sealMessage(client: Client, message: Uint8Array, destination: number = L2TP_PORT): Uint8Array {
-    return this.seal(client, encodeUdp({ source: 1701, destination, payload: message }), PROTOCOL_UDP);
+    return this.seal(client, encodeUdp({ source: 1701, destination, payload: message }), IpProtocol.UDP);
   }
 
   /** An authentic packet whose plaintext is `plaintext` as it is: with whatever trailer. Whole blocks. */

@@ -1,6 +1,7 @@
 /** ICMP's errors, RFC 792, RFC 1191, RFC 4443: what somebody on the way says about a packet of which it quotes the beginning. */
 import { type Bytes, readU32 } from '../bytes/bytes.ts';
 import { type IpAddress, ipFromBytes } from '../net/address.ts';
+import { IPV4_HEADER_LENGTH, IPV6_HEADER_LENGTH, IpProtocol } from '../wire/ip.ts';
 
 export type IcmpReason =
   | 'no route'
@@ -47,8 +48,6 @@ const IPV6_REASONS: Readonly<Record<number, IcmpReason>> = {
 };
 
 const ICMP_HEADER = 8;
-const IPV4_HEADER = 20;
-const IPV6_HEADER = 40;
 /** RFC 4443: a next header that can't be reached. */
 const PARAMETER_PROBLEM_NEXT_HEADER = 1;
 
@@ -78,7 +77,7 @@ function ipv6Reason(type: number, code: number): IcmpReason | undefined {
 }
 
 function quotedIpv4(reason: IcmpReason, mtu: number, quoted: Bytes): IcmpError | undefined {
-  if (quoted.length < IPV4_HEADER || quoted[0]! >> 4 !== 4) return undefined;
+  if (quoted.length < IPV4_HEADER_LENGTH || quoted[0]! >> 4 !== 4) return undefined;
   const header = (quoted[0]! & 15) * 4;
   return {
     reason,
@@ -91,18 +90,19 @@ function quotedIpv4(reason: IcmpReason, mtu: number, quoted: Bytes): IcmpError |
 }
 
 function quotedIpv6(reason: IcmpReason, mtu: number, quoted: Bytes): IcmpError | undefined {
-  if (quoted.length < IPV6_HEADER || quoted[0]! >> 4 !== 6) return undefined;
+  if (quoted.length < IPV6_HEADER_LENGTH || quoted[0]! >> 4 !== 6) return undefined;
   return {
     reason,
     mtu,
     source: ipFromBytes(quoted.subarray(8, 24)),
     destination: ipFromBytes(quoted.subarray(24, 40)),
     protocol: quoted[6]!,
-    ...portsOf(quoted[6]!, quoted.subarray(IPV6_HEADER)),
+    ...portsOf(quoted[6]!, quoted.subarray(IPV6_HEADER_LENGTH)),
   };
 }
 
 function portsOf(protocol: number, behind: Bytes): { sourcePort: number; destinationPort: number } {
-  if ((protocol !== 17 && protocol !== 6) || behind.length < 4) return { sourcePort: 0, destinationPort: 0 };
+  if ((protocol !== IpProtocol.UDP && protocol !== IpProtocol.TCP) || behind.length < 4)
+    return { sourcePort: 0, destinationPort: 0 };
   return { sourcePort: (behind[0]! << 8) | behind[1]!, destinationPort: (behind[2]! << 8) | behind[3]! };
 }

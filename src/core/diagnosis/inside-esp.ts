@@ -5,16 +5,17 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import { openEsp } from '../esp/open.ts';
 import type { EspContext } from '../esp/packet.ts';
 import { ReplayWindow } from '../esp/replay.ts';
+import { IpProtocol } from '../wire/ip.ts';
 import { L2TP_PORT, parseL2tp } from '../wire/l2tp.ts';
 import { ChapCode, Code, PapCode, PppProtocol, parseControlPacket, parsePppFrame } from '../wire/ppp.ts';
-import { PROTOCOL_UDP, parseUdp } from '../wire/udp.ts';
+import { parseUdp } from '../wire/udp.ts';
 import { l2tpWord } from './l2tp-word.ts';
 
 /** "SCCRQ", "LCP configure-request", "CHAP failure", "IPv4"; undefined: it doesn't open, or is no L2TP. */
 export function wordInside(crypto: CryptoProvider, context: EspContext, packet: Bytes): string | undefined {
   // a window of its own for each: what came before is no matter here
   const opened = openEsp(crypto, context, new ReplayWindow(), packet);
-  if (!opened.ok || opened.nextHeader !== PROTOCOL_UDP) return undefined;
+  if (!opened.ok || opened.nextHeader !== IpProtocol.UDP) return undefined;
   try {
     const { source, destination, payload } = parseUdp(opened.payload);
     if (source !== L2TP_PORT && destination !== L2TP_PORT) return undefined;

@@ -10,8 +10,8 @@ import type { EspAbandoned, EspPair, Phase2Grant, Phase2Request } from '../ikev1
 import { formatPrefix, prefixCovers } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
 import { EncapsulationMode } from '../wire/ikev1.ts';
+import { IpProtocol } from '../wire/ip.ts';
 import { L2TP_PORT } from '../wire/l2tp.ts';
-import { PROTOCOL_UDP } from '../wire/udp.ts';
 import { type Child, espSa, MAX_CHILDREN, samePath } from './children.ts';
 import type { GatewayEvent } from './events.ts';
 import type { GatewaySettings } from './policy.ts';
@@ -290,7 +290,7 @@ export class Tunnels {
 
 /** What L2TP is for a quick mode: UDP, our port 1701, and any port of the client's (macOS takes an ephemeral one). */
 function isL2tp(local: Selector, remote: Selector): boolean {
-  return local.protocol === PROTOCOL_UDP && local.port === L2TP_PORT && remote.protocol === PROTOCOL_UDP;
+  return local.protocol === IpProtocol.UDP && local.port === L2TP_PORT && remote.protocol === IpProtocol.UDP;
 }
 
 function isInUdp(mode: number): boolean {

@@ -2,6 +2,7 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import { Writer } from '../bytes/writer.ts';
 import type { IpAddress } from '../net/address.ts';
+import { IPV4_HEADER_LENGTH, IpProtocol } from './ip.ts';
 
 export interface EchoRequest {
   /** IPv4, as `destination`. */
@@ -12,9 +13,7 @@ export interface EchoRequest {
   readonly sequence: number;
 }
 
-const IPV4_HEADER_LENGTH = 20;
 const IPV4_CHECKSUM = 10;
-const PROTOCOL_ICMP = 1;
 const ECHO_REQUEST = 8;
 const ECHO_LENGTH = 8;
 const ECHO_CHECKSUM = 2;
@@ -28,7 +27,7 @@ export function encodeEchoRequest({ source, destination, ttl, identifier, sequen
     .u8(0)
     .u16(IPV4_HEADER_LENGTH + ECHO_LENGTH)
     .u32(0);
-  packet.u8(ttl).u8(PROTOCOL_ICMP).u16(0).bytes(source.bytes).bytes(destination.bytes);
+  packet.u8(ttl).u8(IpProtocol.ICMP).u16(0).bytes(source.bytes).bytes(destination.bytes);
   packet.u8(ECHO_REQUEST).u8(0).u16(0).u16(identifier).u16(sequence);
   const bytes = packet.finish();
   putChecksum(bytes.subarray(0, IPV4_HEADER_LENGTH), IPV4_CHECKSUM);

@@ -5,7 +5,7 @@
  */
 import type { Bytes } from '../bytes/bytes.ts';
 
-export const Protocol = {
+export const IpProtocol = {
   HOP_BY_HOP: 0,
   ICMP: 1,
   TCP: 6,
@@ -23,7 +23,7 @@ export const Protocol = {
 } as const;
 
 export const IPV4_HEADER_LENGTH = 20;
-const IPV6_HEADER_LENGTH = 40;
+export const IPV6_HEADER_LENGTH = 40;
 /** Of what can be put together from fragments: lengths have 16 bits. */
 export const MAX_DATAGRAM = 65_535;
 
@@ -75,17 +75,17 @@ export function readIp(bytes: Bytes, at: number, end: number, wireEnd: number, i
 export function passExtensions(bytes: Bytes, end: number, into: IpHead): boolean {
   for (;;) {
     switch (into.protocol) {
-      case Protocol.HOP_BY_HOP:
-      case Protocol.ROUTING:
-      case Protocol.DESTINATION_OPTIONS:
-      case Protocol.MOBILITY:
-      case Protocol.HIP:
-      case Protocol.SHIM6: {
+      case IpProtocol.HOP_BY_HOP:
+      case IpProtocol.ROUTING:
+      case IpProtocol.DESTINATION_OPTIONS:
+      case IpProtocol.MOBILITY:
+      case IpProtocol.HIP:
+      case IpProtocol.SHIM6: {
         const at = into.payload;
         if (at + 2 > end || !pass(bytes[at]!, (bytes[at + 1]! + 1) * 8, end, into)) return false;
         break;
       }
-      case Protocol.FRAGMENT:
+      case IpProtocol.FRAGMENT:
         if (!readFragmentHeader(bytes, end, into)) return false;
         if (into.isFragment) return true;
         break;

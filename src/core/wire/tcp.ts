@@ -4,9 +4,9 @@
  * them on packets where they lie.
  */
 import type { Bytes } from '../bytes/bytes.ts';
+import { IpProtocol } from './ip.ts';
 
 export const TCP_HEADER_LENGTH = 20;
-export const IPPROTO_TCP = 6;
 
 export const TcpFlag = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16 } as const;
 
@@ -123,7 +123,7 @@ export function writeSynOptions(bytes: Uint8Array, at: number, { mss, windowShif
  * 3.1, RFC 8200 section 8.1). Zero for a segment with its right checksum in it.
  */
 export function tcpChecksum(source: Bytes, destination: Bytes, segment: Bytes): number {
-  let sum = IPPROTO_TCP + segment.length;
+  let sum = IpProtocol.TCP + segment.length;
   for (const part of [source, destination, segment])
     for (let i = 0; i < part.length; i += 2) sum += (part[i]! << 8) | (part[i + 1] ?? 0);
   while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);

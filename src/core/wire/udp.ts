@@ -3,7 +3,6 @@ import type { Bytes } from '../bytes/bytes.ts';
 import { Reader } from '../bytes/reader.ts';
 import { Writer } from '../bytes/writer.ts';
 
-export const PROTOCOL_UDP = 17;
 export const UDP_HEADER_LENGTH = 8;
 
 export interface UdpDatagram {

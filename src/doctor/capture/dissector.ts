@@ -2,7 +2,7 @@
 import type { Bytes } from '../../core/bytes/bytes.ts';
 import type { SightedProtocol, Sighting, TcpHead } from '../../core/diagnosis/sighting.ts';
 import type { IpAddress } from '../../core/net/address.ts';
-import { emptyIpHead, type IpHead, MAX_DATAGRAM, Protocol, passExtensions, readIp } from '../../core/wire/ip.ts';
+import { emptyIpHead, type IpHead, IpProtocol, MAX_DATAGRAM, passExtensions, readIp } from '../../core/wire/ip.ts';
 import { findIp, UNKNOWN_LINK_TYPE } from '../../core/wire/link.ts';
 import { emptySegment, readSegment } from '../../core/wire/tcp.ts';
 import { UDP_HEADER_LENGTH } from '../../core/wire/udp.ts';
@@ -15,12 +15,12 @@ import { isOfInterest } from './interest.ts';
 export const MAX_LINK_TYPES = 64;
 
 const PROTOCOLS: Readonly<Record<number, SightedProtocol>> = {
-  [Protocol.UDP]: 'udp',
-  [Protocol.TCP]: 'tcp',
-  [Protocol.ESP]: 'esp',
-  [Protocol.AH]: 'ah',
-  [Protocol.ICMP]: 'icmp',
-  [Protocol.ICMP6]: 'icmp6',
+  [IpProtocol.UDP]: 'udp',
+  [IpProtocol.TCP]: 'tcp',
+  [IpProtocol.ESP]: 'esp',
+  [IpProtocol.AH]: 'ah',
+  [IpProtocol.ICMP]: 'icmp',
+  [IpProtocol.ICMP6]: 'icmp6',
 };
 
 /** What a sighting has beside its payload. */
@@ -131,7 +131,7 @@ export class Dissector implements FrameHandler {
     const head = this.#inner;
     // how long the whole is nobody knows yet: that alone can't make it unwanted
     if (!this.#findTransport(bytes, MAX_DATAGRAM, protocol, source, head)) return false;
-    if (head.protocol === Protocol.UDP && head.payload + UDP_HEADER_LENGTH <= bytes.length) {
+    if (head.protocol === IpProtocol.UDP && head.payload + UDP_HEADER_LENGTH <= bytes.length) {
       head.payloadLength = u16(bytes, head.payload + 4);
     }
     return isOfInterest(bytes, head, bytes.length);
@@ -150,9 +150,9 @@ export class Dissector implements FrameHandler {
   #sight(bytes: Bytes, { protocol, payload: at, payloadLength }: IpHead, end: number, envelope: Envelope): void {
     const till = Math.min(end, at + payloadLength);
     switch (protocol) {
-      case Protocol.UDP:
+      case IpProtocol.UDP:
         return this.#sightUdp(bytes, at, till, payloadLength, envelope);
-      case Protocol.TCP:
+      case IpProtocol.TCP:
         return this.#sightTcp(bytes, at, till, payloadLength, envelope);
       default:
         return this.#tell(envelope, PROTOCOLS[protocol]!, 0, 0, bytes.subarray(at, till), payloadLength, undefined);

@@ -5,7 +5,7 @@
 import type { Bytes } from '../../core/bytes/bytes.ts';
 import { readU32 } from '../../core/bytes/bytes.ts';
 import { CISCO_UDP_PORT, STANDARD_PORTS } from '../../core/openings/openings.ts';
-import { emptyIpHead, type IpHead, Protocol, readIp } from '../../core/wire/ip.ts';
+import { emptyIpHead, type IpHead, IpProtocol, readIp } from '../../core/wire/ip.ts';
 import { ISAKMP_HEADER_LENGTH } from '../../core/wire/isakmp.ts';
 import { L2TP_PORT } from '../../core/wire/l2tp.ts';
 import { UDP_HEADER_LENGTH } from '../../core/wire/udp.ts';
@@ -32,9 +32,9 @@ const IKEV2 = 0x20;
 /** @param end where what was captured ends */
 export function isOfInterest(bytes: Bytes, head: IpHead, end: number): boolean {
   switch (head.protocol) {
-    case Protocol.ICMP:
+    case IpProtocol.ICMP:
       return isAboutInterest(ICMP_ERRORS, bytes, head, end);
-    case Protocol.ICMP6:
+    case IpProtocol.ICMP6:
       return isAboutInterest(ICMP6_ERRORS, bytes, head, end);
     default:
       return isIpsec(bytes, head, end);
@@ -43,13 +43,13 @@ export function isOfInterest(bytes: Bytes, head: IpHead, end: number): boolean {
 
 function isIpsec(bytes: Bytes, { protocol, payload: at, payloadLength }: IpHead, end: number): boolean {
   switch (protocol) {
-    case Protocol.TCP:
+    case IpProtocol.TCP:
       return at + 4 <= end && hasPort(TCP_PORTS, bytes, at);
-    case Protocol.UDP:
+    case IpProtocol.UDP:
       if (at + UDP_HEADER_LENGTH > end) return false;
       return hasPort(UDP_PORTS, bytes, at) || holdsIke(bytes, at + UDP_HEADER_LENGTH, end, payloadLength);
-    case Protocol.ESP:
-    case Protocol.AH:
+    case IpProtocol.ESP:
+    case IpProtocol.AH:
       return true;
     default:
       return false;

@@ -2,10 +2,9 @@
 import { type Finding, SEVERITIES } from '../../core/diagnosis/finding.ts';
 import { NAT_RULES } from './nat-findings.ts';
 import { REACH_RULES } from './reach-findings.ts';
+import type { ProbeRule } from './rule.ts';
 import { SECURITY_RULES } from './security-findings.ts';
 import type { Survey } from './survey.ts';
-
-export type ProbeRule = (survey: Survey) => Finding | undefined;
 
 const RULES: readonly ProbeRule[] = [...REACH_RULES, ...SECURITY_RULES, ...NAT_RULES];
 

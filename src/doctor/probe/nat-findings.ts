@@ -1,9 +1,8 @@
 /** Findings about NATs between us and the gateway. */
 import type { Finding } from '../../core/diagnosis/finding.ts';
 import { WINDOWS_BEHIND_NAT } from '../../core/diagnosis/rules/gateway-behind-nat.ts';
+import type { ProbeRule } from './rule.ts';
 import type { Survey } from './survey.ts';
-
-type Rule = (survey: Survey) => Finding | undefined;
 
 /** NAT_DETECTION_SOURCE_IP, or the later NAT-D payloads: not the address that we asked. */
 function gatewayBehindNat({ gateway }: Survey): Finding | undefined {
@@ -39,4 +38,4 @@ function clientBehindNat({ gateway }: Survey): Finding | undefined {
   };
 }
 
-export const NAT_RULES: readonly Rule[] = [gatewayBehindNat, clientBehindNat];
+export const NAT_RULES: readonly ProbeRule[] = [gatewayBehindNat, clientBehindNat];

@@ -2,9 +2,8 @@
 import type { Finding, Remedy } from '../../core/diagnosis/finding.ts';
 import { IS_IT_RUNNING, openFirewall } from '../../core/diagnosis/remedies.ts';
 import { FRAGMENT } from '../../core/diagnosis/rules/fragments.ts';
+import type { ProbeRule } from './rule.ts';
 import type { AddressSight, Port, PortSight, Survey } from './survey.ts';
-
-type Rule = (survey: Survey) => Finding | undefined;
 
 /** Nothing came back at all. */
 function noAnswer({ addresses, gateway }: Survey): Finding | undefined {
@@ -200,7 +199,7 @@ function cookies({ gateway }: Survey): Finding | undefined {
   };
 }
 
-export const REACH_RULES: readonly Rule[] = [
+export const REACH_RULES: readonly ProbeRule[] = [
   noAnswer,
   noIke,
   natTPort,

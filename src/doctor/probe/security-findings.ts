@@ -4,9 +4,8 @@ import type { Finding } from '../../core/diagnosis/finding.ts';
 import { suiteText } from '../../core/diagnosis/offer.ts';
 import { weakParts } from '../../core/diagnosis/remedies.ts';
 import { AGAINST_GUESSING } from '../../core/diagnosis/rules/safety.ts';
+import type { ProbeRule } from './rule.ts';
 import type { Survey } from './survey.ts';
-
-type Rule = (survey: Survey) => Finding | undefined;
 
 /** RFC 2409 section 5.4: HASH_R comes before the initiator has proved anything, and is made of the secret. */
 function aggressiveHash({ gateway }: Survey): Finding | undefined {
@@ -108,4 +107,4 @@ function oneVersion({ gateway }: Survey): Finding | undefined {
   };
 }
 
-export const SECURITY_RULES: readonly Rule[] = [aggressiveHash, broken, aged, oneVersion];
+export const SECURITY_RULES: readonly ProbeRule[] = [aggressiveHash, broken, aged, oneVersion];

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { concat } from '../../../src/core/bytes/bytes.ts';
 import { fromHex } from '../../../src/core/bytes/text.ts';
-import { emptyIpHead, Protocol, readIp } from '../../../src/core/wire/ip.ts';
+import { emptyIpHead, IpProtocol, readIp } from '../../../src/core/wire/ip.ts';
 import { Seeded } from '../../seeded.ts';
 
 const V4_ADDRESSES = 'c0000207 c6336409';
@@ -21,7 +21,7 @@ test('IPv4, with options and longer than what was captured', () => {
     { ...head },
     {
       ...emptyIpHead(),
-      ...{ addressLength: 4, addresses: 12, protocol: Protocol.UDP, payload: 24, payloadLength: 1500 - 24 },
+      ...{ addressLength: 4, addresses: 12, protocol: IpProtocol.UDP, payload: 24, payloadLength: 1500 - 24 },
     },
   );
 });
@@ -42,19 +42,19 @@ test('fragments of IPv4', () => {
 test('IPv6: extension headers are passed, AH is what it carries', () => {
   const behind = `3c00050200000000 2b00010400000000 1100010400000000 01f401f4`;
   const head = read(`60000000 001c 00 40 ${V6_ADDRESSES} ${behind}`);
-  assert.deepEqual([head?.protocol, head?.payload, head?.payloadLength], [Protocol.UDP, 64, 4]);
-  assert.equal(read(`60000000 0018 33 40 ${V6_ADDRESSES} 11040000`)?.protocol, Protocol.AH);
+  assert.deepEqual([head?.protocol, head?.payload, head?.payloadLength], [IpProtocol.UDP, 64, 4]);
+  assert.equal(read(`60000000 0018 33 40 ${V6_ADDRESSES} 11040000`)?.protocol, IpProtocol.AH);
 });
 
 test('fragments of IPv6, and one that is whole in spite of its header', () => {
   const head = read(`60000000 0018 2c 40 ${V6_ADDRESSES} 1100 05a9 deadbeef 01f4`);
   assert.deepEqual(
     [head?.isFragment, head?.fragmentOffset, head?.moreFragments, head?.identification, head?.protocol],
-    [true, 1448, true, 0xdeadbeef, Protocol.UDP],
+    [true, 1448, true, 0xdeadbeef, IpProtocol.UDP],
   );
   assert.equal(head?.payloadLength, 16);
   const whole = read(`60000000 0018 2c 40 ${V6_ADDRESSES} 1100 0000 deadbeef 01f4`);
-  assert.deepEqual([whole?.isFragment, whole?.protocol, whole?.payload], [false, Protocol.UDP, 48]);
+  assert.deepEqual([whole?.isFragment, whole?.protocol, whole?.payload], [false, IpProtocol.UDP, 48]);
 });
 
 test('headers that are no headers', () => {

@@ -1,4 +1,5 @@
 /** A router or the gateway's own machine says by ICMP that the client's packets end there. */
+import { IpProtocol } from '../../wire/ip.ts';
 import type { Conversation, IcmpSighting } from '../conversation.ts';
 import type { Finding } from '../finding.ts';
 import type { IcmpReason } from '../icmp-error.ts';
@@ -16,8 +17,6 @@ const REASONS: readonly IcmpReason[] = [
   'prohibited',
   'unreachable',
 ];
-const IPPROTO_UDP = 17;
-const IPPROTO_ESP = 50;
 /** Cisco's UDP port has a rule of its own. */
 const IKE_PORTS: readonly number[] = [500, 4500];
 
@@ -25,7 +24,7 @@ function judge(conversation: Conversation): Finding | undefined {
   const { gateway, errors } = conversation;
   const [first, ...more] = errors.filter((error) => error.destination.text === gateway.text && isAboutIke(error));
   if (!first || wentOn(conversation, first)) return undefined;
-  const what = first.protocol === IPPROTO_ESP ? 'ESP (IP protocol 50)' : `UDP ${first.destinationPort}`;
+  const what = first.protocol === IpProtocol.ESP ? 'ESP (IP protocol 50)' : `UDP ${first.destinationPort}`;
   const whose = first.from.text === gateway.text ? 'the gateway itself' : `${first.from.text}, a router on the way,`;
   return {
     rule: 'icmp-unreachable',
@@ -48,7 +47,7 @@ function judge(conversation: Conversation): Finding | undefined {
                 lines: [`tracert ${gateway.text}`, `traceroute -n ${gateway.text}`],
               },
             ]
-          : openFirewall([first.protocol === IPPROTO_ESP ? 'esp' : 'nat-t'], 'gateway'),
+          : openFirewall([first.protocol === IpProtocol.ESP ? 'esp' : 'nat-t'], 'gateway'),
   };
 }
 
@@ -62,12 +61,12 @@ const MEANINGS: Partial<Readonly<Record<IcmpReason, string>>> = {
 
 function isAboutIke({ reason, protocol, destinationPort }: IcmpSighting): boolean {
   if (!REASONS.includes(reason)) return false;
-  return protocol === IPPROTO_ESP || (protocol === IPPROTO_UDP && IKE_PORTS.includes(destinationPort));
+  return protocol === IpProtocol.ESP || (protocol === IpProtocol.UDP && IKE_PORTS.includes(destinationPort));
 }
 
 /** By another port, or later, it worked: clients try several. */
 function wentOn({ negotiations, flows, gateway }: Conversation, error: IcmpSighting): boolean {
-  if (error.protocol === IPPROTO_ESP)
+  if (error.protocol === IpProtocol.ESP)
     return flows.some(({ source, last }) => source.address.text === gateway.text && last.at > error.at);
   return negotiations.some((negotiation) => isEstablished(negotiation) && negotiation.lastAt >= error.at - HANGOVER);
 }

@@ -13,8 +13,8 @@ import type { Endpoint, IpAddress } from '../../net/address.ts';
 import { earliest, type Instant, SECOND } from '../../net/time.ts';
 import type { CarrierFailure, Trial } from '../../openings/missing.ts';
 import type { Carrier } from '../../openings/openings.ts';
+import { IpProtocol } from '../../wire/ip.ts';
 import { L2TP_PORT } from '../../wire/l2tp.ts';
-import { PROTOCOL_UDP } from '../../wire/udp.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
 import type { CallEnding } from './call.ts';
 import { Detour, type DetourHost } from './detour.ts';
@@ -570,7 +570,7 @@ export class Tunnel {
 
 /** UDP port 1701 of one of the two ends: what transport mode carries. */
 function callSelector(address: IpAddress): Selector {
-  return { ...hostSelector(address), protocol: PROTOCOL_UDP, port: L2TP_PORT };
+  return { ...hostSelector(address), protocol: IpProtocol.UDP, port: L2TP_PORT };
 }
 
 function phase1Of({ established }: Ikev1Sa): string {
