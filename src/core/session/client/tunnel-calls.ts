@@ -1,18 +1,25 @@
 /** The calls of a tunnel by L2TP: one is dialled by each carrier until one is answered. What they send leaves through the tunnel. */
 import type { Bytes } from '../../bytes/bytes.ts';
 import type { IpAddress } from '../../net/address.ts';
-import type { Instant } from '../../net/time.ts';
+import { type Instant, SECOND } from '../../net/time.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
 import { type CallEnding, type CallUp, ClientCall } from './call.ts';
 import { CLIENT_SESSION, type ClientEvent, type ClientOptions } from './events.ts';
 import type { Login } from './login.ts';
 import { ANYBODY } from './pairs.ts';
 
+/** How long the first answer may take where IKE passes on the same flow, and where nobody knows yet; and the whole call. */
+const ANSWER_PATIENCE = 12 * SECOND;
+const CARRIER_PATIENCE = 3.5 * SECOND;
+const CALL_PATIENCE = 60 * SECOND;
+
 export class TunnelCalls {
   readonly #options: ClientOptions;
   readonly #login: Login;
   readonly #emit: (event: ClientEvent) => void;
   #call: ClientCall | undefined;
+  /** Until the gateway has answered the call at all, and until it is to be up. */
+  #patience: { readonly answer: Instant; readonly call: Instant } | undefined;
   /** What the dataplane knows. */
   #bound: CallUp | undefined;
 
@@ -35,9 +42,15 @@ export class TunnelCalls {
     return this.#call?.ending;
   }
 
-  /** In place of the one before. */
-  dial(gateway: IpAddress, now: Instant): void {
+  /** When the call will have taken too long: see `isHeard` for what. Undefined: none was dialled. */
+  get deadline(): Instant | undefined {
+    return this.isHeard ? this.#patience?.call : this.#patience?.answer;
+  }
+
+  /** In place of the one before. @param passes IKE passes where the call goes */
+  dial(gateway: IpAddress, passes: boolean, now: Instant): void {
     this.hangUp();
+    this.#patience = { answer: now + (passes ? ANSWER_PATIENCE : CARRIER_PATIENCE), call: now + CALL_PATIENCE };
     const { crypto, lastTraffic, tunnelSecret: secret } = this.#options;
     const { user = '', password = '', domain } = this.#login.current;
     const name = domain === undefined ? user : `${domain}\\${user}`;

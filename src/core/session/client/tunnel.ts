@@ -1,6 +1,7 @@
 /**
  * The tunnel of a client that is in: the carrier that its ESP goes by and the proof that it carries, signs of life, and the way round
- * when the carrier dies. Its pairs are in `pairs.ts`.
+ * when the carrier dies. What each stage does is in files of their own (`pairs.ts`, `proof.ts`, `tunnel-calls.ts`, `detour.ts`,
+ * `liveness.ts`, `mending.ts`); here is which follows which. From any stage almost any other may follow, so they stand together.
  */
 import type { Bytes } from '../../bytes/bytes.ts';
 import { suiteName } from '../../crypto/algorithms.ts';
@@ -34,11 +35,6 @@ import type { Way } from './ways.ts';
 /** How long the gateway may take to answer a quick mode that there is no tunnel without: two repeats fit in. */
 const QUICK_MODE_PATIENCE = 12 * SECOND;
 
-/** L2TP: how long the first answer may take where IKE passes on the same flow, and where nobody knows yet; and the whole call. */
-const ANSWER_PATIENCE = 12 * SECOND;
-const CARRIER_PATIENCE = 3.5 * SECOND;
-const CALL_PATIENCE = 60 * SECOND;
-
 export interface TunnelHost extends DetourHost, PairsHost {
   /** What stood in the way of the other carriers. */
   failures(): readonly CarrierFailure[];
@@ -49,12 +45,7 @@ type Stage =
   /** An answer through the carrier in use; if none comes, one of `rest` is tried. */
   | { readonly awaits: 'proof'; readonly proof: Proof; readonly rest: readonly EspCarrier[] }
   /** L2TP: the gateway's first answer to the call through the carrier in use, or the end of one that it has answered. */
-  | {
-      readonly awaits: 'call';
-      readonly rest: readonly EspCarrier[];
-      readonly answerBy: Instant;
-      readonly until: Instant;
-    }
+  | { readonly awaits: 'call'; readonly rest: readonly EspCarrier[] }
   | { readonly awaits: 'way'; readonly detour: Detour }
   /** We are nowhere; the gateway may still know us when we are back. */
   | { readonly awaits: 'network' }
@@ -283,7 +274,7 @@ export class Tunnel {
     }
     const stage = this.#stage;
     if (stage.awaits === 'proof') this.#prove(stage, now);
-    else if (stage.awaits === 'call') this.#checkCall(stage, now);
+    else if (stage.awaits === 'call') this.#checkCall(stage.rest, now);
     else if (stage.awaits === 'quick mode') this.#checkQuickMode(stage.until, now);
     else if (stage.awaits === 'nothing') {
       this.#checkCover(now);
@@ -307,7 +298,7 @@ export class Tunnel {
       case 'proof':
         return stage.proof.pollTimeout();
       case 'call':
-        return this.#calls.isHeard ? stage.until : stage.answerBy;
+        return this.#calls.deadline;
       case 'way':
         return stage.detour.pollTimeout();
       case 'nothing':
@@ -402,14 +393,13 @@ export class Tunnel {
 
   /** A call is the proof of its carrier. */
   #dial(rest: readonly EspCarrier[], now: Instant): void {
-    const patience = goesWithIke(this.#carrier) ? ANSWER_PATIENCE : CARRIER_PATIENCE;
-    this.#stage = { awaits: 'call', rest, answerBy: now + patience, until: now + CALL_PATIENCE };
-    this.#calls.dial(this.#gatewayAddress, now);
+    this.#stage = { awaits: 'call', rest };
+    this.#calls.dial(this.#gatewayAddress, goesWithIke(this.#carrier), now);
   }
 
-  #checkCall({ rest, answerBy, until }: Extract<Stage, { awaits: 'call' }>, now: Instant): void {
-    const { isHeard } = this.#calls;
-    if ((isHeard ? until : answerBy) > now) return;
+  #checkCall(rest: readonly EspCarrier[], now: Instant): void {
+    const { isHeard, deadline } = this.#calls;
+    if (deadline === undefined || deadline > now) return;
     if (isHeard) return this.#end('silent', 'the gateway answers the call, but does not bring it to an end');
     if (!goesWithIke(this.#carrier)) return this.#unproven(rest, now);
     this.#end('silent', 'the gateway agrees to IPsec and leaves L2TP in it unanswered: is its L2TP server running?');
