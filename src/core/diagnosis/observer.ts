@@ -3,15 +3,7 @@ import { type Bytes, readU32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import type { EspCarrier } from '../esp/sa.ts';
 import type { Endpoint, IpAddress } from '../net/address.ts';
-import {
-  CTCP_TRAILER,
-  CTCP_UDP_HEADER,
-  CtcpProtocol,
-  findTrailer,
-  ikeLength,
-  plainSearch,
-  readTrailer,
-} from '../wire/ctcp.ts';
+import { IpProtocol } from '../wire/ip.ts';
 import { MAX_MESSAGE_LENGTH } from '../wire/isakmp.ts';
 import { L2TP_PORT } from '../wire/l2tp.ts';
 import { TcpFlag } from '../wire/tcp.ts';
@@ -27,6 +19,7 @@ import type { IkeWay } from './negotiation.ts';
 import { PLAIN_READING, type Reading } from './reading.ts';
 import { judge } from './rules.ts';
 import type { Sighting } from './sighting.ts';
+import { ciscoPackets, hasCiscoTrailer, streamPackets } from './tcp-payload.ts';
 
 /** Our own limits on what is remembered; what is beyond them is counted, and said. */
 export const MAX_CONVERSATIONS = 20_000;
@@ -38,12 +31,8 @@ const KEEPALIVE = 0xff;
 const MARKER_LENGTH = 4;
 /** SPI and sequence number. */
 const ESP_HEAD = 8;
-/** RFC 9329 section 3: behind the prefix each message has its length in front, itself included. */
-const STREAM_PREFIX = 'IKETCP';
 /** Lower SPIs are reserved (RFC 4303 section 2.1). */
 const FIRST_SPI = 256;
-
-const IPPROTO = { tcp: 6, udp: 17, esp: 50, ah: 51 } as const;
 
 export class Observer {
   readonly #reading: Reading;
@@ -226,7 +215,7 @@ export class Observer {
   #takeTcp(sighting: Sighting): boolean {
     const { payload, sourcePort, destinationPort, tcp } = sighting;
     const isKnownPort = [CISCO_PORT, NAT_T_PORT].some((port) => sourcePort === port || destinationPort === port);
-    const carriesCisco = payload.length > CTCP_TRAILER && readTrailer(payload, payload.length - CTCP_TRAILER) !== 0;
+    const carriesCisco = hasCiscoTrailer(payload);
     if (!isKnownPort && !carriesCisco) return false;
     const [source, destination] = endpointsOf(sighting);
     const fromClient = destinationPort === CISCO_PORT || destinationPort === NAT_T_PORT || sourcePort > destinationPort;
@@ -240,40 +229,21 @@ export class Observer {
     return true;
   }
 
-  /** Segments carry packets whole as a rule; those that are split or joined with others' pieces are passed over. */
   #takeCiscoTcp(sighting: Sighting): number {
-    const { payload } = sighting;
     let count = 0;
-    for (let at = 0; at < payload.length; ) {
-      const trailer = findTrailer(payload, at, payload.length, plainSearch);
-      if (trailer < 0) break;
-      const isIke = readTrailer(payload, trailer) === CtcpProtocol.IKE;
-      const length = trailer - at;
-      if (isIke) {
-        const message = ikeLength(payload, at, length);
-        const begin = at + CTCP_UDP_HEADER;
-        this.#takeIke(sighting, 'cisco-tcp', payload.subarray(begin, begin + message), message);
-      } else this.#takeEsp(sighting, 'cisco-tcp', payload.subarray(at, trailer), length);
+    for (const { kind, bytes } of ciscoPackets(sighting.payload)) {
+      if (kind === 'ike') this.#takeIke(sighting, 'cisco-tcp', bytes, bytes.length);
+      else this.#takeEsp(sighting, 'cisco-tcp', bytes, bytes.length);
       count++;
-      at = trailer + CTCP_TRAILER;
     }
     return count;
   }
 
-  /** RFC 9329, as far as segments begin with a message. */
   #takeStream(sighting: Sighting): number {
-    const { payload } = sighting;
-    let at = STREAM_PREFIX.split('').every((letter, i) => payload[i] === letter.charCodeAt(0))
-      ? STREAM_PREFIX.length
-      : 0;
     let count = 0;
-    while (at + 2 + MARKER_LENGTH <= payload.length) {
-      const length = (payload[at]! << 8) | payload[at + 1]!;
-      if (length < 2 + MARKER_LENGTH || at + length > payload.length) break;
-      const message = payload.subarray(at + 2, at + length);
-      if (readU32(message) === 0)
-        this.#takeIke(sighting, 'tcp', message.subarray(MARKER_LENGTH), message.length - MARKER_LENGTH);
-      at += length;
+    for (const { kind, bytes } of streamPackets(sighting.payload)) {
+      // ESP in it goes by none of the carriers that flows are told by
+      if (kind === 'ike') this.#takeIke(sighting, 'tcp', bytes, bytes.length);
       count++;
     }
     return count;
@@ -328,11 +298,11 @@ function isAboutIpsec(error: {
   readonly sourcePort: number;
   readonly destinationPort: number;
 }): boolean {
-  if (error.protocol === IPPROTO.esp || error.protocol === IPPROTO.ah) return true;
+  if (error.protocol === IpProtocol.ESP || error.protocol === IpProtocol.AH) return true;
   const ports = [error.sourcePort, error.destinationPort];
-  if (error.protocol === IPPROTO.udp)
+  if (error.protocol === IpProtocol.UDP)
     return [IKE_PORT, NAT_T_PORT, CISCO_PORT, L2TP_PORT].some((port) => ports.includes(port));
-  return error.protocol === IPPROTO.tcp && [NAT_T_PORT, CISCO_PORT].some((port) => ports.includes(port));
+  return error.protocol === IpProtocol.TCP && [NAT_T_PORT, CISCO_PORT].some((port) => ports.includes(port));
 }
 
 function noteFlags(flow: TcpFlow, flags: number, fromClient: boolean, { packet, at }: Sighting): void {
