@@ -4,6 +4,7 @@ import type { CarrierSurvey } from '../core/diagnosis/carrier-survey.ts';
 import { STATE_WORDS, surveyFindings, surveyVerdict } from '../core/diagnosis/carrier-survey-findings.ts';
 import { CARRIER_TITLES, formatOpening } from '../core/openings/openings.ts';
 import { findingLines, restLines } from '../doctor/report/text.ts';
+import { ExitStatus } from '../doctor/report/verdict.ts';
 import { escapeControls } from '../host/escape.ts';
 import { expectClientRights } from '../host/network/rights.ts';
 import { askerFrom, expectAnswers, type PasswordOptions, passwordLines } from './asker.ts';
@@ -11,9 +12,6 @@ import { type ProfileOptions, readProfile } from './profile-argument.ts';
 import { onEndSignal } from './signals.ts';
 import { alignTable } from './table.ts';
 import { readTyped } from './typing.ts';
-
-/** Exit status, as for a capture. */
-const CAUSE_FOUND = 3;
 
 export interface ProfileSurveyOptions extends ProfileOptions, PasswordOptions {
   readonly json?: boolean | undefined;
@@ -45,7 +43,7 @@ export async function doctorProfile(argument: string, options: ProfileSurveyOpti
   }
   console.log(options.json ? JSON.stringify(surveys.map(report), null, 2) : surveys.map(page).join('\n\n'));
   const works = ({ carriers }: CarrierSurvey) => carriers.some(({ outcome }) => outcome === 'works');
-  return surveys.every(works) ? 0 : CAUSE_FOUND;
+  return surveys.every(works) ? ExitStatus.FINE : ExitStatus.CAUSE;
 }
 
 function report(survey: CarrierSurvey): object {

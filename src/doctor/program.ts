@@ -14,7 +14,7 @@ import { capturePage } from './report/capture-page.ts';
 import { htmlOf } from './report/html.ts';
 import { jsonOf } from './report/json.ts';
 import { textOf } from './report/text.ts';
-import { exitStatusOf } from './report/verdict.ts';
+import { captureExitStatus } from './report/verdict.ts';
 
 /** In place of a file's name. */
 const STANDARD_INPUT = '-';
@@ -41,7 +41,7 @@ export async function diagnoseCapture(path: string, options: CaptureOptions): Pr
   if (options.html !== undefined) writePage(options.html, htmlOf(page));
   if (options.json) console.log(JSON.stringify(jsonOf(title, diagnosis, summary), null, 2));
   else console.log(textOf(page));
-  return exitStatusOf(diagnosis, summary);
+  return captureExitStatus(diagnosis, summary);
 }
 
 /** Addresses and names of users are in it: it is for who asked. */

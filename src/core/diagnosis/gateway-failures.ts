@@ -2,7 +2,7 @@
 import type { Remedy } from './finding.ts';
 import { IS_IT_RUNNING, openFirewall, SECRETS } from './remedies.ts';
 import { certificateRemedies } from './rules/certificates.ts';
-import { remediesFor } from './rules/group-mismatch.ts';
+import { groupRemedies } from './rules/group-mismatch.ts';
 import { LOGINS, POOLS } from './rules/login.ts';
 import { KEEP_ALIVE } from './rules/lost-peer.ts';
 import { PHASE2_PROPOSALS, SELECTORS } from './rules/phase2-refused.ts';
@@ -30,11 +30,11 @@ const NAMES: readonly Remedy[] = [
 
 /** The first that fits counts. */
 const KNOWN: readonly (readonly [RegExp, string, readonly Remedy[]])[] = [
-  [/its KE payload is of another group/, 'group-mismatch', remediesFor('modp2048', 'modp1024')],
+  [/its KE payload is of another group/, 'group-mismatch', groupRemedies('modp2048', 'modp1024')],
   [
     /^phase 1: no phase 1 proposal fits|isn't open to secrets/,
     'phase1-no-proposal',
-    remediesFor('modp2048', 'modp1024'),
+    groupRemedies('modp2048', 'modp1024'),
   ],
   [/no phase 2 proposal fits|only ESP is served|ESP together with/, 'phase2-no-proposal', PHASE2_PROPOSALS],
   [/no group is named/, 'identity-mismatch', NAMES],

@@ -3,7 +3,7 @@ import type { Finding, Remedy } from './finding.ts';
 import { IS_IT_RUNNING, MODERN_CLIENT, openFirewall, SECRETS } from './remedies.ts';
 import { certificateRemedies } from './rules/certificates.ts';
 import { WINDOWS_BEHIND_NAT } from './rules/gateway-behind-nat.ts';
-import { remediesFor } from './rules/group-mismatch.ts';
+import { groupRemedies } from './rules/group-mismatch.ts';
 import { PHASE2_PROPOSALS } from './rules/phase2-refused.ts';
 import { PPP_LOGINS } from './rules/ppp.ts';
 
@@ -63,7 +63,7 @@ const CODES: readonly WindowsCode[] = [
       cause(
         'phase1-no-proposal',
         'The gateway takes none of the algorithms or groups that Windows offers for phase 1.',
-        remediesFor('modp2048', 'modp2048'),
+        groupRemedies('modp2048', 'modp2048'),
       ),
       cause(
         'phase2-no-proposal',
@@ -139,7 +139,7 @@ const CODES: readonly WindowsCode[] = [
       cause(
         'phase1-no-proposal',
         'Windows offers modp1024 for IKEv2 unless told otherwise, and gateways refuse that today.',
-        [...remediesFor('modp2048', 'modp1024')],
+        [...groupRemedies('modp2048', 'modp1024')],
       ),
       cause('phase2-no-proposal', 'The algorithms for ESP, or the PFS group, do not fit.', [
         ...MODERN_CLIENT,

@@ -2,7 +2,7 @@
 import type { Finding } from '../../core/diagnosis/finding.ts';
 import { nodeCrypto } from '../../host/crypto/node-crypto.ts';
 import { textOf } from '../report/text.ts';
-import { ExitStatus } from '../report/verdict.ts';
+import { exitStatusOf } from '../report/verdict.ts';
 import { findingsOf } from './findings.ts';
 import { nodeNetwork } from './node-network.ts';
 import { probe } from './probe.ts';
@@ -44,11 +44,6 @@ export async function doctorHost(host: string, options: HostOptions): Promise<nu
 
 function reportOf(survey: Survey, findings: readonly Finding[]): HostReport {
   return { verdict: verdictText(survey, findings), healthy: isHealthy(survey, findings), findings, ...survey };
-}
-
-function exitStatusOf([first]: readonly Finding[]): number {
-  if (first?.severity === 'cause') return ExitStatus.CAUSE;
-  return first?.severity === 'warning' ? ExitStatus.WARNING : ExitStatus.FINE;
 }
 
 function toJson(value: object, indent?: number): string {

@@ -1,5 +1,6 @@
 /** What a diagnosis comes to in one sentence, and for programs in one number. */
 import type { Diagnosis, PlacedFinding } from '../../core/diagnosis/diagnosis.ts';
+import type { Finding } from '../../core/diagnosis/finding.ts';
 import { isEstablished } from '../../core/diagnosis/phases.ts';
 import type { CaptureSummary } from '../capture/read-capture.ts';
 import { counted } from './words.ts';
@@ -25,11 +26,16 @@ export function verdictOf(diagnosis: Diagnosis): Verdict {
   return { text: nothing(diagnosis, negotiations.length), isHealthy: false };
 }
 
-export function exitStatusOf(diagnosis: Diagnosis, { problem }: CaptureSummary): number {
-  const severity = diagnosis.findings[0]?.severity;
-  if (severity === 'cause') return ExitStatus.CAUSE;
-  if (problem) return ExitStatus.UNREADABLE;
-  return severity === 'warning' ? ExitStatus.WARNING : ExitStatus.FINE;
+/** @param findings the gravest first */
+export function exitStatusOf([first]: readonly Finding[]): number {
+  if (first?.severity === 'cause') return ExitStatus.CAUSE;
+  return first?.severity === 'warning' ? ExitStatus.WARNING : ExitStatus.FINE;
+}
+
+/** A capture that can't be read to its end may hide more than a warning. */
+export function captureExitStatus({ findings }: Diagnosis, { problem }: CaptureSummary): number {
+  const status = exitStatusOf(findings);
+  return problem && status !== ExitStatus.CAUSE ? ExitStatus.UNREADABLE : status;
 }
 
 function textOf({ cause, alike }: PlacedFinding): string {

@@ -50,12 +50,12 @@ function finding(negotiation: Negotiation, { message, notify }: SeenNotify): Fin
         says: wanted ? `the gateway answers ${notify.name}: ${wanted}` : `the gateway answers ${notify.name}`,
       },
     ],
-    remedies: remediesFor(wanted ?? 'modp2048', sent),
+    remedies: groupRemedies(wanted ?? 'modp2048', sent),
   };
 }
 
 /** To bring the client to `wanted`, or the gateway to `sent`. */
-export function remediesFor(wanted: string, sent: string): Remedy[] {
+export function groupRemedies(wanted: string, sent: string): Remedy[] {
   const number = groupNumber(wanted) ?? 14;
   const windows: Readonly<Record<number, string>> = {
     2: 'Group2',
