@@ -21,6 +21,9 @@ const SECRETS: ReadonlySet<string> = new Set([
   'passwordHash',
   'passcode',
   'totp',
+  'ntHash',
+  'chapPassword',
+  'tunnelSecret',
 ]);
 const CENSORED = '[secret]';
 

@@ -55,6 +55,10 @@ describe('the log', () => {
         format,
       );
       assert.ok(!text.includes('hunter2') && text.includes('[secret]'), text);
+      for (const name of ['ntHash', 'chapPassword', 'tunnelSecret']) {
+        const line = logged((log) => log.info({ [name]: 'hunter2', user: { [name]: 'hunter2' } }, 'x'), format);
+        assert.ok(!line.includes('hunter2'), line);
+      }
     }
   });
 

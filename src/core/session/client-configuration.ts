@@ -131,7 +131,6 @@ export function readConfiguration(
   return { given, notices: notices.told };
 }
 
-/** What was dropped and why, bounded. */
 /** What PPP gave instead (RFC 1332, 1877): an address and servers, and no more. */
 export function takenByPpp(
   taken: Pick<PppTaken, 'address' | 'dns' | 'nbns'>,
@@ -161,6 +160,7 @@ export function takenByPpp(
   return { given, notices: notices.told };
 }
 
+/** What was dropped and why, bounded. */
 class Notices {
   readonly told: string[] = [];
 
