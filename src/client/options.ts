@@ -46,7 +46,8 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
     phase2Intent(persona, { mode, group: pfs === 'gateway' ? told : own, legacy });
   if (!phase1 || !phase2(EncapsulationMode.TUNNEL)) throw nothingToOffer(persona);
   const carriers = carrier === 'auto' ? CARRIERS : [carrier];
-  if (l2tp && carrier === 'cisco-udp') throw new HostError('CARRIER', "L2TP can't go by cisco-udp");
+  if (l2tp && carrier === 'cisco-udp')
+    throw new HostError('CARRIER', "L2TP can't go by cisco-udp: leave --carrier out, or name another");
   return {
     crypto: nodeCrypto,
     gateways: profile.gateways,

@@ -35,13 +35,7 @@ function ofIke(conversation: Conversation, scene: Scene, withCertificates: boole
 function lostMessage(negotiation: Negotiation, scene: Scene): Message | undefined {
   const { messages } = negotiation;
   const broken = messages.find(({ isLost }) => isLost);
-  if (
-    broken &&
-    !messages.some(
-      ({ packet, from, isLost }) => packet > broken.packet && (from !== broken.from || !isLost) && from !== broken.from,
-    )
-  )
-    return broken;
+  if (broken && !messages.some(({ packet, from }) => packet > broken.packet && from !== broken.from)) return broken;
   const end = unanswered(negotiation, scene);
   if (!end || messages.every(({ from }) => from === end.role)) return undefined;
   return end.messages.find(

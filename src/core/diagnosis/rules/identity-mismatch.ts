@@ -56,10 +56,11 @@ function openedRefusal(negotiation: Negotiation): Opened | undefined {
       ? isBySecret(chosenOf(negotiation))
       : message.from === 'initiator' && facts(shown, 'CERT').length === 0 && facts(shown, 'EAP').length === 0;
   if (!isFitting || shown.length === 0) return undefined;
-  const named = shown.map(({ packet, payloads }) => ({
-    packet,
-    says: `it calls itself ${payloads.flatMap((fact) => (fact.kind === 'ID' && fact.name !== 'IDr' ? [fact.text] : fact.kind === 'ID' && message.from === 'initiator' ? [fact.text] : [])).join(', ')}`,
-  }));
+  const named = shown.map((one) => {
+    // an initiator's IDr is whom it wants to speak to, not who it is
+    const own = facts([one], 'ID').filter(({ name }) => name !== 'IDr' || message.from === 'initiator');
+    return { packet: one.packet, says: `it calls itself ${own.map(({ text }) => text).join(', ')}` };
+  });
   return { message, word: notify.name, named };
 }
 
