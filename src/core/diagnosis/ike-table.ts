@@ -14,8 +14,8 @@ import type { Reading } from './reading.ts';
 /** Our own limits. */
 export const MAX_NEGOTIATIONS = 60_000;
 /** Of one message in fragments, and of those that are put together at a time. */
-const MAX_WHOLE = 32_768;
-const MAX_BUFFERS = 256;
+export const MAX_WHOLE = 32_768;
+export const MAX_BUFFERS = 256;
 
 /** What the table keeps of a negotiation beside what others may look at. */
 interface Entry {

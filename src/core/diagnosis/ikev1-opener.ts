@@ -11,7 +11,7 @@ import { readIkev1Offer, type Suite } from './offer.ts';
 
 const HASHES: readonly HashName[] = ['md5', 'sha1', 'sha256', 'sha384', 'sha512'];
 /** Our own limit on the exchanges whose IVs are kept. */
-const MAX_CHAINS = 256;
+export const MAX_CHAINS = 256;
 
 export class Ikev1Opener {
   readonly #crypto: CryptoProvider;

@@ -12,7 +12,7 @@ const GENERIC_HEADER = 4;
 const FRAGMENT_HEADER = 4;
 const GCM_IV = 8;
 /** Our own limits on fragments of one message. */
-const MAX_PIECES = 64;
+export const MAX_PIECES = 64;
 
 /** Bytes that integrity takes at the end, by a piece of its name in the tables. */
 const MAC_LENGTHS: readonly (readonly [name: string, length: number])[] = [
