@@ -128,7 +128,7 @@ function remediesOf(opening: Opening, state: ShutState, { ports }: CarrierSurvey
 }
 
 /** The line of our gateway's configuration; IKE's own port is served wherever it runs. */
-function servingOf(opening: Opening, ports: CarrierPorts): Remedy {
+export function servingOf(opening: Opening, ports: CarrierPorts): Remedy {
   if (opening.kind === 'udp' && opening.port === ports.ike) return IS_IT_RUNNING;
   return { where: 'sallyport', does: 'Serve it.', lines: [`carriers: { ${switchOf(opening, ports)} }`] };
 }

@@ -149,7 +149,7 @@ function finding(negotiation: Negotiation, evidence: readonly Evidence[]): Findi
       {
         where: 'sallyport',
         does: 'Or have a group of that name.',
-        lines: ['groups:', `  ${name}: { psk_file: FILE }`],
+        lines: ['groups:', `  ${yamlKey(name)}: { psk_file: FILE }`],
       },
       {
         where: 'strongswan',
@@ -168,6 +168,13 @@ function finding(negotiation: Negotiation, evidence: readonly Evidence[]): Findi
       },
     ],
   };
+}
+
+/** A name that YAML would read as something else stands in quotes. */
+function yamlKey(name: string): string {
+  return /^[A-Za-z][\w.@-]*$/.test(name) && !/^(true|false|null|yes|no|on|off)$/i.test(name)
+    ? name
+    : JSON.stringify(name);
 }
 
 /** strongSwan's spelling of an ID of type KEY_ID. */

@@ -232,7 +232,7 @@ export const POOLS: readonly Remedy[] = [
   {
     where: 'sallyport',
     does: 'A wider pool; or make room.',
-    lines: ['pool: 10.77.0.0/22', 'sallyport sessions', 'sallyport kick SESSION'],
+    lines: ['pool: 10.77.0.0/22', 'sallyport sessions', 'sallyport kick ID'],
   },
   {
     where: 'strongswan',
