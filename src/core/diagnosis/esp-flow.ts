@@ -13,6 +13,13 @@ export interface Place {
   readonly at: number;
 }
 
+export interface PortMove {
+  readonly from: number;
+  readonly to: number;
+  /** The first packet from there. */
+  readonly place: Place;
+}
+
 export class EspFlow {
   readonly spi: number;
   readonly carrier: EspCarrier;
@@ -20,6 +27,8 @@ export class EspFlow {
   readonly destination: Endpoint;
   readonly first: Place;
   last: Place;
+  /** When its third last packet was seen: three since then aren't one by chance. */
+  thirdLastAt = 0;
   packets = 0;
   bytes = 0;
   /** The capture's own host joined packets (segmentation offload), so that numbers are missing which were on the wire. */
@@ -41,10 +50,13 @@ export class EspFlow {
   lastPortTo: number;
   /** The last packet of a size that a path may refuse, from ESP's header on. */
   lastOversize: (Place & { readonly length: number }) | undefined;
-  /** Source ports that it came from after the first one: a NAT gave it a new mapping. */
-  readonly newPorts: { readonly port: number; readonly place: Place }[] = [];
+  /** When it last came from another port than before: a NAT gave it a new mapping. */
+  lastMove: PortMove | undefined;
+  /** How often numbers were passed over; what came late after all is taken off. */
+  gaps = 0;
 
   #window: ReplayWindow | undefined;
+  #secondLastAt = 0;
   #lastPort: number;
 
   constructor(
@@ -77,12 +89,14 @@ export class EspFlow {
     if (!this.#count(sequence, place)) return;
     this.packets++;
     this.bytes += length;
+    this.thirdLastAt = this.#secondLastAt;
+    this.#secondLastAt = this.last.at;
     this.last = { packet: place.packet, at: place.at };
     this.lastPortTo = portTo;
     if (length >= LARGE) this.lastOversize = { packet: place.packet, at: place.at, length };
     if (sourcePort === this.#lastPort) return;
+    this.lastMove = { from: this.#lastPort, to: sourcePort, place: this.last };
     this.#lastPort = sourcePort;
-    if (this.newPorts.length < MAX_PORTS) this.newPorts.push({ port: sourcePort, place });
   }
 
   /** False: a copy. The window is only made for flows of more than one packet. */
@@ -96,7 +110,9 @@ export class EspFlow {
       this.#window.record(this.highest || 1);
     }
     if (sequence > this.highest) {
-      this.missing += sequence - this.highest - 1;
+      const passed = sequence - this.highest - 1;
+      this.missing += passed;
+      if (passed > 0) this.gaps++;
       this.#window.record(sequence);
       this.highest = sequence;
       return true;
@@ -117,6 +133,7 @@ export class EspFlow {
     }
     if (isNew) this.#window!.record(sequence);
     if (sequence >= this.firstSequence) this.missing = Math.max(0, this.missing - 1);
+    this.gaps = Math.min(this.gaps, this.missing);
     if (this.highest - sequence >= NARROW_WINDOW) {
       this.late++;
       this.firstLate ??= place.packet;
@@ -129,6 +146,3 @@ export class EspFlow {
 const LONGEST_FRAME = 1500;
 /** No path has a problem with less (RFC 8200: 1280 with all headers). */
 const LARGE = 1180;
-
-/** Our own limit on the changes of port that are kept of one flow. */
-const MAX_PORTS = 8;

@@ -23,6 +23,11 @@ export function isPhase1(message: Pick<Message, 'exchange'>): boolean {
   );
 }
 
+/** A notification, a question whether the other side lives, or a goodbye. */
+export function isInformational({ exchange }: Pick<Message, 'exchange'>): boolean {
+  return exchange === ExchangeType.INFORMATIONAL || exchange === Ikev2Exchange.INFORMATIONAL;
+}
+
 /** Each message of phase 1 (IKE_SA_INIT) once, in order. */
 export function phase1Of(negotiation: Negotiation): Message[] {
   return negotiation.messages.filter((message) => isPhase1(message) && message.repeats === undefined);
@@ -121,7 +126,14 @@ function cameToItsEnd(negotiation: Negotiation): boolean {
   const last = answers.at(-1);
   const isLong =
     last !== undefined && (last.isFragment || last.length > (answers.length > 1 ? SHORT_END : SHORT_ANSWER));
-  return isLong && !last.payloads.some(isRefusal);
+  return isLong && !last.payloads.some(isRefusal) && !wentMissing(negotiation, last);
+}
+
+/** Its IP fragments didn't all come, and the other side asks for it again. */
+function wentMissing({ messages }: Negotiation, { isLost, packet, from }: Message): boolean {
+  return (
+    isLost && messages.some((later) => later.packet > packet && later.from !== from && later.repeats !== undefined)
+  );
 }
 
 function isRefusal(fact: PayloadFact): boolean {
@@ -175,9 +187,13 @@ function isMadeGood(negotiation: Negotiation, better: Negotiation): boolean {
     return false;
   // with another name it is another client, or a person has corrected it
   if (groupNameOf(better) !== groupNameOf(negotiation)) return false;
-  const isSamePort = better.initiator.port === negotiation.initiator.port;
-  const bothKnown = [better, negotiation].every(({ initiator }) => initiator.port === 500 || initiator.port === 4500);
-  return isSamePort || bothKnown || Math.abs(better.firstAt - negotiation.firstAt) < RACE;
+  return isSameClient(better, negotiation) || Math.abs(better.firstAt - negotiation.firstAt) < RACE;
+}
+
+/** By their ports: behind one NAT each client has its own. */
+export function isSameClient(a: Negotiation, b: Negotiation): boolean {
+  const areKnown = [a, b].every(({ initiator: { port } }) => port === 500 || port === 4500);
+  return a.initiator.port === b.initiator.port || areKnown;
 }
 
 /** As aggressive mode tells it in clear. */

@@ -4,6 +4,7 @@ import { concat, u32 } from '../../../src/core/bytes/bytes.ts';
 import { fromHex, utf8 } from '../../../src/core/bytes/text.ts';
 import type { Diagnosis } from '../../../src/core/diagnosis/diagnosis.ts';
 import { Observer } from '../../../src/core/diagnosis/observer.ts';
+import { PLAIN_READING, type Reading } from '../../../src/core/diagnosis/reading.ts';
 import type { Sighting } from '../../../src/core/diagnosis/sighting.ts';
 import { type IpAddress, parseIp } from '../../../src/core/net/address.ts';
 import {
@@ -32,10 +33,14 @@ type Seen = Omit<Sighting, 'packet' | 'at' | 'length' | 'fragments'> & Partial<S
 
 /** Numbers packets and has time go by. */
 export class Stage {
-  readonly observer = new Observer();
+  readonly observer: Observer;
   #packet = 0;
   /** Milliseconds. */
   now = 1_700_000_000_000;
+
+  constructor(reading: Reading = PLAIN_READING) {
+    this.observer = new Observer(reading);
+  }
 
   see(seen: Seen): this {
     this.#packet++;
@@ -69,6 +74,12 @@ export class Stage {
   /** "rule severity" of each finding, in order. */
   get found(): string[] {
     return this.diagnosis.findings.map(({ rule, severity }) => `${rule} ${severity}`);
+  }
+
+  /** Numbers of the packets that the finding of `rule` names. */
+  evidenceOf(rule: string): number[] {
+    const finding = this.diagnosis.findings.find((one) => one.rule === rule);
+    return finding?.evidence.map(({ packet }) => packet) ?? [];
   }
 
   /** Those above a note. */

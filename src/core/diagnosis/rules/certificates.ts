@@ -1,10 +1,8 @@
 /** A certificate that the other side doesn't take: its time, its name, its purpose, or who issued it. */
-import { Ikev2Exchange } from '../../wire/ikev2.ts';
-import { ExchangeType } from '../../wire/isakmp.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
 import { type Message, type Negotiation, otherRole, type Role } from '../negotiation.ts';
-import { errorsOf, facts, isEstablished, isPhase1Done, of, trailing } from '../phases.ts';
+import { errorsOf, facts, isEstablished, isInformational, isPhase1Done, of, trailing } from '../phases.ts';
 import type { CertificateFacts } from '../reading.ts';
 import type { Rule, Scene } from '../rule.ts';
 
@@ -59,8 +57,9 @@ function trouble(conversation: Conversation, negotiation: Negotiation, scene: Sc
     const who = role === 'initiator' ? 'client' : 'gateway';
     const chain = facts([message], 'CERT').flatMap(({ certificate }) => certificate ?? []);
     const fault = faultOf(chain, negotiation, message, role);
-    const name = fault?.name ?? (end.isSure ? 'certificate-untrusted' : undefined);
-    if (!name) continue;
+    const name = fault?.name ?? 'certificate-untrusted';
+    // what is a fault for everybody may be told early; whether a name or an authority is taken, the other side decides
+    if (!end.isSure && name !== 'certificate-expired' && name !== 'certificate-purpose') continue;
     const [own] = chain;
     const says = `the ${who}'s certificate: ${own!.subject}, issued by ${own!.issuer}`;
     return {
@@ -83,9 +82,9 @@ function refusalOf(
   scene: Scene,
 ): { evidence: Evidence[]; isSure: boolean } | undefined {
   const other = otherRole(message.from);
-  const word = errorsOf(negotiation).find(
-    (error) => error.message.packet > message.packet && error.message.from === other && isAboutProof(error.notify.name),
-  );
+  const word = errorsOf(negotiation).find((one) => one.message.packet > message.packet && one.message.from === other);
+  // it has another objection
+  if (word && !isAboutProof(word.notify.name)) return undefined;
   const next = negotiation.messages.find(
     ({ packet, from, repeats }) => packet > message.packet && from === other && repeats === undefined,
   );
@@ -119,10 +118,6 @@ function isEndedBy(negotiation: Negotiation, message: Message, other: Role): boo
   );
   if (rest.length === 0 || rest.length > 2 || !rest.every(isInformational)) return false;
   return rest[0]!.at - message.at < AT_ONCE;
-}
-
-function isInformational({ exchange }: Message): boolean {
-  return exchange === ExchangeType.INFORMATIONAL || exchange === Ikev2Exchange.INFORMATIONAL;
 }
 
 /** A person hangs up later than this. Milliseconds. */

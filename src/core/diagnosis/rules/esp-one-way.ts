@@ -4,7 +4,8 @@ import { L2TP_PORT } from '../../wire/l2tp.ts';
 import type { Conversation } from '../conversation.ts';
 import type { EspFlow } from '../esp-flow.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
-import { isAnswered, isPrivate } from '../phases.ts';
+import type { Message } from '../negotiation.ts';
+import { isAnswered, isInformational, isPrivate } from '../phases.ts';
 import { openFirewall } from '../remedies.ts';
 import type { Rule, Scene } from '../rule.ts';
 
@@ -26,6 +27,9 @@ type Name = 'esp-one-way' | 'nat-without-nat-t' | 'cisco-udp-closed';
 /** So many packets, over so long, all in one direction: what is inside would have answered. */
 const MIN_PACKETS = 3;
 const MIN_TIME = 2000;
+/** Who hangs up sooner, having sent so many, has found out by itself. */
+const MANY_PACKETS = 12;
+const MANY_TIME = 1000;
 
 function judge(rule: Name, conversation: Conversation, scene: Scene): Finding | undefined {
   const { negotiations, flows } = conversation;
@@ -33,7 +37,7 @@ function judge(rule: Name, conversation: Conversation, scene: Scene): Finding | 
   if (negotiations.length > 0 && !negotiations.some(isAnswered)) return undefined;
   // what is inside was refused outside: a word came back
   if (conversation.errors.some(({ destinationPort }) => destinationPort === L2TP_PORT)) return undefined;
-  const lone = loneDirection(flows, scene);
+  const lone = loneDirection(flows, goodbyeIn(conversation), scene);
   if (!lone) return undefined;
   if (nameOf(conversation, lone.flow) !== rule) return undefined;
   const { flow, packets } = lone;
@@ -50,13 +54,25 @@ function judge(rule: Name, conversation: Conversation, scene: Scene): Finding | 
 /** All ESP of the pair comes from one side: its newest flow stands for it. */
 function loneDirection(
   flows: readonly EspFlow[],
+  goodbye: Message | undefined,
   scene: Scene,
 ): { readonly flow: EspFlow; readonly packets: number } | undefined {
   const flow = flows.at(-1);
   if (!flow || flows.some(({ source }) => source.address.text !== flow.source.address.text)) return undefined;
   const packets = flows.reduce((sum, one) => sum + one.packets, 0);
   const first = Math.min(...flows.map((one) => one.first.at));
-  return packets >= MIN_PACKETS && scene.lastAt - first >= MIN_TIME ? { flow, packets } : undefined;
+  const time = (goodbye?.at ?? scene.lastAt) - first;
+  const isLong = packets >= MIN_PACKETS && time >= MIN_TIME;
+  const isGivenUp = goodbye !== undefined && packets >= MANY_PACKETS && time >= MANY_TIME;
+  return isLong || isGivenUp ? { flow, packets } : undefined;
+}
+
+/** The last word of IKE, behind all ESP: from then on nobody awaits an answer. */
+function goodbyeIn({ negotiations, flows }: Conversation): Message | undefined {
+  const lastEsp = Math.max(0, ...flows.map(({ last }) => last.at));
+  return negotiations
+    .flatMap(({ messages }) => messages.at(-1) ?? [])
+    .findLast((message) => isInformational(message) && message.at > lastEsp);
 }
 
 function nameOf(conversation: Conversation, flow: EspFlow): Name {

@@ -16,6 +16,8 @@ const MIN_LATE = 3;
 const MIN_PACKETS = 25;
 const LOSS_SHARE = 0.03;
 const MIN_MISSING = 5;
+/** A phone that changes its cell loses a handful at once, and nothing after; a lossy path loses here and there. */
+const MIN_GAPS = 4;
 
 function lateOrTwice({ flows }: Conversation): Finding | undefined {
   const flow = flows.find(({ late, replayed }) => late + replayed >= MIN_LATE);
@@ -61,8 +63,12 @@ function lateOrTwice({ flows }: Conversation): Finding | undefined {
 function lossy(conversation: Conversation): Finding | undefined {
   const { flows, client } = conversation;
   const flow = flows.find(
-    ({ packets, missing, isJoined }) =>
-      !isJoined && packets >= MIN_PACKETS && missing >= MIN_MISSING && missing / (packets + missing) >= LOSS_SHARE,
+    ({ packets, missing, gaps, isJoined }) =>
+      !isJoined &&
+      packets >= MIN_PACKETS &&
+      missing >= MIN_MISSING &&
+      gaps >= MIN_GAPS &&
+      missing / (packets + missing) >= LOSS_SHARE,
   );
   if (!flow) return lossBeyond(conversation);
   const share = Math.round((100 * flow.missing) / (flow.packets + flow.missing));
@@ -97,7 +103,7 @@ function lossBeyond(conversation: Conversation): Finding | undefined {
       negotiation.messages.some((message) => message.from !== from && message.packet > packet),
     );
     const exchanges = new Set(answered.map(({ exchange, messageId }) => `${exchange} ${messageId}`));
-    if (exchanges.size < MIN_REPEATED) continue;
+    if (exchanges.size < MIN_REPEATED || exchanges.size < REPEATED_SHARE * exchangesOf(negotiation).length) continue;
     const [first, last] = [answered[0]!, answered.at(-1)!];
     return {
       rule: 'loss',
@@ -121,6 +127,8 @@ function lossBeyond(conversation: Conversation): Finding | undefined {
 
 /** Exchanges in which something was repeated; one is nothing. */
 const MIN_REPEATED = 3;
+/** Of all exchanges: in a day's questions a few are repeated on any path. */
+const REPEATED_SHARE = 0.1;
 
 /** A router said which size passes, and larger packets go on coming. */
 function tooLarge(conversation: Conversation): Finding | undefined {

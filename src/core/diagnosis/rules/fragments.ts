@@ -1,4 +1,5 @@
 /** Large messages: their IP fragments get lost, or the other side doesn't answer IKE's own fragments. */
+import { Ikev2Exchange } from '../../wire/ikev2.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
 import type { Message, Negotiation } from '../negotiation.ts';
@@ -35,7 +36,7 @@ function ofIke(conversation: Conversation, scene: Scene, withCertificates: boole
 function lostMessage(negotiation: Negotiation, scene: Scene): Message | undefined {
   const { messages } = negotiation;
   const broken = messages.find(({ isLost }) => isLost);
-  if (broken && !messages.some(({ packet, from }) => packet > broken.packet && from !== broken.from)) return broken;
+  if (broken && !cameAfterAll(negotiation, broken)) return broken;
   const end = unanswered(negotiation, scene);
   if (!end || messages.every(({ from }) => from === end.role)) return undefined;
   return end.messages.find(
@@ -44,9 +45,17 @@ function lostMessage(negotiation: Negotiation, scene: Scene): Message | undefine
   );
 }
 
+/** The other side goes on, which who asks again doesn't; or the same side's next came whole. */
+function cameAfterAll({ messages }: Negotiation, broken: Message): boolean {
+  return messages.some(({ packet, from, isLost, repeats }) => {
+    if (packet <= broken.packet) return false;
+    return from === broken.from ? !isLost : repeats === undefined;
+  });
+}
+
 /** Signatures were agreed on; with IKEv2 a secret's proof is never that large. */
 function carriesCertificates(negotiation: Negotiation, message: Message): boolean {
-  if (negotiation.version === 2) return message.isEncrypted;
+  if (negotiation.version === 2) return message.exchange === Ikev2Exchange.IKE_AUTH;
   const methods = chosenOf(negotiation)?.authentication ?? [];
   return methods.some((method) => method.includes('rsa') || method.includes('ecdsa') || method.includes('dss'));
 }

@@ -1,34 +1,44 @@
 /** IKEv2 ends at IKE_AUTH; without keys the capture can't say for what reason. */
-import { Ikev2Exchange } from '../../wire/ikev2.ts';
+import { Ikev2Exchange, Ikev2Payload } from '../../wire/ikev2.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Finding } from '../finding.ts';
 import { exchangesOf, type Message, type Negotiation } from '../negotiation.ts';
 import { isErrorNotify } from '../notify-words.ts';
-import { facts, failedOf, isEstablished } from '../phases.ts';
+import type { PayloadFact } from '../payload-facts.ts';
+import { facts, failedOf, isEstablished, isInformational, of, SHORT_ANSWER } from '../phases.ts';
 import { SECRETS } from '../remedies.ts';
 import type { Rule } from '../rule.ts';
+import { certificateRemedies } from './certificates.ts';
+
+type Name = 'ike-auth-refused' | 'eap-refused';
 
 export const ikeAuthRefused: Rule = { of: 'pair', judge: (conversation) => judge('ike-auth-refused', conversation) };
 export const eapRefusedUnseen: Rule = { of: 'pair', judge: (conversation) => judge('eap-refused', conversation) };
 
 /** So many rounds of IKE_AUTH only EAP has. */
 const EAP_ROUNDS = 3;
+/** No person hangs up so soon after the gateway's proof. Milliseconds. */
+const AT_ONCE = 300;
 
-function judge(rule: 'ike-auth-refused' | 'eap-refused', conversation: Conversation): Finding | undefined {
+function judge(rule: Name, conversation: Conversation): Finding | undefined {
   for (const negotiation of conversation.negotiations) {
     if (negotiation.version !== 2 || !negotiation.isWhole || hasTraffic(conversation, negotiation)) continue;
     const rounds = exchangesOf(negotiation).filter(({ type }) => type === Ikev2Exchange.IKE_AUTH);
     const end = rounds.at(-1)?.messages.findLast(({ isResponse }) => isResponse);
+    const isEap = rounds.length >= EAP_ROUNDS;
+    if (isEap !== (rule === 'eap-refused')) continue;
+    const goodbye = end && goodbyeTo(negotiation, end);
+    if (goodbye && !wasMadeGood(conversation, negotiation)) return hangUp(rule, rounds[0]!.messages[0]!, end, goodbye);
     const words = end ? facts([end], 'N').filter(({ type }) => isErrorNotify(type)) : [];
     if (
       !end ||
+      end.isLost ||
       isEstablished(negotiation) ||
       words.some(({ name }) => name !== 'AUTHENTICATION_FAILED') ||
       wasMadeGood(conversation, negotiation)
     )
       continue;
-    const isEap = rounds.length >= EAP_ROUNDS;
-    if (isEap === (rule === 'eap-refused')) return finding(rule, rounds[0]!.messages[0]!, end, rounds.length);
+    return finding(rule, rounds[0]!.messages[0]!, end, rounds.length);
   }
   return undefined;
 }
@@ -37,14 +47,56 @@ function hasTraffic({ flows }: Conversation, { firstAt, lastAt }: Negotiation): 
   return flows.some(({ last }) => last.at >= firstAt && last.at >= lastAt - 1000);
 }
 
+/** The gateway's last answer is long enough for a proof, and the client ends it at once: one short request, and nothing more. */
+function goodbyeTo(negotiation: Negotiation, proof: Message): Message | undefined {
+  if (!isEstablished(negotiation)) return undefined;
+  const [goodbye, ...more] = of('initiator', negotiation.messages).filter(
+    ({ packet, repeats }) => packet > proof.packet && repeats === undefined,
+  );
+  if (!goodbye || more.length > 0 || !isInformational(goodbye) || goodbye.isResponse) return undefined;
+  if (goodbye.length > SHORT_ANSWER || goodbye.at - proof.at > AT_ONCE) return undefined;
+  return goodbye.isOpened && !goodbye.payloads.some(isEnd) ? undefined : goodbye;
+}
+
+function isEnd(fact: PayloadFact): boolean {
+  return fact.kind === 'other' ? fact.type === Ikev2Payload.D : fact.kind === 'N' && isErrorNotify(fact.type);
+}
+
 /** Another attempt of this client got through. */
 function wasMadeGood(conversation: Conversation, negotiation: Negotiation): boolean {
+  const failed = failedOf(conversation);
   return conversation.negotiations.some(
-    (other) => other.firstAt > negotiation.firstAt && !failedOf(conversation).includes(other) && other.isWhole,
+    (other) =>
+      other.firstAt > negotiation.firstAt && !failed.includes(other) && other.isWhole && !isHungUp(conversation, other),
   );
 }
 
-function finding(rule: 'ike-auth-refused' | 'eap-refused', begin: Message, end: Message, rounds: number): Finding {
+function isHungUp(conversation: Conversation, negotiation: Negotiation): boolean {
+  const end = negotiation.messages.findLast(
+    ({ exchange, isResponse }) => exchange === Ikev2Exchange.IKE_AUTH && isResponse,
+  );
+  return end !== undefined && !hasTraffic(conversation, negotiation) && goodbyeTo(negotiation, end) !== undefined;
+}
+
+function hangUp(rule: Name, begin: Message, proof: Message, goodbye: Message): Finding {
+  return {
+    rule,
+    severity: 'cause',
+    cause:
+      "The client hangs up as soon as the gateway has proven itself: it doesn't take the gateway's certificate, name or secret, or the address and networks that it is given. Its own log says which.",
+    evidence: [
+      { packet: begin.packet, says: begin.summary },
+      { packet: proof.packet, says: "the gateway's last answer, long enough for its proof" },
+      {
+        packet: goodbye.packet,
+        says: `the client ends it ${Math.round(goodbye.at - proof.at)} ms later; no ESP was sent`,
+      },
+    ],
+    remedies: [...certificateRemedies('certificate-untrusted'), ...certificateRemedies('certificate-name').slice(0, 2)],
+  };
+}
+
+function finding(rule: Name, begin: Message, end: Message, rounds: number): Finding {
   const isEap = rule === 'eap-refused';
   return {
     rule,

@@ -124,7 +124,12 @@ function hushedFlow(
     if (!up || up.last.at - since < STARVED || scene.lastAt - since < STARVED || up.packets < MIN_SENT) continue;
     const down = flows.filter((flow) => flow.source.address.text === gateway.text && flow.destination.port === port);
     const last = Math.max(...down.map((flow: EspFlow) => flow.last.at), 0);
-    if (up.last.at - last < STARVED || clients.every((client) => client.port === port)) continue;
+    if (
+      up.last.at - last < STARVED ||
+      !isPersistent(up, last, scene) ||
+      clients.every((client) => client.port === port)
+    )
+      continue;
     return {
       packet: up.last.packet,
       says: `the client at port ${port} still sends, and ${last === 0 ? 'never got anything' : `has got nothing for ${seconds(up.last.at - last)}`}`,
@@ -135,6 +140,13 @@ function hushedFlow(
 
 const STARVED = 3000;
 const MIN_SENT = 3;
+/** What is inside is answered within this time. Milliseconds. */
+const ANSWERED = 2000;
+
+/** It sent three packets or more since the last answer, not all of them just now: a client that was idle has one on its way. */
+function isPersistent({ thirdLastAt }: EspFlow, answered: number, { lastAt }: Scene): boolean {
+  return thirdLastAt > answered && lastAt - thirdLastAt >= ANSWERED;
+}
 
 function finding(
   { gateway, client }: Conversation,
