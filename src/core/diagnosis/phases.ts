@@ -65,6 +65,9 @@ export function trailing(
   return { role: last.from, messages: messages.slice(from) };
 }
 
+/** What an answer takes on a slow line. Milliseconds. */
+const ROUND_TRIP = 1000;
+
 /** The end of what one side said to no avail: sent again, or long enough ago. Undefined: nobody waits for an answer. */
 export function unanswered(
   negotiation: Negotiation,
@@ -73,8 +76,11 @@ export function unanswered(
   const end = trailing(negotiation);
   const first = end?.messages[0];
   if (!end || !first) return undefined;
-  const wasRepeated = end.messages.some(({ repeats }) => repeats !== undefined);
-  if (!wasRepeated && scene.lastAt - first.at < PATIENCE) return undefined;
+  const [again] = end.messages.flatMap(({ repeats }) => repeats ?? []);
+  const repeated = again === undefined ? 0 : negotiation.messages.filter(({ repeats }) => repeats === again).length;
+  // the answer to what was sent again may be on its way
+  const isAwaited = repeated === 0 || (repeated === 1 && scene.lastAt - end.messages.at(-1)!.at < ROUND_TRIP);
+  if (isAwaited && scene.lastAt - first.at < PATIENCE) return undefined;
   return { role: end.role, first, messages: end.messages };
 }
 

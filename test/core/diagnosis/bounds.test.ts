@@ -2,10 +2,19 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { concat, u32 } from '../../../src/core/bytes/bytes.ts';
-import { MAX_FLOWS, MAX_PAIR_NEGOTIATIONS } from '../../../src/core/diagnosis/conversation.ts';
+import {
+  Conversation,
+  MAX_ERRORS,
+  MAX_FLOWS,
+  MAX_L2TP,
+  MAX_PAIR_NEGOTIATIONS,
+  MAX_SYNS,
+  MAX_TCP_FLOWS,
+} from '../../../src/core/diagnosis/conversation.ts';
 import { parseIkev1Table } from '../../../src/core/diagnosis/keys.ts';
 import { MAX_CONVERSATIONS } from '../../../src/core/diagnosis/observer.ts';
-import { ipFromBytes } from '../../../src/core/net/address.ts';
+import { type Endpoint, ipFromBytes } from '../../../src/core/net/address.ts';
+import { TcpFlag } from '../../../src/core/wire/tcp.ts';
 import { CLIENT, esp, GATEWAY, ike, Stage, sa } from './stage.ts';
 
 test('pairs of addresses', () => {
@@ -26,6 +35,37 @@ test('flows of ESP and negotiations of one pair', () => {
   assert.equal(conversations[0]!.flows.length, MAX_FLOWS);
   assert.equal(conversations[0]!.negotiations.length, MAX_PAIR_NEGOTIATIONS);
   assert.equal(dropped[0]!.count, 2);
+});
+
+test('errors, words of L2TP and TCP connections of one pair', () => {
+  const place = { packet: 1, at: 0 };
+  const [source, destination] = [CLIENT, GATEWAY].map((address) => ({ address, port: 1701 })) as [Endpoint, Endpoint];
+  const about = { source: CLIENT, destination: GATEWAY, protocol: 17, sourcePort: 500, destinationPort: 500, mtu: 0 };
+  const conversation = new Conversation(1, CLIENT, GATEWAY, place);
+  for (let i = 0; i <= MAX_ERRORS; i++)
+    conversation.addError({ ...place, ...about, from: GATEWAY, reason: 'port unreachable' });
+  for (let i = 0; i <= MAX_L2TP; i++)
+    conversation.addL2tp({ ...place, source, destination, what: 'SCCRQ', isInside: true });
+  for (let i = 0; i <= MAX_TCP_FLOWS; i++) conversation.tcpFlow({ address: CLIENT, port: i }, destination);
+  assert.equal(conversation.errors.length, MAX_ERRORS);
+  assert.equal(conversation.l2tp.length, MAX_L2TP);
+  assert.equal(conversation.tcpFlows.length, MAX_TCP_FLOWS);
+  assert.equal(conversation.dropped, 3);
+});
+
+test('SYNs of one TCP connection', () => {
+  const stage = new Stage();
+  for (let i = 0; i <= MAX_SYNS; i++)
+    stage.wait(1000).see({
+      protocol: 'tcp',
+      source: CLIENT,
+      destination: GATEWAY,
+      sourcePort: 50_000,
+      destinationPort: 10000,
+      payload: new Uint8Array(0),
+      tcp: { flags: TcpFlag.SYN, sequence: 1, acknowledgment: 0 },
+    });
+  assert.equal(stage.diagnosis.conversations[0]!.tcpFlows[0]!.syns.length, MAX_SYNS);
 });
 
 test('a table of keys takes what is one, and passes over the rest', () => {

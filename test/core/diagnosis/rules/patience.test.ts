@@ -4,7 +4,7 @@ import { describe, test } from 'node:test';
 import { concat, u32 } from '../../../../src/core/bytes/bytes.ts';
 import { ExchangeType } from '../../../../src/core/wire/isakmp.ts';
 import { healthy } from '../healthy.ts';
-import { CLIENT, esp, GATEWAY, INFORMATIONAL, ike, REPLY, Stage, sa, sealed, udp } from '../stage.ts';
+import { CLIENT, esp, GATEWAY, INFORMATIONAL, ike, ke, nonce, REPLY, Stage, sa, sealed, udp } from '../stage.ts';
 
 const quick = (messageId: number) => ({ ...REPLY, exchange: ExchangeType.QUICK_MODE, messageId });
 const ask = (i: number) => sealed(64, i, { ...INFORMATIONAL, messageId: 1000 + i });
@@ -139,6 +139,32 @@ describe('a laptop that sleeps', () => {
       .down(ike([sa()], anew));
     for (let i = 0; i < 3; i++) i % 2 === 0 ? stage.up(sealed(160, i, again)) : stage.down(sealed(160, i, again));
     assert.deepEqual(stage.troubles, []);
+  });
+});
+
+describe('a line that loses one message', () => {
+  const first = ike([sa()]);
+  const fifth = sealed(64, 5, REPLY);
+
+  test('what was sent again a moment before the capture ends may still be answered', () => {
+    const stage = new Stage().up(first).wait(1000).up(first);
+    assert.deepEqual(stage.silence(500).troubles, []);
+    assert.deepEqual(stage.silence(500).troubles, ['no-answer-500 cause']);
+    assert.deepEqual(new Stage().up(first).wait(1000).up(first).wait(2000).up(first).troubles, ['no-answer-500 cause']);
+  });
+
+  test('so with main mode, of which message 5 is sent again', () => {
+    const stage = new Stage()
+      .up(first)
+      .down(ike([sa()], REPLY))
+      .up(ike([ke(), nonce()], REPLY))
+      .down(ike([ke(256, 2), nonce(4)], REPLY))
+      .up(fifth)
+      .wait(1000)
+      .up(fifth);
+    assert.deepEqual(stage.silence(500).troubles, []);
+    assert.deepEqual(stage.silence(500).troubles, ['psk-mismatch cause']);
+    assert.deepEqual(stage.evidenceOf('psk-mismatch'), [1, 5, 6, 0]);
   });
 });
 
