@@ -133,6 +133,25 @@ describe('the doctor with a profile', { skip: lacking(), timeout: 900_000, concu
       assert.deepEqual(outcomes, ['login', 'not-tried', 'not-tried', 'not-tried']);
       assert.deepEqual([findings[0]?.rule, findings[0]?.severity], ['xauth-refused', 'cause']);
     }));
+
+  it("what a gateway doesn't serve is no firewall's fault", async () => {
+    const sparing = await lab.Gateway.start(net.c2, {
+      config: { carriers: { 'nat-t': true, esp: true, 'cisco-udp': false } },
+    });
+    try {
+      const told = await ask(net.nat, { gateway: '10.9.0.12' });
+      const outcomes = Object.fromEntries(told.carriers.map(({ carrier, outcome }) => [carrier, outcome]));
+      assert.deepEqual(outcomes, {
+        'nat-t': 'works',
+        esp: 'works',
+        'cisco-udp': 'not-offered',
+        'cisco-tcp': 'blocked',
+      });
+      assert.equal(statesIn(told)['TCP 10000'], 'refused', told.verdict);
+    } finally {
+      await sparing.remove();
+    }
+  });
 });
 
 /** What must be told of each of the five; what comes after IKE on UDP 500 can't be reached without it. */

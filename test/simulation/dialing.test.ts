@@ -81,6 +81,20 @@ test('what a gateway does not serve is told from what is closed', () => {
   );
 });
 
+test('a gateway that does not serve the one carrier allowed gets no pair, and it ends at once', () => {
+  const world = new World({ seed: 1, ciscoUdp: false });
+  const dialer = world.addDialer({ address: HOME, carriers: ['cisco-udp'] });
+  dialer.start(world.now);
+  world.run(2 * SECOND);
+  const { failure } = dialer.last('down');
+  assert.ok(failure?.kind === 'blocked');
+  assert.deepEqual(
+    failure.failures.map(({ carrier, offered }) => [carrier, offered]),
+    [['cisco-udp', false]],
+  );
+  assert.equal(dialer.all('open-session').length, 0);
+});
+
 test('a wrong password is asked for again, then refused, and it ends without trying another way', () => {
   const { world } = dialling();
   const dialer = world.addDialer({ address: CAFE, password: 'wrong' });

@@ -342,6 +342,8 @@ export class Tunnel {
   }
 
   #beginPairs(now: Instant, remotes: readonly Selector[] = this.#reach.selectors): void {
+    // a pair would have no way to go
+    if (this.#carriers.length === 0) return this.#seekWay('the gateway offers no carrier that is allowed', now);
     // it names no group: that of phase 1 is the one that both are known to have
     this.#pairs.pfs = this.#configured?.pfs === true;
     for (const remote of remotes) this.#pairs.begin(this.#sa, this.#local, remote, now);
