@@ -188,8 +188,7 @@ class Endless implements ByteSource {
   #look(): void {
     if (this.#given < this.#lookAt) return;
     this.#lookAt = this.#given + (8 << 20);
-    collectGarbage();
-    this.held = Math.max(this.held, process.memoryUsage().arrayBuffers);
+    this.held = Math.max(this.held, buffersHeld());
   }
 }
 
@@ -198,7 +197,9 @@ const collectGarbage: () => void = runInNewContext('gc');
 /** The window, and what the source above makes at a time. */
 const AT_A_TIME = 24 << 20;
 
+/** V8 frees buffers beside its work, and the next collection waits for what the one before it found. */
 function buffersHeld(): number {
+  collectGarbage();
   collectGarbage();
   return process.memoryUsage().arrayBuffers;
 }
