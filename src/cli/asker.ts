@@ -37,6 +37,22 @@ export function askerFrom({ lines, type, mayAsk }: AnswerSources): Asker {
   };
 }
 
+/**
+ * The profile as it is dialled, and who answers for it: what is given on purpose is worth more than what is saved. Throws
+ * {@link AnswerError} as `expectAnswers` does.
+ */
+export function answersFor(profile: Profile, { lines, type }: Omit<AnswerSources, 'mayAsk'>): Answers {
+  const sources = { lines, type, mayAsk: profile.mayAsk };
+  const given = lines ? { ...profile, password: undefined } : profile;
+  expectAnswers(given, sources);
+  return { profile: given, asker: askerFrom(sources) };
+}
+
+export interface Answers {
+  readonly profile: Profile;
+  readonly asker: Asker;
+}
+
 /** What the options of a command give to read answers from; undefined: nothing. */
 export function passwordLines({ 'password-fd': fd, 'password-stdin': stdin }: PasswordOptions): LineInput | undefined {
   if (fd !== undefined && stdin) throw new UsageError('--password-fd or --password-stdin?');

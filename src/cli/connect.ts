@@ -3,7 +3,7 @@ import { type Connect, connectAttended } from '../client/attended.ts';
 import type { Ending } from '../client/report.ts';
 import { clientFolder } from '../host/network/folder.ts';
 import { expectClientRights } from '../host/network/rights.ts';
-import { askerFrom, expectAnswers, passwordLines } from './asker.ts';
+import { answersFor, passwordLines } from './asker.ts';
 import { type ClientView, JsonView, LiveView, PlainView } from './client-view.ts';
 import { readProfile } from './profile-argument.ts';
 import { onEndSignal } from './signals.ts';
@@ -41,16 +41,12 @@ export async function runWith(args: string[], connect: Connect, expectRights = (
   endWithOutput(ended);
   const view = viewFor(values.json);
   const type = process.stdin.isTTY && !values['password-stdin'] ? typeIn(view, ended) : undefined;
-  // What is given on purpose is worth more than what is saved.
-  const given = lines ? { ...profile, password: undefined } : profile;
-  const sources = { lines, type, mayAsk: profile.mayAsk };
-  expectAnswers(given, sources);
+  const answers = answersFor(profile, { lines, type });
   let isTold = false;
   try {
     const result = await connectAttended(
       {
-        profile: given,
-        asker: askerFrom(sources),
+        ...answers,
         report: (event) => {
           isTold ||= event.type === 'down';
           view.report(event);

@@ -1,5 +1,4 @@
 /** sallyport doctor PROFILE: each carrier of a profile in turn, with its login, and each opening by its name. */
-import type { Asker } from '../client/asker.ts';
 import type { CarrierSurvey } from '../core/diagnosis/carrier-survey.ts';
 import { STATE_WORDS, surveyFindings, surveyVerdict } from '../core/diagnosis/carrier-survey-findings.ts';
 import { CARRIER_TITLES, formatOpening } from '../core/openings/openings.ts';
@@ -7,7 +6,7 @@ import { findingLines, restLines } from '../doctor/report/text.ts';
 import { ExitStatus } from '../doctor/report/verdict.ts';
 import { escapeControls } from '../host/escape.ts';
 import { expectClientRights } from '../host/network/rights.ts';
-import { askerFrom, expectAnswers, type PasswordOptions, passwordLines } from './asker.ts';
+import { answersFor, type PasswordOptions, passwordLines } from './asker.ts';
 import { type ProfileOptions, readProfile } from './profile-argument.ts';
 import { onEndSignal } from './signals.ts';
 import { alignTable } from './table.ts';
@@ -27,16 +26,13 @@ export async function doctorProfile(argument: string, options: ProfileSurveyOpti
   onEndSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], () => ended.abort());
   const isTyped = process.stdin.isTTY && !options['password-stdin'];
   const type: typeof readTyped = (question, typing) => readTyped(question, { ...typing, signal: ended.signal });
-  const sources = { lines, type: isTyped ? type : undefined, mayAsk: profile.mayAsk };
-  const given = lines ? { ...profile, password: undefined } : profile;
-  expectAnswers(given, sources);
-  const asker: Asker = askerFrom(sources);
+  const answers = answersFor(profile, { lines, type: isTyped ? type : undefined });
   const { surveyCarriers } = await import('../client/carrier-survey.ts');
   const surveys: CarrierSurvey[] = [];
   try {
     for (const gateway of profile.gateways) {
       const progress = (text: string) => process.stderr.isTTY && console.error(`  ${text}`);
-      surveys.push(await surveyCarriers(gateway, { profile: given, asker, progress, signal: ended.signal }));
+      surveys.push(await surveyCarriers(gateway, { ...answers, progress, signal: ended.signal }));
     }
   } finally {
     lines?.close();
