@@ -29,8 +29,7 @@ export async function measureKernelToGateway({ netns }: Gateway, bridge: string,
 /** Gbit/s between two VMs: the kernel's at both ends. */
 export async function measureKernelToKernel(esp: string): Promise<number> {
   const netns = await Netns.create('vms');
-  await netns.ip('link', 'add', 'bridge', 'type', 'bridge');
-  await netns.ip('link', 'set', 'bridge', 'up');
+  await netns.bridge('bridge');
   const wiring = { name: 'server', bridge: 'bridge', address: `${SERVER}/24` };
   const server = await Vm.start(netns, { ...wiring, script: SERVER_SCRIPT });
   writeFileSync(join(server.share, 'swanctl.conf'), formatSection(serverConfiguration(esp)));

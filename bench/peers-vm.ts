@@ -27,8 +27,7 @@ const tunnels = [
 
 export async function measureKernelEsp(): Promise<Row[]> {
   const netns = await Netns.create('vms');
-  await netns.ip('link', 'add', 'bridge', 'type', 'bridge');
-  await netns.ip('link', 'set', 'bridge', 'up');
+  await netns.bridge('bridge');
   const base = { bridge: 'bridge', memory: 256 };
   const server = await Vm.start(netns, { ...base, name: 'a', address: `${a}/24`, script: serverScript() });
   const client = await Vm.start(netns, { ...base, name: 'b', address: `${b}/24`, script: clientScript() });

@@ -3,6 +3,7 @@
  * killed run left behind is told from what somebody still uses.
  */
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type Finished, must, Program, type RunOptions, run } from './run.ts';
 import { isAlive, sweepScratch } from './scratch.ts';
@@ -56,6 +57,14 @@ export class Netns {
 
   ip(...args: readonly string[]): Promise<string> {
     return must(['ip', '-n', this.name, ...args]);
+  }
+
+  /** A bridge that is up. A hardware address of its own keeps it from taking that of its lowest port, which comes and goes. */
+  async bridge(name: string, address?: string): Promise<void> {
+    const mac = `02:${randomBytes(5).toString('hex').match(/../g)?.join(':')}`;
+    await this.ip('link', 'add', name, 'address', mac, 'type', 'bridge');
+    if (address !== undefined) await this.ip('address', 'add', address, 'dev', name);
+    await this.ip('link', 'set', name, 'up');
   }
 
   async sysctl(...settings: readonly string[]): Promise<void> {

@@ -112,9 +112,7 @@ export class Topology {
   /** A bridge in the gateway's namespace for guests that are VMs, 203.0.113.1/24. */
   async bridgeForVms(): Promise<string> {
     const name = 'vms';
-    await this.gw.ip('link', 'add', name, 'type', 'bridge');
-    await this.gw.ip('address', 'add', `${gatewayVmAddress}/24`, 'dev', name);
-    await this.gw.ip('link', 'set', name, 'up');
+    await this.gw.bridge(name, `${gatewayVmAddress}/24`);
     return name;
   }
 
@@ -134,9 +132,7 @@ export class Topology {
 
     await link(gw, 'public', [`${gatewayPublicAddress}/24`], nat, 'outside', [`${natPublicAddress}/24`]);
     await nat.ip('route', 'add', 'default', 'via', gatewayPublicAddress);
-    await nat.ip('link', 'add', 'inside', 'type', 'bridge');
-    await nat.ip('address', 'add', '10.9.0.1/24', 'dev', 'inside');
-    await nat.ip('link', 'set', 'inside', 'up');
+    await nat.bridge('inside', '10.9.0.1/24');
     for (const [index, client] of [c1, c2].entries()) {
       const port = `port${index + 1}`;
       await link(nat, port, [], client, 'eth0', [`10.9.0.1${index + 1}/24`]);

@@ -211,9 +211,7 @@ const ECHO_SERVER = `require('node:net').createServer({ allowHalfOpen: true }, (
 /** A home with a NAT of its own: what is behind it has the address that everybody's has. */
 async function atHome(home: Netns) {
   await home.sysctl('net.ipv4.ip_forward=1');
-  await home.ip('link', 'add', 'home', 'type', 'bridge');
-  await home.ip('address', 'add', '192.168.7.1/24', 'dev', 'home');
-  await home.ip('link', 'set', 'home', 'up');
+  await home.bridge('home', '192.168.7.1/24');
   await home.nft('table ip home { chain out { type nat hook postrouting priority 100; oifname "eth0" masquerade; }; }');
   const where = { netns: home, bridge: 'home', address: '192.168.7.2', route: '192.168.7.1' };
   return { ...where, gateway: gatewayPublicAddress };
@@ -221,9 +219,7 @@ async function atHome(home: Netns) {
 
 /** Who asks `nat` at 203.0.114.1 gets to the gateway, which doesn't have that address. */
 async function forwardPorts(nat: Netns, gw: Netns): Promise<void> {
-  await nat.ip('link', 'add', 'world', 'type', 'bridge');
-  await nat.ip('address', 'add', '203.0.114.1/24', 'dev', 'world');
-  await nat.ip('link', 'set', 'world', 'up');
+  await nat.bridge('world', '203.0.114.1/24');
   await nat.nft(`table ip forward { chain in { type nat hook prerouting priority -100;
     iifname "world" udp dport { 500, 4500 } dnat to ${gatewayPublicAddress}; };
     chain out { type nat hook postrouting priority 99; ip saddr 203.0.114.2 snat to 203.0.114.2; }; }`);
