@@ -89,7 +89,7 @@ describe('the doctor from outside', { skip: lacking('charon-systemd', 'swanctl',
       ]);
       const { ikev1, ikev2, nat, large, name, limits } = report.gateway!;
       assert.equal(name!.name, 'Sallyport');
-      assert.deepEqual([ikev1!.taken[0]!.suite!.group, ikev2], [['ecp256'], null]);
+      assert.deepEqual([ikev1!.taken[0]!.suite!.group, ikev2!.refusal], [['ecp256'], 'INVALID_MAJOR_VERSION']);
       assert.deepEqual([nat.ours, nat.theirs, large!.passes, limits.unanswered], ['none', 'none', true, 0]);
       assert.deepEqual(rulesOf(report), ['aggressive-psk-hash', 'ikev1-only']);
       assert.deepEqual([report.healthy, report.isComplete], [true, true]);

@@ -62,6 +62,17 @@ describe('strongSwan', { skip, timeout: 300_000 }, () => {
     });
   }
 
+  it('set to IKEv2 hears at once that there is none', async () => {
+    const { net, gateway } = stage;
+    const connection = { version: '2', aggressive: 'no' };
+    const client = await StrongSwan.start(net.cl, clientConfiguration({ ...ends.cl, login: null, connection }));
+    assert.notEqual((await client.initiate()).status, 0);
+    assert.match(client.log, /received INVALID_MAJOR_VERSION notify error/);
+    assert.doesNotMatch(client.log, /retransmit/);
+    await client.stop();
+    await gateway.holds(0);
+  });
+
   it('over IPv6', async () => {
     const { net, gateway } = stage;
     const configuration = clientConfiguration({ local: clientAddress6, remote: gatewayAddress6 });

@@ -7,6 +7,7 @@ import { LOGINS, POOLS } from './rules/login.ts';
 import { KEEP_ALIVE } from './rules/lost-peer.ts';
 import { PHASE2_PROPOSALS, SELECTORS } from './rules/phase2-refused.ts';
 import { L2TP_SERVER, PPP_LOGINS } from './rules/ppp.ts';
+import { TO_IKEV1 } from './rules/version-mismatch.ts';
 
 export interface KnownFailure {
   readonly rule: string;
@@ -30,6 +31,7 @@ const NAMES: readonly Remedy[] = [
 
 /** The first that fits counts. */
 const KNOWN: readonly (readonly [RegExp, string, readonly Remedy[]])[] = [
+  [/speaks IKEv2, and this gateway IKEv1/, 'ikev2-to-ikev1', TO_IKEV1],
   [/its KE payload is of another group/, 'group-mismatch', groupRemedies('modp2048', 'modp1024')],
   [
     /^phase 1: no phase 1 proposal fits|isn't open to secrets/,

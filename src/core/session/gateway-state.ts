@@ -25,7 +25,7 @@ import { SaTable } from './sa-table.ts';
 import { type SessionView, viewSession } from './session.ts';
 import { Sessions } from './sessions.ts';
 import { newSpi } from './spi.ts';
-import { invalidCookie, invalidSpi } from './strangers.ts';
+import { invalidCookie, invalidMajorVersion, invalidSpi } from './strangers.ts';
 
 export interface GatewayOptions extends GatewaySettings {
   readonly crypto: CryptoProvider;
@@ -225,8 +225,9 @@ export class GatewayState {
     const { exchangeType, version } = message.header;
     const known = this.#sas.byFirstMessage(message.header.initiatorCookie, path.remote);
     if (known) return known;
-    if (version >> 4 !== 1 || !isPhase1(message.header)) {
-      this.#events.push({ type: 'dropped', reason: version >> 4 === 1 ? 'ike_unexpected_exchange' : 'ike_version' });
+    if (version >> 4 !== 1) return this.#refuseVersion(message, path, now);
+    if (!isPhase1(message.header)) {
+      this.#events.push({ type: 'dropped', reason: 'ike_unexpected_exchange' });
       return undefined;
     }
     if (exchangeType === ExchangeType.AGGRESSIVE && !this.#admission.admits(path.remote, now)) {
@@ -236,6 +237,17 @@ export class GatewayState {
     const sa = Ikev1Sa.respond(++this.#lastSaId, this.#environment, message, path, now);
     this.#sas.addResponder(sa, path.remote);
     return sa;
+  }
+
+  #refuseVersion(message: IsakmpMessage, path: IkePath, now: Instant): undefined {
+    this.#events.push({ type: 'dropped', reason: 'ike_version' });
+    const answer = invalidMajorVersion(path, message);
+    if (!answer || !this.#admission.mayNotify(now)) return;
+    this.#transmits.push(answer);
+    if (!this.#admission.mayReport(now)) return;
+    const who = { remote: formatEndpoint(path.remote), identity: undefined, group: undefined, user: undefined };
+    const reason = 'the client speaks IKEv2, and this gateway IKEv1 alone';
+    this.#events.push({ type: 'failure', who, step: 'phase 1', reason });
   }
 
   #dropSurplus(): void {

@@ -121,6 +121,7 @@ const OFFER_WORDS: Readonly<Record<string, string>> = {
 };
 
 function ikev2Text({ refusal, suite, groups, ciphers, integrities, broken }: Ikev2Sight): string {
+  if (refusal === 'INVALID_MAJOR_VERSION') return 'not spoken, as it says';
   if (refusal !== undefined) return `refused (${refusal})`;
   const lists = [groups, ciphers, integrities].filter((names) => names.length > 0).map((names) => names.join(' '));
   return [

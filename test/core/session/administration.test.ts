@@ -1,15 +1,35 @@
-/** What the administrator does to sessions, and what lost clients are told: reload, the end of a user, unknown SPIs. */
+/**
+ * What the administrator does to sessions: reload, the end of a user; and what is told to those whom the gateway can't serve: who
+ * outlived its restart, and who speaks IKEv2.
+ */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { readU32 } from '../../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../../src/core/bytes/text.ts';
+import type { IkePath } from '../../../src/core/carrier/ike-path.ts';
 import type { EspPath } from '../../../src/core/esp/sa.ts';
 import type { Transmit } from '../../../src/core/ikev1/types.ts';
 import { type Endpoint, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { MINUTE, SECOND } from '../../../src/core/net/time.ts';
 import type { GroupPolicy } from '../../../src/core/session/policy.ts';
 import { NotifyType, Protocol, parseNotification } from '../../../src/core/wire/ikev1.ts';
-import { ExchangeType, PayloadType, parseMessage, parseWholeChain } from '../../../src/core/wire/isakmp.ts';
+import {
+  IKEV2_VERSION,
+  Ikev2Exchange,
+  Ikev2Flag,
+  Ikev2Notify,
+  Ikev2Payload,
+  parseIkev2Notification,
+  parseIkev2Payloads,
+} from '../../../src/core/wire/ikev2.ts';
+import {
+  ExchangeType,
+  encodeMessage,
+  type IsakmpHeader,
+  PayloadType,
+  parseMessage,
+  parseWholeChain,
+} from '../../../src/core/wire/isakmp.ts';
 import { GATEWAY, Scene, type SceneOptions } from './scene.ts';
 
 const NEW_PSK = utf8('another secret of some length');
@@ -177,6 +197,70 @@ describe('ESP for an SPI that is not there', () => {
     const scene = new Scene();
     const path: EspPath = { carrier: 'nat-t', local: { ...GATEWAY, port: 4500 }, remote: STRANGER };
     const answers = () => Array.from({ length: 100 }, () => sentFor(scene, path)).flat().length;
+    assert.equal(answers(), 20);
+    scene.now += SECOND;
+    assert.equal(answers(), 10);
+  });
+});
+
+describe('who begins IKEv2', () => {
+  const FROM: IkePath = {
+    carrier: 'udp',
+    local: GATEWAY,
+    remote: { address: parseIp('192.0.2.9')!, port: 4711 },
+  };
+  const INIT = {
+    initiatorCookie: new Uint8Array(8).fill(7),
+    responderCookie: new Uint8Array(8),
+    nextPayload: Ikev2Payload.SA,
+    version: IKEV2_VERSION,
+    exchangeType: Ikev2Exchange.IKE_SA_INIT,
+    flags: Ikev2Flag.INITIATOR,
+    messageId: 0,
+  };
+
+  /** @param bytes of what follows the header */
+  function answersTo(scene: Scene, change: Partial<IsakmpHeader>, bytes = 200): Transmit[] {
+    scene.gateway.handleDatagram(FROM, encodeMessage({ ...INIT, ...change }, new Uint8Array(bytes)), scene.now);
+    const sent: Transmit[] = [];
+    for (let out = scene.gateway.pollTransmit(); out; out = scene.gateway.pollTransmit()) sent.push(out);
+    return sent;
+  }
+
+  test('is told that there is none, in a response to what it sent, and so is the administrator', () => {
+    const scene = new Scene();
+    const [out, ...rest] = answersTo(scene, {});
+    assert.deepEqual([out!.path, rest], [FROM, []]);
+    const { header, body } = parseMessage(out!.message);
+    assert.deepEqual(header, { ...INIT, nextPayload: Ikev2Payload.N, flags: Ikev2Flag.RESPONSE });
+    const [payload] = parseIkev2Payloads(header.nextPayload, body);
+    const { type, data } = parseIkev2Notification(payload!.body);
+    assert.deepEqual([type, data.length], [Ikev2Notify.INVALID_MAJOR_VERSION, 0]);
+    scene.run();
+    assert.match(scene.failures.at(-1)!, /speaks IKEv2/);
+    assert.equal(scene.gateway.halfOpen, 0);
+  });
+
+  test('is not told by more bytes than it sent, nor in answer to an answer, or to what begins nothing', () => {
+    const scene = new Scene();
+    for (const [change, bytes] of [
+      [{}, 7],
+      [{ flags: Ikev2Flag.RESPONSE }, 200],
+      [{ flags: Ikev2Flag.INITIATOR | Ikev2Flag.RESPONSE }, 200],
+      [{ messageId: 1 }, 200],
+      [{ exchangeType: Ikev2Exchange.IKE_AUTH }, 200],
+      [{ responderCookie: new Uint8Array(8).fill(9) }, 200],
+      [{ version: 0x30 }, 200],
+    ] as const) {
+      const sent = answersTo(scene, change, bytes).filter(({ message }) => message[17] === IKEV2_VERSION);
+      assert.deepEqual(sent, [], JSON.stringify(change));
+    }
+    assert.equal(answersTo(scene, {}, 8).length, 1);
+  });
+
+  test('is answered twenty times at once, then ten times a second', () => {
+    const scene = new Scene();
+    const answers = () => Array.from({ length: 100 }, () => answersTo(scene, {})).flat().length;
     assert.equal(answers(), 20);
     scene.now += SECOND;
     assert.equal(answers(), 10);

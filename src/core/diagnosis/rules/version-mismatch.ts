@@ -83,7 +83,7 @@ const TO_IKEV2: readonly Remedy[] = [
   { where: 'cisco-asa', does: 'Serve IKEv1 too:', lines: ['crypto ikev1 enable outside'] },
 ];
 
-const TO_IKEV1: readonly Remedy[] = [
+export const TO_IKEV1: readonly Remedy[] = [
   {
     where: 'windows',
     does: 'PowerShell: dial by L2TP/IPsec, which is IKEv1.',
