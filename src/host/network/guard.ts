@@ -21,13 +21,14 @@ export interface Guard {
   readonly rules: string;
 }
 
+/** What decides for the carrier's own packets comes first: each of them goes through these chains. */
 export function guardOf(plan: NetworkPlan, slot: Slot): Guard {
   const table = `sallyport_client_${slot.table}`;
   const own = `{ "lo", "${plan.tun}" }`;
   const chain = `
   chain from_outside {
     type filter hook prerouting priority raw; policy accept;
-    iifname != ${own} ip daddr ${plan.address.text} drop
+    ip daddr ${plan.address.text} iifname != ${own} drop
   }`;
   const body = plan.onLoss === 'block' ? `${chain}${blocking(plan, own)}` : chain;
   return { table, rules: `${removal(table)}table inet ${table} {${body}\n}\n` };
@@ -52,8 +53,8 @@ function blocking(plan: NetworkPlan, own: string): string {
   return `
   chain to_outside {
     type filter hook output priority filter; policy accept;
-    oifname ${own} accept
     meta mark ${plan.mark} accept
+    oifname ${own} accept
     udp sport 68 udp dport 67 accept
     icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept
     ip daddr ${set(['224.0.0.0/4', '255.255.255.255', ...lan4])} accept
