@@ -28,6 +28,10 @@ export function checkProfile(file: string): number {
   return 0;
 }
 
+function methodsOf({ pppMethods }: Profile): string {
+  return pppMethods?.join(', ') ?? 'what the gateway asks for';
+}
+
 /** Names and networks; no secret. */
 function summary(profile: Profile): string[] {
   const { gateways, identity, user, password, routes, authentication, exchange, carrier, onLoss, legacy } = profile;
@@ -38,7 +42,7 @@ function summary(profile: Profile): string[] {
     ...(identity === undefined ? [] : [`  group     ${escapeControls(identity)}`]),
     `  proof     ${authentication}, ${exchange} mode`,
     ...(profile.xauth || profile.l2tp ? [`  user      ${who}`] : []),
-    ...(profile.l2tp ? ['  l2tp      in transport mode'] : []),
+    ...(profile.l2tp ? [`  l2tp      in transport mode, the user logs in by ${methodsOf(profile)}`] : []),
     `  carrier   ${carrier}`,
     `  networks  ${routes?.map(formatPrefix).join(', ') ?? 'as the gateway says'}`,
     `  on loss   ${onLoss}`,

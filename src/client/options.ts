@@ -75,6 +75,7 @@ export async function clientOptions(profile: Profile): Promise<Omit<ClientOption
     user: profile.user,
     password: profile.password,
     domain: profile.domain,
+    pppMethods: profile.pppMethods,
     tunnelSecret: profile.tunnelSecret,
     idle: profile.dpd ? profile.dpd.idleSeconds * SECOND : IDLE,
   };

@@ -1,5 +1,6 @@
 /** From settings, each right by itself, to a configuration that is right as a whole. */
 import { parsePrefix } from '../core/net/address.ts';
+import type { PppMethod } from '../core/ppp/methods.ts';
 import type { GatewayPolicy, GroupPolicy, L2tpPolicy, PeerPolicy } from '../core/session/policy.ts';
 import { buildCertificate, buildPeerSecret, buildProofs, type OwnProofs } from './authentication.ts';
 import type { Located } from './checks.ts';
@@ -115,11 +116,15 @@ function buildL2tp(
 ): L2tpPolicy | undefined {
   if (!settings?.value) return undefined;
   const { authentication, nbns = [], secret, secret_file: file } = settings.value === true ? {} : settings.value;
-  if (authentication?.value.length === 0 && !report.failedAt(authentication.item.path)) {
-    report.error(authentication.item, 'is empty', 'name pap, chap-md5 or ms-chap-v2');
-  }
+  if (authentication) checkPppMethods(authentication, report);
   const methods = authentication?.value ?? DEFAULTS.l2tpMethods;
   return { methods, nbns, secret: resolveTunnelSecret(secret, file, 'secret', read, report) };
+}
+
+/** Of a list in which something was wrong nothing may be left. */
+export function checkPppMethods({ value, item }: Located<readonly PppMethod[]>, report: Report): void {
+  if (value.length > 0 || report.failedAt(item.path)) return;
+  report.error(item, 'is empty', 'name pap, chap-md5 or ms-chap-v2');
 }
 
 function ciscoUdpPort(setting: number | boolean): number | undefined {

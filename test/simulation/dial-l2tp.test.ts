@@ -116,6 +116,19 @@ test('a secret of tunnels joins who has the same, and parts who has another', ()
   }
 });
 
+test('it proves the password by what the profile allows, whatever the gateway would rather have', () => {
+  for (const offered of [['pap', 'ms-chap-v2'], ['pap']] as const) {
+    const { world, dialer } = dialling({ pppMethods: ['ms-chap-v2'] }, { l2tp: { methods: offered, nbns: [] } });
+    dialer.start(world.now);
+    world.run(MINUTE);
+    assert.equal(dialer.isConnected(world.now), offered.length > 1);
+    assert.equal(world.passwords, 0, 'no password has left');
+    if (offered.length > 1) continue;
+    const { reason } = dialer.last('down').failure ?? {};
+    assert.match(reason ?? '', /wants a login by pap; what may be used is ms-chap-v2$/);
+  }
+});
+
 test('a gateway without L2TP is a refusal in words', () => {
   const world = new World({ seed: 12 });
   const dialer = world.addDialer({ address: HOME, l2tp: SALLYPORT });

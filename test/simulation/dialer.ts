@@ -11,6 +11,7 @@ import { earliest, type Instant, SECOND } from '../../src/core/net/time.ts';
 import { STANDARD_PORTS } from '../../src/core/openings/openings.ts';
 import type { Persona } from '../../src/core/personas/persona.ts';
 import { SALLYPORT } from '../../src/core/personas/sallyport.ts';
+import type { PppMethod } from '../../src/core/ppp/methods.ts';
 import { ClientState } from '../../src/core/session/client/client-state.ts';
 import { CLIENT_SESSION, type ClientEvent, type TunnelUp } from '../../src/core/session/client/events.ts';
 import { phase1Intent, phase2Intent } from '../../src/core/session/client-offer.ts';
@@ -29,6 +30,7 @@ export interface DialerOptions {
   readonly carriers?: readonly EspCarrier[];
   /** By L2TP, in main mode, as this persona. */
   readonly l2tp?: Persona;
+  readonly pppMethods?: readonly PppMethod[];
   readonly tunnelSecret?: string;
   /** Nothing is saved, and nobody is there to type. */
   readonly alone?: boolean;
@@ -143,7 +145,8 @@ export class Dialer {
   }
 
   #newState(): ClientState {
-    const { user, password, psk, group, gateway, carriers, alone, forgetful, l2tp, tunnelSecret } = this.#options;
+    const { user, password, psk, group, gateway, carriers, alone, forgetful, l2tp, pppMethods, tunnelSecret } =
+      this.#options;
     const { exchange = l2tp ? 'main' : 'aggressive' } = this.#options;
     const persona = l2tp ?? SALLYPORT;
     const offer = {
@@ -174,6 +177,7 @@ export class Dialer {
       user: forgetful ? undefined : user,
       password: alone || forgetful ? undefined : password,
       domain: undefined,
+      pppMethods,
       tunnelSecret: tunnelSecret === undefined ? undefined : utf8(tunnelSecret),
       idle: 10 * SECOND,
       lastTraffic: () => this.#dataplane.lastTraffic(CLIENT_SESSION),

@@ -54,6 +54,8 @@ export class World {
   now: Instant = 1_000_000;
   /** False: the administrator has changed all passwords. */
   letsIn = true;
+  /** Passwords that were shown to it. */
+  passwords = 0;
   /** What the gateway says to a session's client by L2TP, in place of what it would. */
   tamperL2tp: (id: number, message: Bytes) => readonly Bytes[] = (_, message) => [message];
 
@@ -200,6 +202,7 @@ export class World {
       if (event.type === 'send-l2tp')
         for (const message of this.tamperL2tp(event.id, event.message)) this.sendL2tp(event.id, message);
       if (event.type !== 'authenticate' && event.type !== 'authenticate-chap') continue;
+      if (event.type === 'authenticate') this.passwords++;
       const at = this.now + this.random.below(300);
       this.#logins.push({ at, requestId: event.requestId, verdict: this.#verdictOn(event) });
     }

@@ -37,6 +37,7 @@ export function completeProfile(
     authentication,
     xauth,
     l2tp,
+    pppMethods: draft.pppMethods,
     tunnelSecret: draft.tunnelSecret,
     identity: draft.identity,
     psk: draft.psk,

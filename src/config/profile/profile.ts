@@ -4,6 +4,7 @@ import type { DhGroup } from '../../core/crypto/algorithms.ts';
 import type { Prefix } from '../../core/net/address.ts';
 import { CARRIERS, type Carrier, type CarrierPorts } from '../../core/openings/openings.ts';
 import type { PersonaName } from '../../core/personas/persona.ts';
+import type { PppMethod } from '../../core/ppp/methods.ts';
 import type { CertificateFiles, DeadPeerDetection } from '../config.ts';
 
 export const PROFILE_FORMATS = ['pcf', 'vpnc', 'yaml'] as const;
@@ -28,6 +29,8 @@ export interface Profile {
   readonly xauth: boolean;
   /** Whether packets go through L2TP in transport mode, where PPP asks for the user: never with `xauth`. */
   readonly l2tp: boolean;
+  /** How PPP may prove the password; undefined: as the gateway asks. Never empty. */
+  readonly pppMethods: readonly PppMethod[] | undefined;
   /** Of L2TP's tunnel: the gateway has to know it, too. */
   readonly tunnelSecret: Bytes | undefined;
   /** The group's name, or the ID that we prove; undefined: the certificate's subject, or our address. */

@@ -33,6 +33,7 @@ const profile = {
   exchange: oneOf(['aggressive', 'main']),
   xauth: boolean,
   l2tp: boolean,
+  l2tp_authentication: SHAPES.l2tp.authentication,
   l2tp_secret: SHAPES.l2tp.secret,
   l2tp_secret_file: SHAPES.l2tp.secret_file,
   carrier: oneOf(CARRIER_CHOICES),

@@ -3,7 +3,7 @@
 import { offersModern } from '../../core/personas/offer.ts';
 import { PERSONAS } from '../../core/personas/personas.ts';
 import { buildCertificate } from '../authentication.ts';
-import { buildDpd } from '../build.ts';
+import { buildDpd, checkPppMethods } from '../build.ts';
 import { absolute, readSecretFile } from '../files.ts';
 import type { Report } from '../report.ts';
 import { type ReadSecretFile, resolvePsk, resolveTunnelSecret } from '../secrets.ts';
@@ -47,6 +47,7 @@ function draftOf(settings: ProfileSettings, around: Around, report: Report): Dra
     authentication,
     xauth: settings.xauth,
     l2tp: settings.l2tp,
+    pppMethods: pppMethodsOf(settings, report),
     tunnelSecret: tunnelSecretOf(settings, around, report),
     identity: settings.group?.value,
     psk: pskOf(settings, authentication, around, report),
@@ -93,6 +94,11 @@ function pskOf(settings: ProfileSettings, authentication: string, around: Around
 function tunnelSecretOf(settings: ProfileSettings, around: Around, report: Report): Draft['tunnelSecret'] {
   const { l2tp_secret: secret, l2tp_secret_file: file } = settings;
   return resolveTunnelSecret(secret, file, 'l2tp_secret', readerOf(around), report);
+}
+
+function pppMethodsOf({ l2tp_authentication: methods }: ProfileSettings, report: Report): Draft['pppMethods'] {
+  if (methods) checkPppMethods(methods, report);
+  return methods?.value;
 }
 
 function readerOf(around: Around): ReadSecretFile {

@@ -70,6 +70,7 @@ export const PLAIN = {
   authentication: 'psk',
   xauth: true,
   l2tp: false,
+  pppMethods: undefined,
   tunnelSecret: undefined,
   certificate: undefined,
   authorities: [],

@@ -17,6 +17,7 @@ describe('a profile in YAML', () => {
       authentication: 'psk',
       xauth: true,
       l2tp: false,
+      pppMethods: ['ms-chap-v2'],
       tunnelSecret: 'of tunnels',
       identity: 'staff',
       psk: 'a-long-enough-secret',
@@ -110,6 +111,8 @@ describe('a profile in YAML', () => {
       `${yaml()}l2tp_secret: a\nl2tp_secret_file: b\n`,
       /^l2tp_secret_file: l2tp_secret and l2tp_secret_file are both given/,
     ],
+    ['no way to prove a password', `${yaml()}l2tp_authentication: []\n`, /^l2tp_authentication: is empty.*name pap/],
+    ['a way that there is not', `${yaml()}l2tp_authentication: [eap]\n`, /^l2tp_authentication\[0\]: must be /],
     ['L2TP with XAUTH', `${yaml()}l2tp: true\nxauth: true\n`, /^with l2tp it is PPP that asks for the user/],
     ['L2TP by what needs Mode-Config', `${yaml()}l2tp: true\ncarrier: cisco-udp\n`, /^L2TP can't go by cisco-udp/],
     [

@@ -19,6 +19,8 @@ export interface CallOptions {
   readonly crypto: CryptoProvider;
   readonly user: string;
   readonly password: string;
+  /** How the password may be proven; undefined: as the gateway asks. */
+  readonly methods?: readonly PppMethod[] | undefined;
   /** Of the tunnel; undefined: there is none. */
   readonly secret: Bytes | undefined;
   /** At which addresses the gateway is dialled. */
@@ -131,8 +133,9 @@ export class ClientCall {
   #applyLac(event: LacEvent, now: Instant): void {
     switch (event.type) {
       case 'call-up': {
-        const { crypto, user, password, lastTraffic } = this.#options;
-        const link = new PppClient(crypto, { user, password, methods: METHODS }, lastTraffic, now);
+        const { crypto, user, password, methods: allowed, lastTraffic } = this.#options;
+        const methods = METHODS.filter((method) => allowed?.includes(method) ?? true);
+        const link = new PppClient(crypto, { user, password, methods }, lastTraffic, now);
         this.#state = { awaits: 'address', link };
         return;
       }

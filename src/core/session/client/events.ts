@@ -15,6 +15,7 @@ import type { CarrierFailure } from '../../openings/missing.ts';
 import type { CarrierPorts } from '../../openings/openings.ts';
 import type { Persona } from '../../personas/persona.ts';
 import type { PppDrop } from '../../ppp/link-end.ts';
+import type { PppMethod } from '../../ppp/methods.ts';
 import type { Identification } from '../../wire/ikev1.ts';
 import type { PppCall } from '../../wire/l2tp.ts';
 import type { GivenConfiguration } from '../client-configuration.ts';
@@ -57,6 +58,8 @@ export interface ClientOptions {
   readonly user: string | undefined;
   readonly password: string | undefined;
   readonly domain: string | undefined;
+  /** How PPP may prove the password; absent: as the gateway asks. */
+  readonly pppMethods?: readonly PppMethod[] | undefined;
   /** Of L2TP's tunnel: the gateway has to know it, too. */
   readonly tunnelSecret?: Bytes | undefined;
   /** Milliseconds of silence after which the gateway is asked whether it is there. */

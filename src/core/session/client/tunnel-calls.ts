@@ -51,10 +51,10 @@ export class TunnelCalls {
   dial(gateway: IpAddress, passes: boolean, now: Instant): void {
     this.hangUp();
     this.#patience = { answer: now + (passes ? ANSWER_PATIENCE : CARRIER_PATIENCE), call: now + CALL_PATIENCE };
-    const { crypto, lastTraffic, tunnelSecret: secret } = this.#options;
+    const { crypto, lastTraffic, pppMethods: methods, tunnelSecret: secret } = this.#options;
     const { user = '', password = '', domain } = this.#login.current;
     const name = domain === undefined ? user : `${domain}\\${user}`;
-    const common = { crypto, lastTraffic, secret, gateway: [gateway], emit: this.#emit };
+    const common = { crypto, lastTraffic, methods, secret, gateway: [gateway], emit: this.#emit };
     this.#call = new ClientCall({ ...common, user: name, password }, now);
     this.#flush(this.#call);
   }
