@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { lacking } from '../lab/requirements.ts';
 import { scene } from '../lab/scene.ts';
+import { gatewayPublicAddress } from '../lab/topology.ts';
 import { isOutOfReach } from '../lab/traffic.ts';
 import { Vpnc, type VpncOptions } from '../lab/vpnc.ts';
 
@@ -11,7 +12,7 @@ const skip = lacking('vpnc');
 describe('vpnc that must not get in', { skip, timeout: 300_000 }, () => {
   const stage = scene({
     users: { alice: 'alicepass', bob: 'bobpass' },
-    config: { groups: { labgroup: { psk: 'labsecretpsk', users: ['alice'] } } },
+    config: { groups: { labgroup: { psk: 'labsecretpsk', users: ['alice'], max_sessions: 1 } } },
   });
 
   /** Tries; gives what the client saw. */
@@ -45,6 +46,18 @@ describe('vpnc that must not get in', { skip, timeout: 300_000 }, () => {
     const otherGroup = await attempt({ user: 'bob', password: 'bobpass' }, /bob.*group|group.*bob/);
     assert.equal(unknownUser, wrongPassword);
     assert.equal(otherGroup, wrongPassword);
+  });
+
+  it('a right password for which there is no room does not look like a wrong one', async () => {
+    const { net, gateway } = stage;
+    const first = await Vpnc.connect(net.c1, { mode: 'force-natt', gateway: gatewayPublicAddress });
+    const second = await Vpnc.start(net.cl, { mode: 'force-natt' });
+    assert.notEqual(await second.ended, undefined, 'it had to be killed');
+    assert.match(second.log, /configuration response rejected/);
+    assert.doesNotMatch(second.log, /authentication unsuccessful/);
+    await second.stop();
+    await first.stop();
+    await gateway.holds(0);
   });
 
   it('a group that is refused all the same lets the right one in afterwards', async () => {

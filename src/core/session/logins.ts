@@ -18,6 +18,12 @@ export interface LoginsOptions {
   readonly admitted: (session: Session, sa: Ikev1Sa) => void;
 }
 
+interface Refusal {
+  readonly reason: string;
+  /** `no address`: the password is right and the client hears so; what it hears next is a configuration without an address. */
+  readonly after: 'another try' | 'no more' | 'no address';
+}
+
 const MAX_LOGIN_ATTEMPTS = 3;
 /** Characters; longer ones belong to nobody and are not passed on. */
 const MAX_USER_NAME = 64;
@@ -62,9 +68,10 @@ export class Logins {
     }
     session.told = true;
     this.#options.emit({ type: 'failure', who: { ...session.who, user }, step: 'login', reason: refusal.reason });
-    if (refusal.final || attempt >= MAX_LOGIN_ATTEMPTS) {
-      sa.finishXauth(false, now);
-      session.stage = { awaits: 'goodbye', until: now + GOODBYE, reason: `login failed: ${refusal.reason}` };
+    if (refusal.after !== 'another try' || attempt >= MAX_LOGIN_ATTEMPTS) {
+      const isProven = refusal.after === 'no address';
+      sa.finishXauth(isProven, now);
+      session.stage = { awaits: 'goodbye', until: now + GOODBYE, reason: `login failed: ${refusal.reason}`, isProven };
     } else {
       this.ask(session, sa, attempt + 1, now);
     }
@@ -103,17 +110,13 @@ export class Logins {
   }
 
   /** Lets the user in with an address, or says why not. */
-  admit(
-    session: Session,
-    user: string,
-    verdict: LoginVerdict & { readonly ok: boolean },
-  ): { reason: string; final: boolean } | undefined {
-    if (!verdict.ok) return { reason: verdict.reason, final: false };
+  admit(session: Session, user: string, verdict: LoginVerdict & { readonly ok: boolean }): Refusal | undefined {
+    if (!verdict.ok) return { reason: verdict.reason, after: 'another try' };
     const { group } = session;
-    if (!group) return { reason: 'a peer has no user', final: true };
+    if (!group) return { reason: 'a peer has no user', after: 'no more' };
     if (group.users && !group.users.includes(user)) {
-      // not final: to the client it looks like a wrong password
-      return { reason: `${user} may not use this group; see its 'users'`, final: false };
+      // to the client it looks like a wrong password
+      return { reason: `${user} may not use this group; see its 'users'`, after: 'another try' };
     }
     this.#roster.setUser(session, user);
     if (session.initialContact) this.#endOlderSessionsOf(session);
@@ -122,12 +125,15 @@ export class Logins {
     if (predecessor && session.l2tp) this.#options.end(predecessor, 'its client began anew');
     if (group.maxSessions !== undefined && this.#others(group, session, predecessor) >= group.maxSessions) {
       this.#roster.setUser(session, undefined);
-      return { reason: `the group has its max_sessions of ${group.maxSessions} on`, final: true };
+      return { reason: `the group has its max_sessions of ${group.maxSessions} on`, after: 'no address' };
     }
     const address = this.#chooseAddress(session, group, verdict, predecessor);
     if (!address) {
       this.#roster.setUser(session, undefined);
-      return { reason: `no address is free in the pool ${formatPrefix(group.pool)}; make it wider`, final: true };
+      return {
+        reason: `no address is free in the pool ${formatPrefix(group.pool)}; make it wider`,
+        after: 'no address',
+      };
     }
     session.address = address;
     session.inner = prefixOf(address, 32);

@@ -29,8 +29,11 @@ export type SessionStage =
     }
   /** Logged in; the client asks for its configuration by `until`, or gets it unasked then (`push`), or ends. */
   | { readonly awaits: 'configuration'; readonly push: boolean; readonly until: Instant }
-  /** The client has heard that its login failed, and hangs up or is hung up on. */
-  | { readonly awaits: 'goodbye'; readonly until: Instant; readonly reason: string }
+  /**
+   * The client has heard that its login failed, or where its user `isProven` hears that there is no address, and hangs up or is hung
+   * up on.
+   */
+  | { readonly awaits: 'goodbye'; readonly until: Instant; readonly reason: string; readonly isProven: boolean }
   /** Authenticated by a group secret, and not by XAUTH yet: it may only call by L2TP, or is asked at `until` (`thenAsk`). */
   | { readonly awaits: 'nobody'; readonly until: Instant; readonly thenAsk: boolean }
   /** It has transport mode, and makes its L2TP call and its user's login by `until`. */

@@ -356,6 +356,8 @@ export class Sessions {
     now: Instant,
   ): void {
     const { stage } = session;
+    // a login refused for want of an address would have its user type another password
+    if (stage.awaits === 'goodbye' && stage.isProven) return sa.answerRequest(messageId, [], now);
     if (stage.awaits !== 'configuration' && stage.awaits !== 'nothing') {
       const reason = 'it asked for its configuration before its login succeeded';
       this.#options.emit({ type: 'failure', who: session.who, step: 'Mode-Config', reason });

@@ -23,11 +23,26 @@ describe('addresses', () => {
     const dialers = ['a', 'b', 'c', 'd', 'e'].map((user) => scene.dial({ user }));
     // .0 and .7 are network and broadcast, .1 is the gateway
     assert.deepEqual(scene.addresses, ['10.77.0.2', '10.77.0.3', '10.77.0.4', '10.77.0.5', '10.77.0.6']);
-    const late = scene.dial({ user: 'f' });
-    assert.deepEqual(late.loginResults, [false]);
+    assert.equal(scene.dial({ user: 'f' }).address, undefined);
     assert.match(scene.failures.at(-1)!, /login: no address is free in the pool 10.77.0.0\/29; make it wider/);
     dialers[2]!.sa.close('bye');
     assert.equal(scene.run().dial({ user: 'f' }).address, '10.77.0.4');
+  });
+
+  test('who gets none hears that the password is right, then of no address, and is ended', () => {
+    const scene = new Scene({ group: { pool: parsePrefix('10.77.0.0/30')! } });
+    scene.dial({ user: 'ann' });
+    const bob = scene.dial({ user: 'bob' });
+    assert.deepEqual(bob.loginResults, [true]);
+    const given = bob.events.flatMap((event) => (event.type === 'configuration-received' ? [event.attributes] : []));
+    assert.deepEqual(given, [[]]);
+    bob.askTunnel();
+    assert.match(scene.failures.at(-1)!, /quick mode: it asked for a tunnel before/);
+    assert.deepEqual(scene.addresses, ['10.77.0.2']);
+    assert.ok(!bob.has('ended'));
+    scene.advance(4 * SECOND);
+    assert.ok(bob.has('ended'));
+    assert.equal(scene.gateway.sessions().length, 1);
   });
 
   test('who asks for the address of another gets one of the own', () => {
@@ -120,7 +135,7 @@ describe('a second login of the same user', () => {
     const second = scene.dial({ user: 'ann' });
     assert.equal(second.address, '10.77.0.2');
     assert.match(scene.all('session-down')[0]!.reason, /the pool is full and the same user logged in anew/);
-    assert.deepEqual(scene.dial({ user: 'bob' }).loginResults, [false]);
+    assert.equal(scene.dial({ user: 'bob' }).address, undefined);
     assert.deepEqual(scene.addresses, ['10.77.0.2']);
   });
 });
@@ -170,10 +185,10 @@ describe('limits', () => {
     const scene = new Scene({ group: { maxSessions: 2 } });
     const first = scene.dial({ user: 'a' });
     scene.dial({ user: 'b' });
-    assert.deepEqual(scene.dial({ user: 'c' }).loginResults, [false]);
+    assert.equal(scene.dial({ user: 'c' }).address, undefined);
     assert.match(scene.failures.at(-1)!, /login: the group has its max_sessions of 2 on/);
     first.sa.close('bye');
-    assert.deepEqual(scene.run().dial({ user: 'c' }).loginResults, [true]);
+    assert.ok(scene.run().dial({ user: 'c' }).address);
   });
 
   test('max_sessions lets a renewal in', () => {
