@@ -1,5 +1,5 @@
 /** One IKE negotiation, named by its cookies: who, and its messages in the order in which they were seen. */
-import type { Bytes } from '../bytes/bytes.ts';
+import { type Bytes, readU32 } from '../bytes/bytes.ts';
 import type { Endpoint } from '../net/address.ts';
 import { type IkeDatagram, isFragment, isFromInitiator, isResponse } from './ike-datagram.ts';
 import { exchangeName, type IkeVersion } from './notify-words.ts';
@@ -10,13 +10,26 @@ export type IkeWay = 'udp' | 'nat-t' | 'cisco-tcp' | 'tcp';
 
 export type Role = 'initiator' | 'responder';
 
-export interface Message {
+/** What the message came in. */
+export interface Arrival {
+  readonly packet: number;
+  readonly at: number;
+  readonly source: Endpoint;
+  readonly destination: Endpoint;
+  readonly way: IkeWay;
+  readonly fragments: number;
+  readonly isLost: boolean;
+}
+
+/** One datagram of it. */
+export class Message {
   readonly packet: number;
   readonly at: number;
   readonly from: Role;
   readonly source: Endpoint;
   readonly destination: Endpoint;
   readonly way: IkeWay;
+  readonly version: IkeVersion;
   readonly exchange: number;
   readonly messageId: number;
   /** IKEv2 says so itself; with IKEv1 undefined. */
@@ -35,25 +48,49 @@ export interface Message {
   /** The packet that this is the same as, byte for byte: a retransmission. */
   readonly repeats: number | undefined;
   readonly payloads: readonly PayloadFact[];
-  /** For a person: "main mode: SA aes256-sha1-modp1024 (psk), VID 5 times". */
-  readonly summary: string;
   readonly trouble: string | undefined;
-}
 
-/** What the message came in. */
-export interface Arrival {
-  readonly packet: number;
-  readonly at: number;
-  readonly source: Endpoint;
-  readonly destination: Endpoint;
-  readonly way: IkeWay;
-  readonly fragments: number;
-  readonly isLost: boolean;
+  constructor(
+    datagram: IkeDatagram,
+    arrival: Arrival,
+    from: Role,
+    { repeats, opened }: { readonly repeats: number | undefined; readonly opened: readonly PayloadFact[] | undefined },
+  ) {
+    this.packet = arrival.packet;
+    this.at = arrival.at;
+    this.from = from;
+    this.source = arrival.source;
+    this.destination = arrival.destination;
+    this.way = arrival.way;
+    this.version = datagram.version;
+    this.exchange = datagram.exchange;
+    this.messageId = datagram.messageId;
+    this.isResponse = datagram.version === 2 ? isResponse(datagram) : undefined;
+    this.isEncrypted = datagram.encrypted;
+    this.isOpened = opened !== undefined;
+    this.isFragment = isFragment(datagram);
+    this.length = datagram.length;
+    this.fragments = arrival.fragments;
+    this.isLost = arrival.isLost;
+    this.repeats = repeats;
+    this.payloads = opened ?? datagram.payloads;
+    this.trouble = datagram.trouble;
+  }
+
+  /** For a person: "main mode: SA aes256-sha1-modp1024 (psk), VID 5 times". */
+  get summary(): string {
+    const name = exchangeName(this.version, this.exchange);
+    const direction = this.isResponse === undefined ? '' : this.isResponse ? ' response' : ' request';
+    if (this.isEncrypted && !this.isOpened) return `${name}${direction}: encrypted, ${this.length} bytes`;
+    return `${name}${direction}: ${factsText(this.payloads) || this.trouble || 'empty'}`;
+  }
 }
 
 /** Our own limits on the messages kept of one negotiation: so many from its beginning, and so many from its end. */
 export const MAX_FIRST_MESSAGES = 96;
 export const MAX_LAST_MESSAGES = 96;
+/** Our own limit on the addresses remembered of either side. */
+export const MAX_ADDRESSES = 8;
 /** Equal packets within this time are one that the capture saw in two places, not a retransmission. Milliseconds. */
 const COPY_WINDOW = 60;
 
@@ -75,8 +112,12 @@ export class Negotiation {
 
   readonly #first: Message[] = [];
   readonly #last: Message[] = [];
-  readonly #seen = new Map<string, { readonly packet: number; at: number }>();
-  readonly #addresses: Record<Role, Set<string>>;
+  /** Both together, and answers to questions: once somebody has asked, and until more is seen. */
+  #all: readonly Message[] | undefined;
+  #answers: Map<unknown, unknown> | undefined;
+  /** Of the messages of late, the oldest first. */
+  readonly #fingerprints: Fingerprint[] = [];
+  readonly #addresses: Readonly<Record<Role, string[]>>;
 
   constructor(number: number, datagram: IkeDatagram, arrival: Arrival) {
     this.number = number;
@@ -87,14 +128,13 @@ export class Negotiation {
     const sourceBegan = this.isWhole || (datagram.version === 2 ? isFromInitiator(datagram) : looksLikeClient(arrival));
     this.initiator = sourceBegan ? arrival.source : arrival.destination;
     this.responder = sourceBegan ? arrival.destination : arrival.source;
-    this.#addresses = {
-      initiator: new Set([this.initiator.address.text]),
-      responder: new Set([this.responder.address.text]),
-    };
+    this.#addresses = { initiator: [this.initiator.address.text], responder: [this.responder.address.text] };
   }
 
   get messages(): readonly Message[] {
-    return this.#last.length === 0 ? this.#first : [...this.#first, ...this.#last];
+    if (this.#last.length === 0) return this.#first;
+    this.#all ??= [...this.#first, ...this.#last];
+    return this.#all;
   }
 
   get firstAt(): number {
@@ -105,6 +145,13 @@ export class Negotiation {
     return (this.#last.at(-1) ?? this.#first.at(-1))?.at ?? 0;
   }
 
+  /** What rules ask again and again is found out once, and anew when more has been seen. */
+  answerTo<T>(question: (negotiation: Negotiation) => T): T {
+    this.#answers ??= new Map();
+    if (!this.#answers.has(question)) this.#answers.set(question, question(this));
+    return this.#answers.get(question) as T;
+  }
+
   /** Undefined: a copy of a packet that was seen a moment before. `bytes`: the IKE message, as far as it was captured; `open`
    * gives what is inside if it is encrypted and a key opens it. */
   add(
@@ -113,46 +160,32 @@ export class Negotiation {
     arrival: Arrival,
     open: () => readonly PayloadFact[] | undefined,
   ): Message | undefined {
-    const fingerprint = `${hashOf(bytes)} ${bytes.length}`;
-    const earlier = this.#seen.get(fingerprint);
+    const hash = hashOf(bytes);
+    const earlier = this.#fingerprints.find((known) => known.hash === hash && known.length === bytes.length);
     if (earlier && arrival.at - earlier.at <= COPY_WINDOW) {
       this.copies++;
       return undefined;
     }
-    this.#remember(fingerprint, arrival, earlier);
+    if (earlier) earlier.at = arrival.at;
+    else this.#remember({ hash, length: bytes.length, packet: arrival.packet, at: arrival.at });
     // a key's chain of IVs goes on with what is new alone
     const opened = earlier ? undefined : open();
-    const payloads = opened ?? datagram.payloads;
-    const message: Message = {
-      ...arrival,
-      from: this.#roleOf(datagram, arrival),
-      exchange: datagram.exchange,
-      messageId: datagram.messageId,
-      isResponse: datagram.version === 2 ? isResponse(datagram) : undefined,
-      isEncrypted: datagram.encrypted,
-      isOpened: opened !== undefined,
-      isFragment: isFragment(datagram),
-      length: datagram.length,
+    const message = new Message(datagram, arrival, this.#roleOf(datagram, arrival), {
       repeats: earlier?.packet,
-      payloads,
-      summary: summaryOf(datagram, payloads, opened !== undefined),
-      trouble: datagram.trouble,
-    };
+      opened,
+    });
     this.#keep(message);
     return message;
   }
 
-  #remember(
-    fingerprint: string,
-    { packet, at }: Arrival,
-    earlier: { readonly packet: number; at: number } | undefined,
-  ): void {
-    if (earlier) earlier.at = at;
-    else this.#seen.set(fingerprint, { packet, at });
-    if (this.#seen.size > MAX_FIRST_MESSAGES + MAX_LAST_MESSAGES) this.#seen.delete(this.#seen.keys().next().value!);
+  #remember(fingerprint: Fingerprint): void {
+    this.#fingerprints.push(fingerprint);
+    if (this.#fingerprints.length > MAX_FIRST_MESSAGES + MAX_LAST_MESSAGES) this.#fingerprints.shift();
   }
 
   #keep(message: Message): void {
+    this.#all = undefined;
+    this.#answers = undefined;
     if (this.#first.length < MAX_FIRST_MESSAGES) {
       this.#first.push(message);
       return;
@@ -165,25 +198,32 @@ export class Negotiation {
 
   #roleOf(datagram: IkeDatagram, { source, destination }: Arrival): Role {
     const role = this.#guessRole(datagram, source, destination);
-    this.#addresses[role].add(source.address.text);
-    if (this.#addresses[role].size > MAX_ADDRESSES)
-      this.#addresses[role].delete(this.#addresses[role].values().next().value!);
+    const known = this.#addresses[role];
+    if (!known.includes(source.address.text)) known.push(source.address.text);
+    if (known.length > MAX_ADDRESSES) known.shift();
     return role;
   }
 
   #guessRole(datagram: IkeDatagram, source: Endpoint, destination: Endpoint): Role {
     if (datagram.version === 2) return isFromInitiator(datagram) ? 'initiator' : 'responder';
-    const { initiator, responder } = this.#addresses;
-    if (initiator.has(source.address.text) && responder.has(source.address.text))
+    const isKnown = (role: Role, { address }: Endpoint) => this.#addresses[role].includes(address.text);
+    if (isKnown('initiator', source) && isKnown('responder', source))
       return source.port === this.initiator.port ? 'initiator' : 'responder';
-    if (responder.has(source.address.text)) return 'responder';
-    if (initiator.has(source.address.text)) return 'initiator';
-    return initiator.has(destination.address.text) ? 'responder' : 'initiator';
+    if (isKnown('responder', source)) return 'responder';
+    if (isKnown('initiator', source)) return 'initiator';
+    return isKnown('initiator', destination) ? 'responder' : 'initiator';
   }
 }
 
-/** Our own limit on the addresses remembered of either side. */
-const MAX_ADDRESSES = 8;
+/** By which a retransmission is told from a new message. */
+interface Fingerprint {
+  readonly hash: number;
+  readonly length: number;
+  /** The first with these bytes. */
+  readonly packet: number;
+  /** When the last of them came. */
+  at: number;
+}
 
 /** Messages that belong together: with IKEv1 one message ID and type, with IKEv2 a request and its response. */
 export interface Exchange {
@@ -196,14 +236,18 @@ export interface Exchange {
 }
 
 /** In the order of their first messages. Phase 1 is one, with message ID 0. */
-export function exchangesOf(negotiation: Negotiation): Exchange[] {
+export function exchangesOf(negotiation: Negotiation): readonly Exchange[] {
+  return negotiation.answerTo(findExchanges);
+}
+
+function findExchanges({ messages, version }: Negotiation): readonly Exchange[] {
   const found = new Map<
     string,
     { type: number; messageId: number; begunBy: Role; messages: Message[]; repeats: Message[] }
   >();
-  for (const message of negotiation.messages) {
+  for (const message of messages) {
     const begunBy = message.isResponse ? otherRole(message.from) : message.from;
-    const key = `${message.exchange} ${message.messageId} ${negotiation.version === 2 ? begunBy : ''}`;
+    const key = `${message.exchange} ${message.messageId} ${version === 2 ? begunBy : ''}`;
     let exchange = found.get(key);
     if (!exchange) {
       exchange = { type: message.exchange, messageId: message.messageId, begunBy, messages: [], repeats: [] };
@@ -224,16 +268,14 @@ function looksLikeClient({ source, destination }: Arrival): boolean {
   return !known(source.port) || known(destination.port);
 }
 
-function summaryOf(datagram: IkeDatagram, payloads: readonly PayloadFact[], isOpened: boolean): string {
-  const name = exchangeName(datagram.version, datagram.exchange);
-  const direction = datagram.version === 2 ? (isResponse(datagram) ? ' response' : ' request') : '';
-  if (datagram.encrypted && !isOpened) return `${name}${direction}: encrypted, ${datagram.length} bytes`;
-  return `${name}${direction}: ${factsText(payloads) || datagram.trouble || 'empty'}`;
-}
-
-/** FNV-1a of 32 bits: it tells retransmissions from new messages, and resists nobody. */
+/** FNV-1a by words, with high bits folded down: it tells retransmissions from new messages, and resists nobody. */
 function hashOf(bytes: Bytes): number {
+  const words = bytes.length - (bytes.length % 4);
   let hash = 0x811c9dc5;
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i]!, 0x01000193);
-  return hash >>> 0;
+  for (let at = 0; at < words; at += 4) {
+    hash = Math.imul(hash ^ readU32(bytes, at), 0x01000193);
+    hash ^= hash >>> 15;
+  }
+  for (let at = words; at < bytes.length; at++) hash = Math.imul(hash ^ bytes[at]!, 0x01000193);
+  return hash;
 }

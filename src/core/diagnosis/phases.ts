@@ -106,16 +106,8 @@ export function quickModes(negotiation: Negotiation): Exchange[] {
 
 /** Quick mode came to its third message, or IKE_AUTH to an answer that holds more than an error. */
 export function isEstablished(negotiation: Negotiation): boolean {
-  const seen = negotiation.messages.length + negotiation.skipped;
-  const known = established.get(negotiation);
-  if (known?.seen === seen) return known.is;
-  const is = cameToItsEnd(negotiation);
-  established.set(negotiation, { seen, is });
-  return is;
+  return negotiation.answerTo(cameToItsEnd);
 }
-
-/** Most rules ask: it is found out again only when more has been seen. */
-const established = new WeakMap<Negotiation, { readonly seen: number; readonly is: boolean }>();
 
 function cameToItsEnd(negotiation: Negotiation): boolean {
   if (negotiation.version === 1)

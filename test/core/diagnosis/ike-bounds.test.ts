@@ -9,14 +9,15 @@ import { IkeTable, MAX_BUFFERS, MAX_NEGOTIATIONS, MAX_WHOLE } from '../../../src
 import { Ikev1Opener, MAX_CHAINS } from '../../../src/core/diagnosis/ikev1-opener.ts';
 import { Ikev2Opener, MAX_PIECES } from '../../../src/core/diagnosis/ikev2-opener.ts';
 import { MAX_KEYS, parseIkev1Table } from '../../../src/core/diagnosis/keys.ts';
-import type { Arrival } from '../../../src/core/diagnosis/negotiation.ts';
+import { type Arrival, MAX_ADDRESSES } from '../../../src/core/diagnosis/negotiation.ts';
 import { PLAIN_READING } from '../../../src/core/diagnosis/reading.ts';
 import { splitMessage } from '../../../src/core/ikev1/fragments.ts';
+import { type Endpoint, ipFromBytes } from '../../../src/core/net/address.ts';
 import { encryptBody, phase2Iv } from '../../../src/core/protection/ikev1-cipher.ts';
 import { IKEV2_VERSION, Ikev2Exchange, Ikev2Flag, Ikev2Payload } from '../../../src/core/wire/ikev2.ts';
 import { ExchangeType, encodeMessage, encodePayloads, Flag, PayloadType } from '../../../src/core/wire/isakmp.ts';
 import { nodeCrypto } from '../../../src/host/crypto/node-crypto.ts';
-import { CLIENT, COOKIE_I, COOKIE_R, GATEWAY, ike, ke, nonce, REPLY, raw, sa } from './stage.ts';
+import { CLIENT, COOKIE_I, COOKIE_R, GATEWAY, INFORMATIONAL, ike, ke, nonce, REPLY, raw, sa, sealed } from './stage.ts';
 
 const PLACE = { packet: 1, at: 0 };
 const ARRIVAL: Arrival = {
@@ -30,8 +31,8 @@ const ARRIVAL: Arrival = {
 
 const cookie = (i: number) => (i + 1).toString(16).padStart(16, '0');
 
-function take(table: IkeTable, message: Bytes, conversation: Conversation): void {
-  table.take(readHead(message, message.length)!, message, ARRIVAL, conversation);
+function take(table: IkeTable, message: Bytes, conversation: Conversation, arrival = ARRIVAL): void {
+  table.take(readHead(message, message.length)!, message, arrival, conversation);
 }
 
 test('negotiations of all pairs', () => {
@@ -53,6 +54,25 @@ test('keys of one table', () => {
   const rows = (count: number) => Array.from({ length: count }, (_, i) => `${cookie(i)},00ff`).join('\n');
   assert.equal(parseIkev1Table(rows(MAX_KEYS)).size, MAX_KEYS);
   assert.equal(parseIkev1Table(rows(MAX_KEYS + 1)).size, MAX_KEYS);
+});
+
+test('addresses of one side: the oldest is forgotten', () => {
+  const from = (i: number) => ({ address: ipFromBytes(Uint8Array.of(10, 0, 0, i)), port: 40_000 });
+  const stranger = { address: ipFromBytes(Uint8Array.of(10, 0, 1, 0)), port: 40_000 };
+  /** Who speaks from an unknown address to the first of so many that the initiator had. */
+  const speaker = (addresses: number) => {
+    const conversation = new Conversation(1, from(0).address, GATEWAY, PLACE);
+    const table = new IkeTable(PLAIN_READING, () => {});
+    const see = (message: Bytes, source: Endpoint, destination: Endpoint) =>
+      take(table, message, conversation, { ...ARRIVAL, source, destination });
+    see(ike([sa()]), from(0), ARRIVAL.destination);
+    see(ike([sa()], REPLY), ARRIVAL.destination, from(0));
+    for (let i = 1; i < addresses; i++) see(sealed(64, i, INFORMATIONAL), from(i), ARRIVAL.destination);
+    see(sealed(64, 0, INFORMATIONAL), stranger, from(0));
+    return conversation.negotiations[0]!.messages.at(-1)!.from;
+  };
+  assert.equal(speaker(MAX_ADDRESSES), 'responder');
+  assert.equal(speaker(MAX_ADDRESSES + 1), 'initiator');
 });
 
 /** A first message of `length` bytes in fragments. */
