@@ -1,19 +1,22 @@
 /** sallyport doctor PROFILE: each carrier of a profile in turn, with its login, and each opening by its name. */
 import type { CarrierSurvey } from '../core/diagnosis/carrier-survey.ts';
-import { STATE_WORDS, surveyFindings, surveyVerdict } from '../core/diagnosis/carrier-survey-findings.ts';
-import { CARRIER_TITLES, formatOpening } from '../core/openings/openings.ts';
-import { findingLines, restLines } from '../doctor/report/text.ts';
+import { surveyFindings, surveyVerdict } from '../core/diagnosis/carrier-survey-findings.ts';
+import { formatOpening } from '../core/openings/openings.ts';
+import { isReached, profilePage, profileTables } from '../doctor/report/profile-page.ts';
+import { findingLines, restLines, tableLines } from '../doctor/report/text.ts';
 import { ExitStatus } from '../doctor/report/verdict.ts';
+import { writePage } from '../doctor/report/write-page.ts';
 import { escapeControls } from '../host/escape.ts';
 import { expectClientRights } from '../host/network/rights.ts';
 import { answersFor, type PasswordOptions, passwordLines } from './asker.ts';
 import { type ProfileOptions, readProfile } from './profile-argument.ts';
 import { onEndSignal } from './signals.ts';
-import { alignTable } from './table.ts';
 import { readTyped } from './typing.ts';
 
 export interface ProfileSurveyOptions extends ProfileOptions, PasswordOptions {
   readonly json?: boolean | undefined;
+  /** Where the report goes as a page, beside what is printed. */
+  readonly html?: string | undefined;
 }
 
 /** 0: some carrier works on every gateway of the profile; 3: one has none. */
@@ -37,9 +40,9 @@ export async function doctorProfile(argument: string, options: ProfileSurveyOpti
   } finally {
     lines?.close();
   }
-  console.log(options.json ? JSON.stringify(surveys.map(report), null, 2) : surveys.map(page).join('\n\n'));
-  const works = ({ carriers }: CarrierSurvey) => carriers.some(({ outcome }) => outcome === 'works');
-  return surveys.every(works) ? ExitStatus.FINE : ExitStatus.CAUSE;
+  if (options.html !== undefined) writePage(options.html, profilePage(profile.name, surveys));
+  console.log(options.json ? JSON.stringify(surveys.map(report), null, 2) : surveys.map(textOf).join('\n\n'));
+  return surveys.every(isReached) ? ExitStatus.FINE : ExitStatus.CAUSE;
 }
 
 function report(survey: CarrierSurvey): object {
@@ -55,16 +58,13 @@ function report(survey: CarrierSurvey): object {
 }
 
 /** What to change stands there where nothing works; else what is shut is a note. */
-function page(survey: CarrierSurvey): string {
+function textOf(survey: CarrierSurvey): string {
   const causes = surveyFindings(survey).filter(({ severity }) => severity === 'cause');
   const lines = [
     surveyVerdict(survey),
-    '',
-    alignTable(survey.carriers.map(({ carrier, detail }) => [CARRIER_TITLES[carrier], detail])),
-    '',
-    alignTable(survey.openings.map(({ opening, state }) => [formatOpening(opening), STATE_WORDS[state]])),
+    ...profileTables(survey).flatMap((table) => ['', ...tableLines(table)]),
     ...causes.flatMap((finding) => ['', ...findingLines(finding)]),
-    ...restLines(causes, ['--json']).flatMap((line) => ['', line]),
+    ...restLines(causes, ['--json', '--html FILE']).flatMap((line) => ['', line]),
   ];
   return lines
     .flatMap((line) => line.split('\n'))

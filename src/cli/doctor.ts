@@ -25,11 +25,11 @@ export async function run(args: string[]): Promise<number> {
     const { diagnoseCapture } = await import('../doctor/program.ts');
     return diagnoseCapture(what, values);
   }
-  if (values.html !== undefined) throw new UsageError('--html is for captures');
   if (isProfileName(what) || (!what.includes('/') && lookUpProfile(what, profileSearch(process.env)) !== undefined)) {
     const { doctorProfile } = await import('./doctor-profile.ts');
     return doctorProfile(what, values);
   }
+  if (isCode(what) && values.html !== undefined) throw new UsageError('--html is for captures, hosts and profiles');
   if (isCode(what)) return explain(what, values.json === true);
   if (isCaptureName(what) || !isHostName(what))
     throw new UsageError(`there is no file and no profile ${JSON.stringify(what)}`);

@@ -36,20 +36,19 @@ sallyport user list [--json]
     How the running clients do.`,
   disconnect: `sallyport disconnect [PROFILE]
     Ends a running client; done when the network of this host is as it was.`,
-  doctor: `sallyport doctor HOST [--watch] [--json]
+  doctor: `sallyport doctor HOST [--watch] [--html FILE] [--json]
 sallyport doctor FILE|- [--keylog FOLDER] [--html FILE] [--json]
 sallyport doctor CODE [--json]
 sallyport doctor PROFILE [--user NAME] [--carrier nat-t|esp|cisco-udp|cisco-tcp]
-                 [--password-fd N | --password-stdin] [--json]
+                 [--password-fd N | --password-stdin] [--html FILE] [--json]
     Why a connection fails. HOST: asks a gateway from outside, without credentials or root,
     in under 20 seconds; --watch goes on to how long a NAT on the way keeps a silent
     mapping. FILE: by a capture of it, pcap or pcapng, also in gzip; -: standard input;
-    --keylog: keys that open what is encrypted, as Wireshark has them; --html: the report
-    as a page too, with a ladder of each negotiation. CODE: what an error
+    --keylog: keys that open what is encrypted, as Wireshark has them. CODE: what an error
     number of Windows means, for example 809. PROFILE: dials each carrier in turn, with its
     login and a packet through the tunnel and back, and says of each opening whether it is
     open, and if not, where it is shut; it needs root, and leaves routes and name servers
-    as they are. Exit status: 0 nothing is wrong, 1 it could not be found out, 3 the cause
+    as they are. --html: the report as a page too. Exit status: 0 nothing is wrong, 1 it could not be found out, 3 the cause
     of a failure found, 4 a warning.`,
   cleanup: `sallyport cleanup [PROFILE]
     Puts back what killed clients left on this host: routes, rules, name servers.`,

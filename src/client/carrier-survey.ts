@@ -86,7 +86,7 @@ export async function surveyCarriers(gateway: string, options: SurveyOptions): P
     opening,
     state: stateOf(opening, seen, crossings),
   }));
-  return { gateway, address: location.gateway.text, ports, carriers, openings };
+  return { gateway, address: location.gateway.text, ports, login: whole.login, carriers, openings };
 
   function firstOf(carrier: Carrier): Opening {
     return openingsOf(carrier, ports)[0]!;

@@ -1,20 +1,18 @@
 /** sallyport doctor FILE: what a capture shows, and why it fails. */
-import { writeFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { NO_KEYS } from '../core/diagnosis/keys.ts';
 import { Observer } from '../core/diagnosis/observer.ts';
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
-import { HostError, systemReason } from '../host/errors.ts';
 import { CaptureError } from './capture/damage.ts';
 import { type CaptureSummary, readCapture } from './capture/read-capture.ts';
 import { openPath, openStream } from './capture/source.ts';
 import { certificateFacts } from './certificate-facts.ts';
 import { readKeyTables } from './key-tables.ts';
 import { capturePage } from './report/capture-page.ts';
-import { htmlOf } from './report/html.ts';
 import { jsonOf } from './report/json.ts';
 import { textOf } from './report/text.ts';
 import { captureExitStatus } from './report/verdict.ts';
+import { writePage } from './report/write-page.ts';
 
 /** In place of a file's name. */
 const STANDARD_INPUT = '-';
@@ -38,19 +36,10 @@ export async function diagnoseCapture(path: string, options: CaptureOptions): Pr
   const summary = await readFrom(path, title, observer);
   const diagnosis = observer.finish(summary.lastAt);
   const page = capturePage(title, diagnosis, summary);
-  if (options.html !== undefined) writePage(options.html, htmlOf(page));
+  if (options.html !== undefined) writePage(options.html, page);
   if (options.json) console.log(JSON.stringify(jsonOf(title, diagnosis, summary), null, 2));
   else console.log(textOf(page));
   return captureExitStatus(diagnosis, summary);
-}
-
-/** Addresses and names of users are in it: it is for who asked. */
-function writePage(path: string, html: string): void {
-  try {
-    writeFileSync(path, html, { mode: 0o600 });
-  } catch (error) {
-    throw new HostError('REPORT', `can't write ${path}: ${systemReason(error)}`);
-  }
 }
 
 async function readFrom(path: string, title: string, observer: Observer): Promise<CaptureSummary> {

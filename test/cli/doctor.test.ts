@@ -1,6 +1,9 @@
 /** What the argument of `sallyport doctor` is taken for. */
 import assert from 'node:assert/strict';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { discard, scratch } from '../lab/scratch.ts';
 import { run } from './cli.ts';
 
 describe('sallyport doctor', () => {
@@ -25,5 +28,19 @@ describe('sallyport doctor', () => {
       stdout,
     );
     assert.deepEqual([status, stderr], [3, '']);
+  });
+
+  it('the same as a page, which only who asked may read', async () => {
+    const folder = scratch('doctor');
+    const file = join(folder, 'host.html');
+    try {
+      const { status, stdout, stderr } = await run(['doctor', '127.0.0.77', '--html', file]);
+      assert.equal(status, 3, stderr);
+      const [verdict = ''] = stdout.split('\n');
+      assert.ok(readFileSync(file, 'utf8').includes(`<h1>${verdict.replaceAll("'", '&#39;')}</h1>`), stdout);
+      assert.equal(statSync(file).mode & 0o777, 0o600);
+    } finally {
+      discard(folder);
+    }
   });
 });

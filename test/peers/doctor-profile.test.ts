@@ -3,7 +3,7 @@
  * what is shut, and in which direction. Then a firewall elsewhere, IPv6, a wrong password, a gateway that serves less.
  */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { stringify } from 'yaml';
@@ -19,7 +19,7 @@ import { COMBINATIONS, FIVE, title } from './firewall-outcome.ts';
 /** So many at a time: most of their time they wait for what a firewall swallows. */
 const SIDE_BY_SIDE = 6;
 
-const config = { carriers: { 'nat-t': true, esp: true, 'cisco-udp': 10000, 'cisco-tcp': [10000] } };
+const config = { carriers: { 'nat-t': true, esp: true, 'cisco-udp': 10000, 'cisco-tcp': [10000] }, l2tp: true };
 
 interface Told {
   readonly verdict: string;
@@ -56,7 +56,7 @@ describe('the doctor with a profile', { skip: lacking(), timeout: 900_000, concu
     const whole = { gateway: gatewayAddress, group: lab.group, psk: lab.groupSecret, user: lab.user, ...profile };
     const file = join(folder, `${from.name}.yaml`);
     writeFileSync(file, stringify(whole), { mode: 0o600 });
-    const doctor = from.start([lab.sallyport, 'doctor', file, '--json', '--password-stdin'], {
+    const doctor = from.start([lab.sallyport, 'doctor', file, '--json', '--password-stdin', '--html', pageOf(from)], {
       input: `${password}\n`,
     });
     const status = await doctor.ended;
@@ -66,6 +66,7 @@ describe('the doctor with a profile', { skip: lacking(), timeout: 900_000, concu
     return told;
   }
 
+  const pageOf = (from: Netns) => join(folder, `${from.name}.html`);
   const statesIn = ({ openings }: Told) => Object.fromEntries(openings.map(({ opening, state }) => [opening, state]));
 
   for (const variant of ['strict', 'stateful'] as const) {
@@ -132,6 +133,16 @@ describe('the doctor with a profile', { skip: lacking(), timeout: 900_000, concu
       const outcomes = carriers.map(({ outcome }) => outcome);
       assert.deepEqual(outcomes, ['login', 'not-tried', 'not-tried', 'not-tried']);
       assert.deepEqual([findings[0]?.rule, findings[0]?.severity], ['xauth-refused', 'cause']);
+    }));
+
+  it('a login that L2TP refuses is called so, and has a page', () =>
+    direct.use(async (from) => {
+      const profile = { l2tp: true, group: undefined, psk: lab.mainSecret };
+      const { verdict, findings } = await ask(from, profile, 'not the password');
+      assert.equal(findings[0]?.rule, 'ppp-refused', verdict);
+      const html = readFileSync(pageOf(from), 'utf8');
+      assert.match(html, /<article class="finding cause" id="f1">\n.*ppp-refused/);
+      assert.match(html, /sallyport user passwd NAME --l2tp/);
     }));
 
   it("what a gateway doesn't serve is no firewall's fault", async () => {

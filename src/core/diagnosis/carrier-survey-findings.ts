@@ -15,13 +15,14 @@ import type { CarrierSurvey, OpeningState, SurveyedOpening } from './carrier-sur
 import type { Evidence, Finding, Remedy, Severity } from './finding.ts';
 import { IS_IT_RUNNING } from './remedies.ts';
 import { LOGINS } from './rules/login.ts';
+import { PPP_LOGINS } from './rules/ppp.ts';
 
 export function surveyFindings(survey: CarrierSurvey): Finding[] {
   const works = survey.carriers.some(({ outcome }) => outcome === 'works');
   const severity: Severity = works ? 'note' : 'cause';
   const refusals = survey.carriers
     .filter(({ outcome }) => outcome === 'login' || outcome === 'refused' || outcome === 'silent')
-    .map(({ outcome, detail }) => refusalFinding(outcome === 'login', detail, severity));
+    .map(({ outcome, detail }) => refusalFinding(outcome === 'login' ? survey.login : undefined, detail, severity));
   const distinct = refusals.filter(({ cause }, i) => refusals.findIndex((other) => other.cause === cause) === i);
   const shut = survey.openings.filter(({ state }) => isShut(state));
   return [...distinct, ...shut.map((opening) => shutFinding(opening, survey, severity))];
@@ -51,15 +52,15 @@ function isShut(state: OpeningState): boolean {
   return state !== 'open' && state !== 'not-reached';
 }
 
-function refusalFinding(isOfLogin: boolean, detail: string, severity: Severity): Finding {
-  return {
-    rule: isOfLogin ? 'xauth-refused' : 'gateway-refused',
-    severity,
-    cause: detail,
-    evidence: [],
-    remedies: isOfLogin ? LOGINS : REFUSALS,
-  };
+/** @param login who refused name and password; undefined: it was something else */
+function refusalFinding(login: CarrierSurvey['login'] | undefined, detail: string, severity: Severity): Finding {
+  const [rule, remedies] = login === undefined ? OTHER_REFUSAL : login === 'l2tp' ? PPP_REFUSAL : XAUTH_REFUSAL;
+  return { rule, severity, cause: detail, evidence: [], remedies };
 }
+
+/** As the same fault is called where a capture shows it. */
+const XAUTH_REFUSAL = ['xauth-refused', LOGINS] as const;
+const PPP_REFUSAL = ['ppp-refused', PPP_LOGINS] as const;
 
 /** What the gateway said to us may mean several things: its own log and a capture tell which. */
 const REFUSALS: readonly Remedy[] = [
@@ -70,6 +71,8 @@ const REFUSALS: readonly Remedy[] = [
     lines: ["tcpdump -i any -w attempt.pcap 'udp or esp or icmp or tcp port 10000'", 'sallyport doctor attempt.pcap'],
   },
 ];
+
+const OTHER_REFUSAL = ['gateway-refused', REFUSALS] as const;
 
 function shutFinding({ opening, state }: SurveyedOpening, survey: CarrierSurvey, severity: Severity): Finding {
   const name = formatOpening(opening);

@@ -28,6 +28,8 @@ export interface CarrierSurvey {
   readonly gateway: string;
   readonly address: string;
   readonly ports: CarrierPorts;
+  /** Who asks for name and password: XAUTH, or PPP in a call of L2TP. */
+  readonly login: 'xauth' | 'l2tp' | 'none';
   readonly carriers: readonly SurveyedCarrier[];
   readonly openings: readonly SurveyedOpening[];
 }

@@ -3,6 +3,7 @@ import type { Finding } from '../../core/diagnosis/finding.ts';
 import { nodeCrypto } from '../../host/crypto/node-crypto.ts';
 import { textOf } from '../report/text.ts';
 import { exitStatusOf } from '../report/verdict.ts';
+import { writePage } from '../report/write-page.ts';
 import { findingsOf } from './findings.ts';
 import { nodeNetwork } from './node-network.ts';
 import { probe } from './probe.ts';
@@ -14,6 +15,8 @@ import { watchMapping } from './watch.ts';
 
 export interface HostOptions {
   readonly json?: boolean | undefined;
+  /** Where the report goes as a page, beside what is printed. */
+  readonly html?: string | undefined;
   /** Goes on to what takes minutes. */
   readonly watch?: boolean | undefined;
 }
@@ -32,7 +35,9 @@ export async function doctorHost(host: string, options: HostOptions): Promise<nu
   const tools = { network: nodeNetwork, crypto: nodeCrypto, progress: (text: string) => line.show(text) };
   const survey = await line.during(`asking ${host}`, () => probe(host, tools));
   const findings = findingsOf(survey);
-  console.log(options.json ? toJson(reportOf(survey, findings), 2) : textOf(surveyPage(survey, findings, began)));
+  const page = surveyPage(survey, findings, began);
+  if (options.html !== undefined) writePage(options.html, page);
+  console.log(options.json ? toJson(reportOf(survey, findings), 2) : textOf(page));
   if (options.watch) {
     for await (const learnt of watchMapping(survey, tools)) {
       line.clear();

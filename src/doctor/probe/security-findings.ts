@@ -1,6 +1,6 @@
 /** Findings about what a gateway gives away, and what it should no longer take. */
 
-import type { Finding } from '../../core/diagnosis/finding.ts';
+import type { Finding, Remedy } from '../../core/diagnosis/finding.ts';
 import { suiteText } from '../../core/diagnosis/offer.ts';
 import { weakParts } from '../../core/diagnosis/remedies.ts';
 import { AGAINST_GUESSING } from '../../core/diagnosis/rules/safety.ts';
@@ -47,12 +47,7 @@ function broken({ gateway }: Survey): Finding | undefined {
         : []),
     ],
     remedies: [
-      {
-        where: 'strongswan',
-        does: 'Name the proposals in the connection:',
-        lines: ['proposals = aes256-sha256-modp2048'],
-      },
-      { where: 'libreswan', does: 'Name the proposals in the conn:', lines: ['ike=aes256-sha2_256;dh14'] },
+      ...BETTER_PROPOSALS,
       {
         where: 'client',
         does: 'Until then, let clients offer nothing of it: the gateway takes the best that both have.',
@@ -62,10 +57,21 @@ function broken({ gateway }: Survey): Finding | undefined {
   };
 }
 
+const BETTER_PROPOSALS: readonly Remedy[] = [
+  {
+    where: 'strongswan',
+    does: 'Name the proposals in the connection:',
+    lines: ['proposals = aes256-sha256-modp2048'],
+  },
+  { where: 'libreswan', does: 'Name the proposals in the conn:', lines: ['ike=aes256-sha2_256;dh14'] },
+];
+
 /** What old clients need, and nobody else. */
 function aged({ gateway }: Survey): Finding | undefined {
   if (!gateway) return undefined;
-  const ofIkev1 = (gateway.ikev1?.taken ?? []).filter(({ offer, suite }) => offer !== 'broken' && suite);
+  const ofIkev1 = (gateway.ikev1?.taken ?? []).filter(
+    ({ offer, suite }) => offer !== 'broken' && suite && weakParts(suite).length > 0,
+  );
   const { ciphers = [], integrities = [], groups = [] } = gateway.ikev2 ?? {};
   const ofIkev2 = weakParts({ encryption: ciphers, integrity: integrities, group: groups });
   const found = [...new Set([...ofIkev1.flatMap(({ suite }) => weakParts(suite!)), ...ofIkev2])];
@@ -80,6 +86,7 @@ function aged({ gateway }: Survey): Finding | undefined {
     ],
     remedies: [
       { where: 'sallyport', does: 'Take this line away, once no old client is left.', lines: ['legacy: true'] },
+      ...BETTER_PROPOSALS,
     ],
   };
 }

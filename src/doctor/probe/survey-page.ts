@@ -1,49 +1,52 @@
-/** A survey as a report: its findings, what was seen, and a ladder of the packets. */
+/** A survey as a report: its findings, what was asked and answered, and a ladder of each port's packets. */
 import type { Finding } from '../../core/diagnosis/finding.ts';
 import { placeOf } from '../../core/diagnosis/products.ts';
 import type { Ladder, ReportPage } from '../report/page.ts';
+import type { ProbePacket } from './packet-log.ts';
 import type { Survey } from './survey.ts';
-import { detailRows, verdictText } from './text.ts';
+import { askedText, detailRows, verdictText } from './text.ts';
 
 /** @param began when the probe began, milliseconds since the epoch */
 export function surveyPage(survey: Survey, findings: readonly Finding[], began: number): ReportPage {
-  const { name } = survey.gateway ?? {};
-  const gateway = name && placeOf(name.name);
+  const { host, gateway, packets } = survey;
+  const place = gateway?.name && placeOf(gateway.name.name);
+  const works = gateway !== undefined && findings.every(({ severity }) => severity !== 'cause');
   return {
-    title: survey.host,
+    title: host,
     verdict: verdictText(survey, findings),
     isHealthy: isHealthy(survey, findings),
-    facts: alignRows(detailRows(survey)),
-    findings: findings.map((finding) => ({ ...finding, gateway })),
-    ladders: [ladderOf(survey, began)],
-    inFull: ['--json'],
+    facts: [`${askedText(survey)} (their numbers: #1 to #${packets.length})`, ...(works ? [FURTHER] : [])],
+    tables: [{ title: 'Asked and answered', rows: detailRows(survey) }],
+    findings: findings.map((finding) => ({ ...finding, gateway: place })),
+    ladders: laddersOf(packets, began),
+    inFull: ['--json', '--html FILE'],
   };
 }
+
+/** A healthy gateway may yet refuse whoever reads this. */
+const FURTHER = "whether a login succeeds and data passes 'sallyport doctor PROFILE' tells";
 
 /** Somebody answers, and nothing is above a note. */
 export function isHealthy({ gateway }: Survey, findings: readonly Finding[]): boolean {
   return gateway !== undefined && findings.every(({ severity }) => severity === 'note');
 }
 
-/** Two spaces apart; what the second column says goes on where it begins. */
-function alignRows(rows: readonly (readonly [title: string, text: string])[]): string[] {
-  const width = Math.max(...rows.map(([title]) => title.length));
-  return rows.map(([title, text]) => `${title.padEnd(width)}  ${text}`);
-}
-
-function ladderOf({ host, packets }: Survey, began: number): Ladder {
-  return {
-    title: `Questions to ${host}`,
+/** One for each port: there are at most four of each address. */
+function laddersOf(packets: readonly ProbePacket[], began: number): Ladder[] {
+  const byPeer = [...Map.groupBy(packets, ({ peer }) => peer)];
+  const tcpLast = byPeer.toSorted(([a], [b]) => Number(a.includes(' tcp/')) - Number(b.includes(' tcp/')));
+  return tcpLast.map(([peer, ofPeer]) => ({
+    title: `Asked of ${peer}`,
     left: 'here',
-    right: host,
-    steps: packets.map(({ number, at, direction, peer, says }) => ({
+    right: peer,
+    steps: ofPeer.map(({ number, at, direction, says }) => ({
       packet: number,
       at: began + at,
       isFromLeft: direction === 'out',
       what: says,
-      details: [peer],
+      details: [],
       isRepeat: says.endsWith(', again'),
     })),
     omitted: 0,
-  };
+  }));
 }

@@ -1,8 +1,9 @@
 /** A survey in words: a verdict, and what was seen. */
 import type { Finding } from '../../core/diagnosis/finding.ts';
 import { suiteText } from '../../core/diagnosis/offer.ts';
+import type { TableRow } from '../report/page.ts';
 import { sightText } from './address-probe.ts';
-import type { GatewaySight, Ikev1Sight, Ikev2Sight, NatState, Survey } from './survey.ts';
+import type { GatewaySight, Ikev1Sight, Ikev2Sight, NatState, PortSight, Survey } from './survey.ts';
 
 /** A cause if there is one, else what is healthy, and behind it what is the worst of the rest if that is above a note. */
 export function verdictText(survey: Survey, findings: readonly Finding[]): string {
@@ -17,38 +18,46 @@ export function verdictText(survey: Survey, findings: readonly Finding[]): strin
     gateway.name ? nameText(gateway) : undefined,
     NAT_WORDS[gateway.nat.ours],
   ];
-  const healthy = `${where}: ${parts.filter((part) => part !== undefined).join('; ')}.`;
-  return first?.severity === 'warning' ? `${healthy} But: ${first.cause}` : healthy;
+  const whole = `${where} ${parts.filter((part) => part !== undefined).join('; ')}.`;
+  return first?.severity === 'warning' ? `${whole} But: ${first.cause}` : `Healthy: ${whole}`;
 }
 
-/** Rows of two columns. */
-export function detailRows(survey: Survey): [title: string, text: string][] {
-  const { addresses, gateway } = survey;
+/** What was asked, and what came of it. */
+export function detailRows({ addresses, gateway }: Survey): TableRow[] {
   const several = addresses.length > 1;
-  const rows: [string, string][] = addresses.flatMap(({ address, ports }) =>
-    ports.map((sight): [string, string] => {
-      const [kind, number] = sight.port.split('/');
-      const title = `${kind!.toUpperCase()} ${number}`;
-      const text = sightText(sight).slice(title.length + 1);
-      const time = sight.after === undefined ? '' : `, ${sight.after} ms`;
-      return [
-        several ? `${address} ${title}` : title,
-        `${text}${sight.code && sight.state === 'failed' ? ` (${sight.code})` : ''}${time}`,
-      ];
-    }),
+  const ports = addresses.flatMap(({ address, ports }) =>
+    ports.map((sight) => portRow(sight, several ? `${address} ` : '')),
   );
-  if (!gateway) return rows;
-  if (gateway.name) rows.push(['What it is', nameText(gateway)]);
-  if (gateway.ikev1) rows.push(['IKEv1', ikev1Text(gateway.ikev1)]);
-  if (gateway.ikev2) rows.push(['IKEv2', ikev2Text(gateway.ikev2)]);
-  rows.push(['NAT', `${NAT_WORDS[gateway.nat.ours]}; ${GATEWAY_NAT_WORDS[gateway.nat.theirs]}`]);
-  rows.push(['Large UDP', largeText(gateway)]);
-  if (gateway.resends.length > 0) {
-    const seconds = gateway.resends.map((after) => (after / 1000).toFixed(1)).join(', ');
-    rows.push(['Sends again', `by itself, ${seconds} s after its first answer`]);
-  }
-  rows.push(['Asked', askedText(survey)]);
-  return rows;
+  return gateway ? [...ports, ...gatewayRows(gateway)] : ports;
+}
+
+function portRow(sight: PortSight, prefix: string): TableRow {
+  const { port, state, code, after } = sight;
+  const [kind, number] = port.split('/');
+  const title = `${kind!.toUpperCase()} ${number}`;
+  const words = sightText(sight).slice(title.length + 1);
+  const text = `${words}${code && state === 'failed' ? ` (${code})` : ''}${after === undefined ? '' : `, ${after} ms`}`;
+  // few gateways serve TCP, and nobody misses it there
+  const isMissed = kind === 'udp' && state !== 'answers';
+  return { title: `${prefix}${title}`, text, state: state === 'answers' ? 'well' : isMissed ? 'ill' : undefined };
+}
+
+function gatewayRows(gateway: GatewaySight): TableRow[] {
+  const { ikev1, ikev2, nat, large, limits } = gateway;
+  const resends = gateway.resends.map((after) => (after / 1000).toFixed(1)).join(', ');
+  return [
+    { title: 'What it is', text: gateway.name ? nameText(gateway) : unnamedText(gateway) },
+    ...(ikev1 ? [{ title: 'IKEv1', text: ikev1Text(ikev1) }] : []),
+    ...(ikev2 ? [{ title: 'IKEv2', text: ikev2Text(ikev2) }] : []),
+    { title: 'NAT', text: `${NAT_WORDS[nat.ours]}; ${GATEWAY_NAT_WORDS[nat.theirs]}` },
+    {
+      title: 'Large datagrams',
+      text: largeText(gateway),
+      state: large && (large.passes ? 'well' : 'ill'),
+    },
+    ...(resends === '' ? [] : [{ title: 'Sends again', text: `by itself, ${resends} s after its first answer` }]),
+    { title: 'Rate limit', text: limitText(limits) },
+  ];
 }
 
 function namesOf({ host, addresses }: Survey): string {
@@ -82,42 +91,53 @@ function nameText({ name }: GatewaySight): string {
   return name!.isCertain ? name!.name : `looks like ${name!.name}`;
 }
 
+function unnamedText({ vendorIds }: GatewaySight): string {
+  return vendorIds.length === 0
+    ? 'unknown: it sends no vendor IDs'
+    : 'unknown; its vendor IDs (--json) name no product';
+}
+
 const NAT_WORDS: Readonly<Record<NatState, string>> = {
   none: 'no NAT between here and it',
-  present: 'behind a NAT here, as it says',
+  present: 'it sees a NAT before this host, or pretends to',
   unknown: 'whether there is a NAT it did not say',
 };
 
 const GATEWAY_NAT_WORDS: Readonly<Record<NatState, string>> = {
   none: 'none before the gateway',
-  present: 'the gateway is behind one, or pretends to be',
+  present: 'the gateway says it is behind one, or pretends to be',
   unknown: 'nor of its own address',
 };
 
 const AGGRESSIVE_WORDS: Readonly<Record<Ikev1Sight['aggressive']['state'], string>> = {
-  hash: 'aggressive mode proves itself to strangers',
+  hash: 'aggressive mode answers strangers, with a hash made of a secret',
   answers: 'aggressive mode answers strangers',
   refused: 'aggressive mode refuses strangers',
   silent: 'aggressive mode is silent to strangers',
 };
 
 function ikev1Text({ taken, aggressive, xauth }: Ikev1Sight): string {
-  const chosen = taken.flatMap(({ suite }) => (suite ? [suiteText(suite)] : []));
+  const chosen = taken.flatMap(({ suite, offer }) => (suite ? [chosenText(offer, suiteText(suite))] : []));
   const refused = taken
     .filter(({ suite, offer }) => !suite && offer !== 'all')
-    .map(({ offer }) => OFFER_WORDS[offer] ?? offer);
+    .map(({ offer }) => `of ${OFFER_WORDS[offer] ?? offer} nothing`);
   return [
-    chosen.length > 0 ? `main mode chose ${[...new Set(chosen)].join(', then ')}` : 'main mode refuses what is offered',
-    ...(refused.length > 0 && chosen.length > 0 ? [`refuses ${refused.join(' and ')}`] : []),
+    chosen.length > 0
+      ? `main mode chose ${[...new Set([...chosen, ...refused])].join('; ')}`
+      : 'main mode refuses what is offered',
     AGGRESSIVE_WORDS[aggressive.state],
     ...(xauth ? ['can ask for a login (XAUTH)'] : []),
   ].join('; ');
 }
 
+function chosenText(offer: string, suite: string): string {
+  return offer === 'all' ? suite : `of ${OFFER_WORDS[offer] ?? offer} ${suite}`;
+}
+
 const OFFER_WORDS: Readonly<Record<string, string>> = {
   broken: 'DES and modp768',
-  aged: '3DES, MD5 and groups under 2048 bits',
-  modern: 'AES with groups of 2048 bits and more',
+  aged: '3DES, MD5 and groups below 2048 bits',
+  modern: 'AES with groups from 2048 bits on',
 };
 
 function ikev2Text({ refusal, suite, groups, ciphers, integrities, broken }: Ikev2Sight): string {
@@ -132,20 +152,23 @@ function ikev2Text({ refusal, suite, groups, ciphers, integrities, broken }: Ike
 }
 
 function largeText({ large, ikev1, ikev2 }: GatewaySight): string {
-  const passage = large ? `${large.bytes} bytes ${large.passes ? 'pass' : 'are lost'} in fragments` : 'not tried';
+  const passage = large ? `${large.bytes} bytes ${large.passes ? 'pass' : 'are lost'} in IP fragments` : 'not tried';
   const splits = [
     ...(ikev1?.main ? [`IKEv1 ${ikev1.fragmentation ? 'yes' : 'no'}`] : []),
     ...(ikev2?.suite ? [`IKEv2 ${ikev2.fragmentation ? 'yes' : 'no'}`] : []),
   ];
-  return `${passage}${splits.length > 0 ? `; fragmentation in IKE: ${splits.join(', ')}` : ''}`;
+  return `${passage}${splits.length > 0 ? `; the gateway fragments in IKE: ${splits.join(', ')}` : ''}`;
 }
 
-function askedText({ packets, gateway, isComplete }: Survey): string {
-  const sent = packets.filter(({ direction }) => direction === 'out').length;
-  const limits = gateway?.limits;
+function limitText({ asked, unanswered, cookies }: GatewaySight['limits']): string {
   return [
-    `${sent} packets sent, ${packets.length - sent} came back`,
-    ...(limits && limits.unanswered > 0 ? [`${limits.unanswered} questions without answer`] : []),
-    ...(isComplete ? [] : ['the time was up before all was asked']),
+    unanswered === 0 ? 'none met by what was asked' : `${unanswered} of ${asked} questions had no answer`,
+    ...(cookies > 0 ? [`asked ${cookies} times for a cookie first`] : []),
   ].join('; ');
+}
+
+export function askedText({ packets, isComplete }: Survey): string {
+  const sent = packets.filter(({ direction }) => direction === 'out').length;
+  const late = isComplete ? '' : '; the time was up before all was asked';
+  return `${sent} packets sent, ${packets.length - sent} came back${late}`;
 }

@@ -1,6 +1,6 @@
 /** The report as one page that needs nothing else: no script, no font, no picture from elsewhere; for a screen, a phone, and paper. */
 import type { Finding, Remedy } from '../../core/diagnosis/finding.ts';
-import type { Ladder, ReportPage, Step } from './page.ts';
+import type { Ladder, ReportFinding, ReportPage, Step, Table, TableRow } from './page.ts';
 import { STYLE } from './style.ts';
 import { PLACE_NAMES, SEVERITY_NAMES } from './words.ts';
 
@@ -22,21 +22,24 @@ export function htmlOf(page: ReportPage): string {
     `<h1>${text(page.verdict)}</h1>`,
     `<p class="facts">${page.facts.map(text).join(' · ')}</p></header><main>`,
     ...(findings.length > 0 ? ['<section aria-label="Findings">', ...findings, '</section>'] : []),
+    ...(page.tables ?? []).map(tableOf),
     ...page.ladders.map((ladder) => ladderOf(ladder, flags)),
     '</main></body></html>',
     '',
   ].join('\n');
 }
 
-function findingOf(finding: Finding, number: number, shown: ReadonlySet<number>): string {
-  const { severity, cause, evidence, remedies, rule } = finding;
+function findingOf(finding: ReportFinding, number: number, shown: ReadonlySet<number>): string {
+  const { severity, cause, evidence, remedies, rule, gateway } = finding;
+  // what the reader has comes first, and open
+  const ordered = [true, false].flatMap((isHere) => remedies.filter(({ where }) => (where === gateway) === isHere));
   const rows = evidence.map(({ packet, says }) => `<li>${packetOf(packet, shown)} ${text(says)}</li>`);
   return [
     `<article class="finding ${severity}" id="f${number}">`,
     `<p class="kind"><span class="flag">${number}</span> ${SEVERITY_NAMES[severity]} <code>${text(rule)}</code></p>`,
     `<h2>${text(cause)}</h2>`,
     rows.length > 0 ? `<ul class="evidence">${rows.join('')}</ul>` : '',
-    ...remedies.map((remedy, i) => remedyOf(remedy, i === 0)),
+    ...ordered.map((remedy, i) => remedyOf(remedy, i === 0)),
     '</article>',
   ].join('\n');
 }
@@ -51,6 +54,14 @@ function remedyOf({ where, does, lines }: Remedy, isFirst: boolean): string {
   const heading = `<b>On ${PLACE_NAMES[where]}:</b> ${text(does)}`;
   if (body === '') return `<p class="remedy">${heading}</p>`;
   return `<details class="remedy"${isFirst ? ' open' : ''}><summary>${heading}</summary>${body}</details>`;
+}
+
+function tableOf({ title, rows }: Table): string {
+  return `<section class="seen"><h2>${text(title)}</h2><table>${rows.map(rowOf).join('\n')}</table></section>`;
+}
+
+function rowOf({ title, text: words, state }: TableRow): string {
+  return `<tr><th scope="row">${text(title)}</th><td${state ? ` class="${state}"` : ''}>${text(words)}</td></tr>`;
 }
 
 interface Flag {

@@ -9,6 +9,8 @@ export interface ReportPage {
   readonly isHealthy: boolean;
   /** "1,204 packets", "3 negotiations". */
   readonly facts: readonly string[];
+  /** What was asked and answered, where a line each is not enough. */
+  readonly tables?: readonly Table[];
   readonly findings: readonly ReportFinding[];
   readonly ladders: readonly Ladder[];
   /** Options that have every remedy, where text has only the nearest. */
@@ -18,6 +20,18 @@ export interface ReportPage {
 export interface ReportFinding extends Finding {
   /** What the gateway is that it is about, where that is known. */
   readonly gateway?: Place | undefined;
+}
+
+export interface Table {
+  readonly title: string;
+  readonly rows: readonly TableRow[];
+}
+
+/** `state`: how it is to be seen at a glance; absent: it is neither well nor ill. */
+export interface TableRow {
+  readonly title: string;
+  readonly text: string;
+  readonly state?: 'well' | 'ill' | undefined;
 }
 
 /** The messages of one negotiation between two peers, in order. */

@@ -23,7 +23,7 @@ h2 { font-size: 1.1rem; line-height: 1.35; margin: .25rem 0 .5rem; }
 .of, .facts, .omitted { color: var(--faint); margin: .25rem 0; }
 code, pre, .when, .peers { font-family: ui-monospace, monospace; font-size: .85rem; }
 a { color: inherit; }
-.finding, .negotiation { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: 1rem; margin: 1rem 0; }
+.finding, .negotiation, .seen { background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: 1rem; margin: 1rem 0; }
 .cause { --mark: var(--cause); }
 .warning { --mark: var(--warning); }
 .note { --mark: var(--note); }
@@ -54,14 +54,22 @@ small { color: var(--faint); }
 .arrow::after { content: ""; position: absolute; bottom: -6px; border: 5px solid transparent; }
 .to-right .arrow::after { right: 0; border-left: 9px solid var(--mark, var(--faint)); border-right: 0; }
 .to-left .arrow::after { left: 0; border-right: 9px solid var(--mark, var(--faint)); border-left: 0; }
+.seen table { border-collapse: collapse; width: 100%; }
+.seen th, .seen td { text-align: left; vertical-align: top; padding: .3rem .75rem .3rem 0; border-top: 1px solid var(--line); }
+.seen th { font-weight: 600; width: 11rem; }
+td.well::before, td.ill::before { content: ""; display: inline-block; width: .6em; height: .6em; margin-right: .5em; border-radius: 50%; background: var(--healthy); }
+td.ill::before { background: var(--cause); border-radius: 0; }
 .step:target .line { background: var(--paper); }
 @media (max-width: 36rem) {
+  h1 { font-size: 1.25rem; }
   .peers { margin-left: 0; font-size: .75rem; }
   .step { grid-template-columns: 1fr; }
   .when { padding: .35rem .75rem 0; border-left: 2px solid var(--line); border-right: 2px solid var(--line); }
   .when time { padding-right: 0; }
   .line { padding-top: 0; }
   .kind code { float: none; }
+  .seen tr, .seen th, .seen td { display: block; width: auto; }
+  .seen td { border-top: 0; padding-top: 0; }
 }
-@media print { .finding, .negotiation { break-inside: avoid-page; } }
+@media print { .finding, .negotiation, .seen { break-inside: avoid-page; } }
 `;

@@ -2,17 +2,18 @@
 import type { Remedy } from '../../core/diagnosis/finding.ts';
 import { escapeControls } from '../../host/escape.ts';
 import { nearest } from './nearest.ts';
-import type { ReportFinding, ReportPage } from './page.ts';
+import type { ReportFinding, ReportPage, Table } from './page.ts';
 import { counted, PLACE_NAMES, SEVERITY_NAMES } from './words.ts';
 
 /** The verdict is the first finding's, if that is above a note; so only further ones say what they are. */
-export function textOf({ title, verdict, findings, facts, inFull }: ReportPage): string {
+export function textOf({ title, verdict, findings, facts, tables = [], inFull }: ReportPage): string {
   const [first] = findings;
   const isOfFirst = first !== undefined && first.severity !== 'note';
   const sections = [
     [verdict, ...(isOfFirst ? bodyOf(first) : [])],
     ...findings.slice(isOfFirst ? 1 : 0).map(findingLines),
     [`${title}:`, ...facts.map((fact) => `  ${fact}`)],
+    ...tables.map(tableLines),
     ...restLines(findings, inFull).map((line) => [line]),
   ];
   return sections.map((lines) => lines.map(escapeControls).join('\n')).join('\n\n');
@@ -28,6 +29,12 @@ export function restLines(findings: readonly ReportFinding[], inFull: readonly s
   const rest = findings.reduce((sum, finding) => sum + finding.remedies.length - nearest(finding).length, 0);
   if (rest === 0) return [];
   return [`With ${inFull.join(' or ')}: ${counted(rest, 'more remedy', 'more remedies')}.`];
+}
+
+/** Two columns; what the second one says goes on where it begins. */
+export function tableLines({ title, rows }: Table): string[] {
+  const width = Math.max(...rows.map((row) => row.title.length));
+  return [`${title}:`, ...rows.map((row) => `  ${row.title.padEnd(width)}  ${row.text}`)];
 }
 
 function bodyOf(finding: ReportFinding): string[] {

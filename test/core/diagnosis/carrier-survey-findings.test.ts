@@ -10,6 +10,7 @@ function survey(outcome: SurveyedCarrier['outcome'], state: OpeningState): Carri
     gateway: 'vpn.example',
     address: '192.0.2.1',
     ports: STANDARD_PORTS,
+    login: 'xauth',
     carriers: CARRIERS.map((carrier) => ({ carrier, outcome, detail: 'what was said' })),
     openings: openingsOfAll(CARRIERS, STANDARD_PORTS).map((opening) => ({ opening, state })),
   };
@@ -48,3 +49,10 @@ for (const [outcome, rule] of [
     assert.ok(findings[0]!.remedies.some(({ where }) => where === 'client'));
   });
 }
+
+test('a login that PPP refuses is none of XAUTH: the secret of MS-CHAPv2 is another', () => {
+  const [finding] = surveyFindings({ ...survey('login', 'open'), login: 'l2tp' });
+  assert.equal(finding!.rule, 'ppp-refused');
+  assert.ok(finding!.remedies[0]!.lines.includes('sallyport user passwd NAME --l2tp'));
+  assert.ok(finding!.remedies.some(({ where }) => where === 'client'));
+});

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { htmlOf } from '../../../src/doctor/report/html.ts';
-import { FULL_PAGE, HEALTHY_PAGE } from './pages.ts';
+import { FULL_PAGE, HEALTHY_PAGE, hostPage, PROFILE_PAGE } from './pages.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
 const skip = existsSync(CHROMIUM) ? false : 'missing: chromium (Debian: apt install chromium)';
@@ -28,7 +28,7 @@ describe('a report in a browser', { skip, timeout: 120_000 }, () => {
 
   for (const colorScheme of ['light', 'dark'] as const) {
     it(`${colorScheme}: every text stands out from its ground`, async () => {
-      for (const html of [FULL_PAGE, HEALTHY_PAGE].map(htmlOf)) {
+      for (const html of [FULL_PAGE, HEALTHY_PAGE, PROFILE_PAGE].map(htmlOf)) {
         const page = await open(html, 1200, colorScheme);
         const { least, words } = await page.evaluate<{ least: number; words: string }>(LEAST_CONTRAST_THERE);
         assert.ok(least >= LEAST_CONTRAST, `${least.toFixed(2)}: ${words}`);
@@ -49,10 +49,12 @@ describe('a report in a browser', { skip, timeout: 120_000 }, () => {
 
   for (const width of [320, 390, 768, 1200]) {
     it(`${width} pixels wide: nothing lies outside, and no text over another`, async () => {
-      const page = await open(htmlOf(FULL_PAGE), width, 'light');
-      assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width);
-      assert.deepEqual(await page.evaluate(OVERLAPS_THERE), []);
-      await page.close();
+      for (const report of [FULL_PAGE, PROFILE_PAGE, await hostPage()]) {
+        const page = await open(htmlOf(report), width, 'light');
+        assert.equal(await page.evaluate('document.documentElement.scrollWidth'), width, report.title);
+        assert.deepEqual(await page.evaluate(OVERLAPS_THERE), [], report.title);
+        await page.close();
+      }
     });
   }
 
@@ -118,7 +120,7 @@ const LEAST_CONTRAST_THERE = `(() => {
 
 /** Rows of text that lie over each other. */
 const OVERLAPS_THERE = `(() => {
-  const rows = [...document.querySelectorAll('h1, h2, li, p, summary, pre, .what, small, .peers span')];
+  const rows = [...document.querySelectorAll('h1, h2, li, p, summary, pre, th, td, .what, small, .peers span')];
   const boxes = rows.filter((row) => row.checkVisibility()).map((row) => ({ row, box: row.getBoundingClientRect() }));
   const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
   return boxes.flatMap(({ row, box }, i) =>

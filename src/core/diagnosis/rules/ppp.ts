@@ -115,6 +115,7 @@ export const PPP_LOGINS: readonly Remedy[] = [
       ' authentication ms-chap-v2',
     ],
   },
+  { where: 'client', does: "Type name and password anew; pppd: 'user' and 'password' in its options.", lines: [] },
 ];
 
 const PPP_METHODS: readonly Remedy[] = [
