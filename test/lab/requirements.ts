@@ -1,4 +1,5 @@
 /** What tests with real peers need of the machine, by name, and how to get it. */
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { vmDirectory } from './vm/vm.ts';
@@ -8,6 +9,7 @@ const remedies = {
   tun: 'load the module tun, or give the container /dev/net/tun',
   vm: 'run test/lab/vm/build as root',
   resolvers: 'run test/lab/resolvers',
+  registry: 'let npm reach its registry',
 } as const;
 
 /** The programs of Debian packages that test/lab/setup installs. */
@@ -46,7 +48,12 @@ const ground: readonly Requirement[] = ['root', 'tun', 'ip', 'nft', 'ping', 'ipe
  * With REQUIRE_ALL=1 nothing may be skipped: what is missing throws.
  */
 export function lacking(...requirements: readonly Requirement[]): string | undefined {
-  const missing = [...new Set([...ground, ...requirements])].filter((requirement) => !isThere(requirement));
+  return lackingOf([...new Set([...ground, ...requirements])]);
+}
+
+/** As `lacking`, for a test that needs no lab. */
+export function lackingOf(requirements: readonly Requirement[]): string | undefined {
+  const missing = requirements.filter((requirement) => !isThere(requirement));
   if (missing.length === 0) return undefined;
   const words = `missing: ${missing.map((requirement) => `${requirement} (${remedy(requirement)})`).join(', ')}`;
   if (process.env.REQUIRE_ALL === '1') throw new Error(`REQUIRE_ALL=1, but ${words}`);
@@ -63,6 +70,8 @@ function isThere(requirement: Requirement): boolean {
       return existsSync(join(vmDirectory, 'built'));
     case 'resolvers':
       return existsSync(join(resolversDirectory, 'complete'));
+    case 'registry':
+      return spawnSync('npm', ['view', 'koffi', 'version'], { timeout: 60_000 }).status === 0;
     default:
       return searchPath().some((directory) => isExecutable(join(directory, requirement)));
   }

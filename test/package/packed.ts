@@ -1,0 +1,37 @@
+/** The published package, made as for a release: `npm run package` in a copy of this checkout. */
+import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { must } from '../lab/run.ts';
+import { scratch } from '../lab/scratch.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
+
+/** What a clone doesn't have. */
+const LEFT_OUT: ReadonlySet<string> = new Set(['.git', 'node_modules', 'dist']);
+
+/** The tarball's path; it goes with the process. */
+export async function packPackage(): Promise<string> {
+  const checkout = join(scratch('package'), 'checkout');
+  mkdirSync(checkout);
+  for (const name of readdirSync(ROOT)) {
+    if (!LEFT_OUT.has(name)) cpSync(join(ROOT, name), join(checkout, name), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
+  await must(['npm', 'run', 'package'], { cwd: checkout });
+  const [tarball] = readdirSync(checkout).filter((name) => name.endsWith('.tgz'));
+  return join(checkout, tarball!);
+}
+
+/** Installs `packages` into `folder`, as somebody does who has `node`. */
+export async function install(folder: string, node: string, ...packages: readonly string[]): Promise<void> {
+  mkdirSync(folder, { recursive: true });
+  await must(['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', folder, ...packages], {
+    env: withNode(node),
+    cwd: folder,
+  });
+}
+
+/** The environment in which `node` is that binary. */
+export function withNode(node: string): Readonly<Record<string, string>> {
+  return { PATH: `${dirname(node)}:${process.env.PATH}`, npm_config_update_notifier: 'false' };
+}
