@@ -78,6 +78,11 @@ export class SaContext {
     return this.environment.crypto;
   }
 
+  /** By what a repeat is known. */
+  digest(datagram: Bytes): Bytes {
+    return this.crypto.hash('sha1', datagram);
+  }
+
   /** The initiator's SA payload to keep: what its transforms were read from must not be held beside it. */
   keepOffer(body: Bytes): Bytes {
     return this.environment.shareOffer?.(body) ?? body.slice();

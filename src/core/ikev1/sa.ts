@@ -7,36 +7,20 @@
 import { type Bytes, isZero } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
-import { nextAttempt } from '../ike/retransmission.ts';
 import { type Instant, MINUTE, SECOND } from '../net/time.ts';
-import { type Attribute, encodeNotification, type Identification, Protocol } from '../wire/ikev1.ts';
+import type { Attribute, Identification } from '../wire/ikev1.ts';
 import { COOKIE_LENGTH, ExchangeType, Flag, type IsakmpMessage, PayloadType, parseMessage } from '../wire/isakmp.ts';
-import { beginAggressiveMode, handleAggressive1, handleAggressive2, handleAggressive3 } from './aggressive-mode.ts';
+import { beginAggressiveMode } from './aggressive-mode.ts';
 import { SaContext } from './context.ts';
 import { DeadPeerDetection } from './dpd.ts';
 import { type Exchange, Exchanges } from './exchange.ts';
 import { FragmentBuffer } from './fragments.ts';
 import { handleInformational, readUnprotected } from './informational.ts';
-import {
-  beginMainMode,
-  handleMain1,
-  handleMain2,
-  handleMain3,
-  handleMain4,
-  handleMain5,
-  handleMain6,
-} from './main-mode.ts';
+import { beginMainMode } from './main-mode.ts';
 import { QuickModeIds } from './message-ids.ts';
 import { deleteEsp, deletePhase1, tellLifetime } from './notices.ts';
-import {
-  HALF_OPEN_LIFETIME,
-  heldFor,
-  type InitiatorIntent,
-  offerOf,
-  type Phase1State,
-  type Phase1Step,
-  silenceExplained,
-} from './phase1.ts';
+import { HALF_OPEN_LIFETIME, type InitiatorIntent, type Phase1State } from './phase1.ts';
+import { Phase1Dialogue } from './phase1-dialogue.ts';
 import {
   beginQuickMode,
   handleQuick1,
@@ -66,8 +50,6 @@ import type {
 
 /** A person may be typing a password. */
 const LOGIN_PATIENCE = 2 * MINUTE;
-/** How often one phase 1 message is answered again from cache. */
-const MAX_REPEATS = 8;
 /** Bytes of a fragmented message while the peer has proven nothing. */
 const MAX_UNPROVEN = 16_384;
 
@@ -78,19 +60,14 @@ export class Ikev1Sa {
   /** Undefined until a first fragment comes, which to most SAs never does. */
   #fragments: FragmentBuffer | undefined;
   #quickModeIds = new QuickModeIds(false);
-  #phase1: Phase1State;
-  /** Digest of the phase 1 message handled last, our answer to it, and how often it was given. */
-  #lastReceived: Bytes | undefined;
-  #lastSent: Bytes | undefined;
-  #repeats = 0;
-  #attempt = 1;
+  readonly #phase1: Phase1Dialogue;
   #startedAt: Instant = 0;
 
   private constructor(context: SaContext, phase1: Phase1State) {
     this.#context = context;
     this.#exchanges = new Exchanges(context);
     this.#dpd = new DeadPeerDetection(context);
-    this.#phase1 = phase1;
+    this.#phase1 = new Phase1Dialogue(context, this.#dpd, phase1);
   }
 
   /** A responder for a first message from `path`. Give that message to `handleInput` next. */
@@ -122,7 +99,7 @@ export class Ikev1Sa {
     const begin = mode === 'main' ? beginMainMode : beginAggressiveMode;
     const { message, state } = begin(context, intent);
     const sa = new Ikev1Sa(context, state);
-    sa.#sendPhase1(path, message, now);
+    sa.#phase1.send(path, message, now);
     return sa;
   }
 
@@ -153,18 +130,17 @@ export class Ikev1Sa {
 
   /** Whom an aggressive mode under way is with, if it is true; undefined in main mode. */
   get claimed(): { readonly identity: Identification; readonly credential: Credential } | undefined {
-    if (this.#phase1.awaits !== 'aggressive 3') return undefined;
-    return { identity: this.#phase1.peerIdentity, credential: this.#phase1.credential };
+    return this.#phase1.claimed;
   }
 
   /** The initiator's offer while phase 1 is under way. */
   get offer(): Bytes | undefined {
-    return offerOf(this.#phase1);
+    return this.#phase1.offer;
   }
 
   /** Bytes that the peer's messages make us hold while phase 1 is under way, beside its offer. */
   get bytesHeld(): number {
-    return heldFor(this.#phase1) + (this.#lastSent?.length ?? 0) + (this.#fragments?.length ?? 0);
+    return this.#phase1.bytesHeld + (this.#fragments?.length ?? 0);
   }
 
   get ended(): boolean {
@@ -191,7 +167,7 @@ export class Ikev1Sa {
   handleTimeout(now: Instant): void {
     this.#exchanges.forgetFinished(now);
     for (let due = this.#context.timers.takeDue(now); due; due = this.#context.timers.takeDue(now)) {
-      if (due === 'phase1') this.#phase1Silent(now);
+      if (due === 'phase1') this.#phase1.handleTimeout(now);
       else if (due === 'expire') this.#expire();
       else if (due === 'rekey') this.#context.emit({ type: 'rekey-due' });
       else if (due === 'dpd') this.#dpd.handleTimeout(now);
@@ -271,7 +247,7 @@ export class Ikev1Sa {
       case ExchangeType.AGGRESSIVE:
         return this.#handlePhase1(datagram, message, path, now);
       case ExchangeType.INFORMATIONAL:
-        if (!this.#context.established) return this.#hear(message);
+        if (!this.#context.established) return this.#phase1.hear(message);
         if (!(message.header.flags & Flag.ENCRYPTION)) return this.#doubt(message, now);
         return this.#handleInformational(message, path, now);
       case ExchangeType.TRANSACTION:
@@ -280,15 +256,6 @@ export class Ikev1Sa {
       default:
         return 'ike_unexpected_exchange';
     }
-  }
-
-  #hear(message: IsakmpMessage): DropReason {
-    const says = readUnprotected(message);
-    const { awaits } = this.#phase1;
-    // to our first message this is the answer, and there is no silence to explain
-    const isAnswer = awaits === 'main 2' || awaits === 'aggressive 2';
-    if (says) this.#context.fail('phase 1', isAnswer ? says : `${says}; ${silenceExplained(this.#phase1)}`);
-    return 'ike_unauthenticated_notify';
   }
 
   /** What came in clear under a phase 1 may be anybody's. But it may be true: a client asks whether the gateway is there. */
@@ -302,7 +269,7 @@ export class Ikev1Sa {
   #handleInformational(message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
     // whether it is a sign of life, dead peer detection knows: anybody can repeat an old one
     const drop = handleInformational(this.#context, this.#exchanges, this.#dpd, message, path, now);
-    if (!drop) this.#confirmed();
+    if (!drop) this.#phase1.confirm();
     return drop;
   }
 
@@ -317,73 +284,10 @@ export class Ikev1Sa {
   }
 
   #handlePhase1(datagram: Bytes, message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
-    if (message.header.messageId !== 0) return 'ike_malformed';
-    const digest = this.#digest(datagram);
-    if (this.#lastReceived && digest.every((byte, i) => byte === this.#lastReceived![i])) {
-      // an initiator has floated when it speaks, whatever port the repeat came to
-      const to = this.#context.role === 'initiator' ? this.#context.path : path;
-      if (this.#lastSent && this.#repeats++ < MAX_REPEATS) this.#context.transmit(to, this.#lastSent);
-      return undefined;
-    }
-    const step = this.#stepPhase1(message, path, now);
-    if (!step) return 'ike_unexpected_exchange';
-    if ('drop' in step) return step.drop;
-    if ('refused' in step) return this.#refuse(step, path);
-    this.#phase1 = step.next;
-    this.#lastReceived = digest;
-    this.#repeats = 0;
-    const onward = step.path ?? path;
-    if (this.#context.role === 'initiator') this.#context.path = onward;
-    if (step.reply) this.#sendPhase1(onward, step.reply, now);
-    else this.#lastSent = undefined;
-    if (this.#context.established) this.#start(now);
-    return undefined;
-  }
-
-  #stepPhase1(message: IsakmpMessage, path: IkePath, now: Instant): Phase1Step | undefined {
-    const state = this.#phase1;
-    const aggressive = message.header.exchangeType === ExchangeType.AGGRESSIVE;
-    if (aggressive !== state.awaits.startsWith('aggressive')) return undefined;
-    switch (state.awaits) {
-      case 'main 1':
-        return handleMain1(this.#context, message);
-      case 'main 2':
-        return handleMain2(this.#context, state, message, path);
-      case 'main 3':
-        return handleMain3(this.#context, state, message, path);
-      case 'main 4':
-        return handleMain4(this.#context, state, message, path);
-      case 'main 5':
-        return handleMain5(this.#context, state, message, path, now);
-      case 'main 6':
-        return handleMain6(this.#context, state, message, now);
-      case 'aggressive 1':
-        return handleAggressive1(this.#context, message, path);
-      case 'aggressive 2':
-        return handleAggressive2(this.#context, state, message, path, now);
-      case 'aggressive 3':
-        return handleAggressive3(this.#context, state, message, path, now);
-      case 'nothing':
-        return undefined;
-    }
-  }
-
-  /** A refused first message ends the SA; a refused later one may be an attacker's, so the true peer gets its chance. */
-  #refuse(step: Extract<Phase1Step, { refused: string }>, path: IkePath): undefined {
-    const { awaits } = this.#phase1;
-    if (step.notify !== undefined) {
-      const notification = {
-        protocol: Protocol.ISAKMP,
-        spi: new Uint8Array(0),
-        type: step.notify,
-        data: new Uint8Array(0),
-      };
-      const payloads = [encodeNotification(notification)];
-      this.#context.transmit(path, this.#context.encodeClear(ExchangeType.INFORMATIONAL, this.#messageId(), payloads));
-    }
-    if (awaits.endsWith('1')) this.#context.end('refused', step.refused);
-    else this.#context.fail(awaits.replace(' ', ' mode, message '), step.refused);
-    return undefined;
+    const before = this.#context.established;
+    const drop = this.#phase1.handleMessage(datagram, message, path, now);
+    if (!before && this.#context.established) this.#start(now);
+    return drop;
   }
 
   #start(now: Instant): void {
@@ -401,41 +305,11 @@ export class Ikev1Sa {
     if (left > 0) tellLifetime(this.#context, left);
   }
 
-  #sendPhase1(path: IkePath, message: Bytes, now: Instant): void {
-    this.#lastSent = message;
-    this.#context.transmit(path, message);
-    if (this.#context.role === 'responder') return;
-    this.#attempt = 1;
-    this.#context.timers.set('phase1', nextAttempt(1, now)!);
-  }
-
-  /** Under the keys of phase 1 the peer can speak, so it has our last message. */
-  #confirmed(): void {
-    this.#context.timers.clear('phase1');
-  }
-
-  #phase1Silent(now: Instant): void {
-    const next = this.#context.role === 'initiator' ? nextAttempt(++this.#attempt, now) : undefined;
-    if (next === undefined || !this.#lastSent) {
-      if (this.#context.established) this.#lastMessageUnanswered(now);
-      else this.#context.end('timeout', silenceExplained(this.#phase1));
-      return;
-    }
-    this.#context.transmit(this.#context.path, this.#lastSent);
-    this.#context.timers.set('phase1', next);
-  }
-
-  /** Aggressive mode's third message has no answer of its own: who has nothing to say may have it all the same. */
-  #lastMessageUnanswered(now: Instant): void {
-    if (this.#dpd.suspect(now)) return;
-    this.#context.fail('aggressive mode, message 3', 'nothing has come since: it was refused, or is lost on the way');
-  }
-
   #handleExchange(datagram: Bytes, message: IsakmpMessage, path: IkePath, now: Instant): DropReason | undefined {
     if (!this.#context.established) return 'ike_unexpected_exchange';
     const { messageId, exchangeType } = message.header;
     if (messageId === 0) return 'ike_unexpected_exchange';
-    const digest = this.#digest(datagram);
+    const digest = this.#context.digest(datagram);
     const known = this.#exchanges.find(messageId);
     if (known && this.#exchanges.answersRepeat(known, digest, path)) return undefined;
     if (known && known.exchangeType !== exchangeType) return 'ike_unexpected_exchange';
@@ -460,7 +334,7 @@ export class Ikev1Sa {
     if (known) this.#dpd.heard(now);
     // nobody acknowledges that, and who got it before our last message of phase 1 couldn't read it
     if (known && exchangeType === ExchangeType.QUICK_MODE) this.#tellLifetime(now);
-    this.#confirmed();
+    this.#phase1.confirm();
     return undefined;
   }
 
@@ -524,14 +398,6 @@ export class Ikev1Sa {
   #expire(): void {
     if (this.#context.established) deletePhase1(this.#context);
     this.#context.end('lifetime', 'phase 1 ended without a rekey');
-  }
-
-  #digest(datagram: Bytes): Bytes {
-    return this.#context.crypto.hash('sha1', datagram);
-  }
-
-  #messageId(): number {
-    return this.#context.newMessageId(() => false);
   }
 }
 
