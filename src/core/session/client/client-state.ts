@@ -14,11 +14,11 @@ import { Ikev1Sa } from '../../ikev1/sa.ts';
 import type { Ikev1Environment, Transmit } from '../../ikev1/types.ts';
 import type { IpAddress } from '../../net/address.ts';
 import { earliest, type Instant, MINUTE, SECOND } from '../../net/time.ts';
-import { type CarrierFailure, missingOpenings, type Trial } from '../../openings/missing.ts';
-import type { Carrier } from '../../openings/openings.ts';
+import type { CarrierFailure } from '../../openings/missing.ts';
 import { type IsakmpHeader, isPhase1, parseMessage } from '../../wire/isakmp.ts';
 import { L2TP_PORT } from '../../wire/l2tp.ts';
 import { newSpi } from '../spi.ts';
+import { Attempt } from './attempt.ts';
 import { type Entered, Entry, type EntryFailure } from './entry.ts';
 import { type ClientEvent, type ClientFailure, type ClientOptions, type Location, samePlace } from './events.ts';
 import { Gateways } from './gateways.ts';
@@ -65,12 +65,8 @@ export class ClientState {
   /** Since when the tunnel stands, or stood; undefined: none ever did. */
   #upSince: Instant | undefined;
   #retry = FIRST_RETRY;
-  /** What this attempt at the gateway saw of openings, which carriers it hasn't, and which ways it has ruled out. */
-  readonly #trials: Trial[] = [];
-  readonly #notOffered: Carrier[] = [];
-  /** What seems closed, for people to know: nothing is ruled out for it. */
-  #doubts: readonly Trial[] = [];
-  readonly #ruledOut = new Set<Way>();
+  /** At the gateway whose turn it is. */
+  #attempt: Attempt;
   /** Addresses of the gateway whose turn it is at which it couldn't be entered. */
   #tried: readonly string[] = [];
   #lastAddress: IpAddress | undefined;
@@ -82,6 +78,7 @@ export class ClientState {
     this.#options = options;
     this.#login = new Login(options);
     this.#gateways = new Gateways(options.gateways);
+    this.#attempt = new Attempt(options);
     this.#environments = clientEnvironments(options, (saId, request) => {
       const sa = [...this.#sas.values()].find(({ id }) => id === saId);
       const tunnel = sa && this.#tunnel?.owns(sa) ? this.#tunnel : undefined;
@@ -223,10 +220,7 @@ export class ClientState {
 
   /** A new attempt at the gateway whose turn it is. */
   #begin(): void {
-    this.#trials.length = 0;
-    this.#notOffered.length = 0;
-    this.#doubts = [];
-    this.#ruledOut.clear();
+    this.#attempt = new Attempt(this.#options);
     this.#locate(undefined);
   }
 
@@ -298,7 +292,7 @@ export class ClientState {
       this.#events.push({ type: 'close-flow', flowId });
     },
     newSpi: (isTaken: (spi: number) => boolean): number => newSpi(this.#options.crypto, isTaken),
-    failures: (): CarrierFailure[] => this.#carrierFailures(this.#doubts).filter(isTold),
+    failures: (): CarrierFailure[] => this.#attempt.told(this.#tunnel),
   };
 
   /** Takes over what the SAs have to say, and lets what has ended be followed by what comes next. */
@@ -331,9 +325,8 @@ export class ClientState {
   #followEntry(now: Instant): void {
     if (this.#stage.awaits !== 'entry' || !this.#stage.entry.result) return;
     const { entry, location } = this.#stage;
-    const { result, trials } = entry;
-    this.#trials.push(...trials);
-    this.#doubts = entry.doubts;
+    const { result } = entry;
+    this.#attempt.learn(entry);
     if (!result || 'kind' in result) return this.#giveUp(result!, now);
     this.#stage = { awaits: 'loss', location };
     this.#raise(result, location, now);
@@ -358,25 +351,12 @@ export class ClientState {
     // a gateway may end the old phase 1 as soon as its successor is known
     if (!tunnel.ending || (tunnel.ending.kind === 'lost' && this.#renewal)) return;
     const { kind, reason } = tunnel.ending;
-    this.#trials.push(...tunnel.trials);
-    this.#notOffered.push(...tunnel.notOffered);
-    this.#ruledOut.add(tunnel.way);
+    this.#attempt.ruleOut(tunnel);
     this.#dropTunnel(reason);
     if (kind === 'lost') return this.#comeBack(reason, now);
-    const rest = kind === 'blocked' ? this.#waysLeft() : [];
+    const rest = kind === 'blocked' ? this.#attempt.waysLeft() : [];
     if (rest.length > 0) this.#locate(rest);
     else this.#giveUp({ ...tunnel.ending, kind }, now);
-  }
-
-  /** Ways that nothing speaks against yet: for a gateway that wants a new phase 1 on each. */
-  #waysLeft(): Way[] {
-    const silent = new Set(
-      this.#carrierFailures()
-        .filter(isTold)
-        .map(({ carrier }) => carrier),
-    );
-    const left = waysTo(this.#options.carriers, undefined).filter((way) => !this.#ruledOut.has(way));
-    return left.filter((way) => !silent.has(way === 'udp' ? 'esp' : way === 'nat-t-from-500' ? 'nat-t' : way));
   }
 
   /**
@@ -437,7 +417,7 @@ export class ClientState {
 
   /** The gateway can't be entered: another may be; one that could be once may be again; a login that is wrong stays wrong. */
   #giveUp({ kind, reason, askNext }: EntryFailure, now: Instant): void {
-    const failures = this.#carrierFailures();
+    const failures = this.#attempt.failures(this.#tunnel);
     const gateway = this.#gateways.current;
     if (askNext) {
       this.#events.push({ type: 'notice', text: reason });
@@ -471,13 +451,6 @@ export class ClientState {
     return { kind: kind === 'login' && this.#stood ? 'ended' : kind, reason };
   }
 
-  #carrierFailures(doubts: readonly Trial[] = []): CarrierFailure[] {
-    const { carriers, ports } = this.#options;
-    const trials = [...this.#trials, ...(this.#tunnel?.trials ?? []), ...doubts];
-    const notOffered = [...this.#notOffered, ...(this.#tunnel?.notOffered ?? [])];
-    return [...missingOpenings(carriers, ports.remote, trials, notOffered)];
-  }
-
   #dropTunnel(reason: string): void {
     this.#tunnel?.close(reason);
     this.#tunnel = undefined;
@@ -500,9 +473,4 @@ function readHeader(datagram: Uint8Array): IsakmpHeader | undefined {
     if (!(error instanceof MalformedError)) throw error;
     return undefined;
   }
-}
-
-/** Something that it needs is closed, as far as could be seen. */
-function isTold({ openings }: CarrierFailure): boolean {
-  return openings.some(({ sight }) => sight === 'silent' || sight === 'refused');
 }

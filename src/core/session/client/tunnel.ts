@@ -1,7 +1,9 @@
 /**
  * The tunnel of a client that is in: the carrier that its ESP goes by and the proof that it carries, signs of life, and the way round
  * when the carrier dies. What each stage does is in files of their own (`pairs.ts`, `proof.ts`, `tunnel-calls.ts`, `detour.ts`,
- * `liveness.ts`, `mending.ts`); here is which follows which. From any stage almost any other may follow, so they stand together.
+ * `liveness.ts`, `mending.ts`); here is which follows which.
+ *
+ * Long because almost any stage may follow any other: apart, each would have to know all others.
  */
 import type { Bytes } from '../../bytes/bytes.ts';
 import { suiteName } from '../../crypto/algorithms.ts';
