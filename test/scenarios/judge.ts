@@ -3,7 +3,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { NO_KEYS } from '../../src/core/diagnosis/keys.ts';
 import { Observer } from '../../src/core/diagnosis/observer.ts';
-import { readCapture } from '../../src/doctor/capture/read-capture.ts';
+import type { Reading } from '../../src/core/diagnosis/reading.ts';
+import type { Sighting } from '../../src/core/diagnosis/sighting.ts';
+import { type CaptureSummary, readCapture } from '../../src/doctor/capture/read-capture.ts';
 import { openPath } from '../../src/doctor/capture/source.ts';
 import { certificateFacts } from '../../src/doctor/certificate-facts.ts';
 import { readKeyTables } from '../../src/doctor/key-tables.ts';
@@ -43,11 +45,9 @@ export async function judgePart(part: Part): Promise<Verdict[]> {
 
 export async function judgeOne(part: Part, scenario: Description): Promise<Verdict> {
   const { cause, asGood, alsoFine, nearMissOf } = scenario;
-  const source = await openPath(captureOf(part, scenario) ?? '');
-  const observer = new Observer({ crypto: nodeCrypto, keys: keysOf(part, scenario), certificate: certificateFacts });
-  const summary = await readCapture(source, (sighting) => observer.see(sighting));
-  source.close();
-  const { findings } = observer.finish(summary.lastAt);
+  const observer = new Observer(readingOf(part, scenario));
+  const { lastAt } = await show(part, scenario, (sighting) => observer.see(sighting));
+  const { findings } = observer.finish(lastAt);
   const rules = (isNote: boolean) =>
     findings.filter(({ severity }) => (severity === 'note') === isNote).map(({ rule }) => rule);
   const [found, noted] = [rules(false), rules(true)];
@@ -56,6 +56,21 @@ export async function judgeOne(part: Part, scenario: Description): Promise<Verdi
   const isRight = cause === null ? falseAlarms.length === 0 : names([cause, ...asGood]).includes(first ?? '');
   const deceivedBy = found.filter((rule) => names(nearMissOf).includes(rule));
   return { scenario, found, noted, first, isRight, falseAlarms, deceivedBy };
+}
+
+export async function show(
+  part: Part,
+  scenario: Description,
+  see: (sighting: Sighting) => void,
+): Promise<CaptureSummary> {
+  const source = await openPath(captureOf(part, scenario) ?? '');
+  const summary = await readCapture(source, see);
+  source.close();
+  return summary;
+}
+
+export function readingOf(part: Part, scenario: Description): Reading {
+  return { crypto: nodeCrypto, keys: keysOf(part, scenario), certificate: certificateFacts };
 }
 
 function names(rules: readonly string[]): readonly string[] {

@@ -12,6 +12,9 @@ export interface IcmpSighting extends IcmpError, Place {
   readonly from: IpAddress;
 }
 
+/** In place of what ESP packets carry that the capture cut: nobody knows what they said. */
+export const CUT_INSIDE = 'cut by the capture';
+
 /** A control message of L2TP, seen outside of ESP or inside with keys. */
 export interface L2tpSighting extends Place {
   readonly source: Endpoint;

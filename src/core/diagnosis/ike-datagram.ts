@@ -69,14 +69,14 @@ export function readDatagram(head: IkeHead, bytes: Bytes, reading: Reading): Ike
   const isCut = bytes.length < head.length;
   if (encrypted) return { ...head, encrypted, payloads: [], trouble: isCut ? CUT : undefined };
   const body = bytes.subarray(ISAKMP_HEADER_LENGTH, head.length);
-  const { payloads, trouble } = chainOf(head, body);
+  const { payloads, trouble } = isCut ? { payloads: wholeOnes(head, body), trouble: CUT } : chainOf(head, body);
   return {
     ...head,
     encrypted: payloads.some(({ type }) => isSealed(head.version, type)),
     payloads: payloads
       .filter(({ type }) => !isSealed(head.version, type))
       .map((payload) => readPayload(head.version, payload, reading)),
-    trouble: isCut ? CUT : trouble,
+    trouble,
   };
 }
 
@@ -97,6 +97,24 @@ const CUT = 'the capture holds only its beginning';
 
 function isSealed(version: IkeVersion, type: number): boolean {
   return version === 2 && (type === Ikev2Payload.SK || type === Ikev2Payload.SKF);
+}
+
+const GENERIC_HEADER = 4;
+
+/** Of a message that the capture cut: the payloads before the cut, which both versions put in one form. SK is known by its header. */
+function wholeOnes(head: IkeHead, body: Bytes): Payload[] {
+  const payloads: Payload[] = [];
+  let type = head.firstPayload;
+  for (let at = 0; type !== 0 && at + GENERIC_HEADER <= body.length; ) {
+    const length = (body[at + 2]! << 8) | body[at + 3]!;
+    const isWhole = length >= GENERIC_HEADER && at + length <= body.length;
+    if (isWhole || isSealed(head.version, type))
+      payloads.push({ type, body: body.subarray(at + GENERIC_HEADER, isWhole ? at + length : body.length) });
+    if (!isWhole || isSealed(head.version, type)) break;
+    type = body[at]!;
+    at += length;
+  }
+  return payloads;
 }
 
 function chainOf(head: IkeHead, body: Bytes): { payloads: Payload[]; trouble: string | undefined } {

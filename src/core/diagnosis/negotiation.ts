@@ -1,6 +1,7 @@
 /** One IKE negotiation, named by its cookies: who, and its messages in the order in which they were seen. */
 import { type Bytes, readU32 } from '../bytes/bytes.ts';
 import type { Endpoint } from '../net/address.ts';
+import { ExchangeType } from '../wire/isakmp.ts';
 import { type IkeDatagram, isFragment, isFromInitiator, isResponse } from './ike-datagram.ts';
 import { exchangeName, type IkeVersion } from './notify-words.ts';
 import { factsText, type PayloadFact } from './payload-facts.ts';
@@ -125,7 +126,8 @@ export class Negotiation {
     this.initiatorCookie = datagram.initiatorCookie;
     this.responderCookie = datagram.responderCookie;
     this.isWhole = datagram.responderCookie === undefined && datagram.messageId === 0 && !isResponse(datagram);
-    const sourceBegan = this.isWhole || (datagram.version === 2 ? isFromInitiator(datagram) : looksLikeClient(arrival));
+    const sourceBegan =
+      this.isWhole || (datagram.version === 2 ? isFromInitiator(datagram) : beganIkev1(datagram, arrival));
     this.initiator = sourceBegan ? arrival.source : arrival.destination;
     this.responder = sourceBegan ? arrival.destination : arrival.source;
     this.#addresses = { initiator: [this.initiator.address.text], responder: [this.responder.address.text] };
@@ -260,6 +262,12 @@ function findExchanges({ messages, version }: Negotiation): readonly Exchange[] 
 
 export function otherRole(role: Role): Role {
   return role === 'initiator' ? 'responder' : 'initiator';
+}
+
+/** Message 2 brings the choice, and aggressive mode has no other of the responder's. */
+function beganIkev1({ exchange, encrypted, payloads }: IkeDatagram, arrival: Arrival): boolean {
+  if (!encrypted && payloads.some(({ kind }) => kind === 'SA')) return false;
+  return exchange === ExchangeType.AGGRESSIVE || looksLikeClient(arrival);
 }
 
 /** Servers answer from their well-known ports; what comes from another is a client's. */

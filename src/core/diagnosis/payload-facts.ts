@@ -31,6 +31,8 @@ export type PayloadFact =
   | { readonly kind: 'NAT-D'; readonly hash: string }
   | { readonly kind: 'D'; readonly protocol: number; readonly spis: readonly string[] }
   | { readonly kind: 'CERT'; readonly length: number; readonly certificate: CertificateFacts | undefined }
+  /** IKEv2's proof; its methods are in RFC 7296 section 3.8. */
+  | { readonly kind: 'AUTH'; readonly method: number }
   /** Code and method of RFC 3748; a method of 0: the message has none. */
   | { readonly kind: 'EAP'; readonly code: number; readonly method: number }
   | { readonly kind: 'CP'; readonly type: number; readonly attributes: readonly ConfiguredAttribute[] }
@@ -134,6 +136,13 @@ function readIkev2Payload({ type, body }: Payload, reading: Reading): PayloadFac
       const { type: number, data } = parseIkev2Notification(body);
       return { kind: 'N', type: number, name: notifyName(2, number), detail: toHex(data.subarray(0, 16)) };
     }
+    case Ikev2Payload.AUTH:
+      return { kind: 'AUTH', method: body[0] ?? 0 };
+    case Ikev2Payload.CP: {
+      // of IKEv1's form, but that three bytes behind the type are reserved (section 3.15)
+      const { type: message, attributes } = parseConfiguration(body);
+      return { kind: 'CP', type: message, attributes: attributes.map(configured) };
+    }
     case Ikev2Payload.EAP:
       return { kind: 'EAP', code: body[0] ?? 0, method: body[4] ?? 0 };
     case Ikev2Payload.CERT:
@@ -205,6 +214,17 @@ function vendorFact(body: Bytes): PayloadFact {
   return { kind: 'VID', vendor: known?.[0] ?? 'unknown', hex: toHex(body.subarray(0, 24)) };
 }
 
+/** RFC 7296 section 3.8, RFC 4754, RFC 7427 */
+const AUTH_METHODS: Readonly<Record<number, string>> = {
+  1: 'RSA',
+  2: 'by secret',
+  3: 'DSS',
+  9: 'ECDSA',
+  10: 'ECDSA',
+  11: 'ECDSA',
+  14: 'by signature',
+};
+
 /** RFC 3748 section 4 */
 const EAP_CODES: Readonly<Record<number, string>> = { 1: 'request', 2: 'response', 3: 'success', 4: 'failure' };
 
@@ -233,6 +253,8 @@ function factText(fact: PayloadFact): string {
       return `D of ${fact.spis.length}`;
     case 'CERT':
       return `CERT of ${fact.length} bytes`;
+    case 'AUTH':
+      return `AUTH ${AUTH_METHODS[fact.method] ?? `method ${fact.method}`}`;
     case 'EAP':
       return `EAP ${EAP_CODES[fact.code] ?? `code ${fact.code}`}`;
     case 'CP':

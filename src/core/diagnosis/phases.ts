@@ -122,9 +122,21 @@ function cameToItsEnd(negotiation: Negotiation): boolean {
     ({ exchange, isResponse, repeats }) => exchange === Ikev2Exchange.IKE_AUTH && isResponse && repeats === undefined,
   );
   const last = answers.at(-1);
+  if (last?.isOpened && !isPiece(last)) return isWelcome(last) && !wentMissing(negotiation, last);
   const isLong =
     last !== undefined && (last.isFragment || last.length > (answers.length > 1 ? SHORT_END : SHORT_ANSWER));
   return isLong && !last.payloads.some(isRefusal) && !wentMissing(negotiation, last);
+}
+
+/** With the last fragment all that is inside comes, and nothing with those before. */
+function isPiece({ isFragment, payloads }: Message): boolean {
+  return isFragment && payloads.length === 0;
+}
+
+/** The gateway's own proof, and no more questions (EAP). */
+function isWelcome({ payloads }: Message): boolean {
+  const has = (kind: PayloadFact['kind']) => payloads.some((fact) => fact.kind === kind);
+  return has('AUTH') && !has('EAP') && !payloads.some(isRefusal);
 }
 
 /** Its IP fragments didn't all come, and the other side asks for it again. */

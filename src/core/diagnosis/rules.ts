@@ -2,7 +2,9 @@
 import type { Conversation } from './conversation.ts';
 import type { PlacedFinding } from './diagnosis.ts';
 import { SEVERITIES } from './finding.ts';
+import { halfSeen } from './half-seen.ts';
 import type { Rule, Scene } from './rule.ts';
+import { certificateMissing } from './rules/certificate-missing.ts';
 import { certificateExpired, certificateName, certificatePurpose, certificateUntrusted } from './rules/certificates.ts';
 import { ciscoTcpClosed } from './rules/cisco-tcp-closed.ts';
 import { ciscoUdpClosed, espOneWay, natWithoutNatT } from './rules/esp-one-way.ts';
@@ -18,6 +20,7 @@ import { loginNeverAsked, loginWithoutEnd, modeConfigRefused, poolEmpty, xauthRe
 import { dpdDeath, natMappingTimeout } from './rules/lost-peer.ts';
 import { messageIdShared } from './rules/message-id-shared.ts';
 import { noAnswer } from './rules/no-answer-500.ts';
+import { oneSideSeen } from './rules/one-side-seen.ts';
 import { phase1NoProposal } from './rules/phase1-no-proposal.ts';
 import { phase2NoProposal, phase2Unanswered, selectorsRefused } from './rules/phase2-refused.ts';
 import { l2tpRefused, pppDisagreed, pppRefused } from './rules/ppp.ts';
@@ -25,7 +28,7 @@ import { pskMismatch } from './rules/psk-mismatch.ts';
 import { rekeyFailure } from './rules/rekey-failure.ts';
 import { aggressivePskHash, groupSecretImpersonation, weakAlgorithms } from './rules/safety.ts';
 import { silenceOn4500 } from './rules/silence-on-4500.ts';
-import { halfOpenFlood, scanner, scannersIn } from './rules/strangers.ts';
+import { floodingIn, halfOpenFlood, scanner, scannersIn } from './rules/strangers.ts';
 import { ikev1ToIkev2, ikev2ToIkev1 } from './rules/version-mismatch.ts';
 
 export const RULES: readonly Rule[] = [
@@ -38,6 +41,7 @@ export const RULES: readonly Rule[] = [
   certificatePurpose,
   certificateName,
   certificateUntrusted,
+  certificateMissing,
   identityMismatch,
   icmpUnreachable,
   noAnswer,
@@ -79,14 +83,25 @@ export const RULES: readonly Rule[] = [
   weakAlgorithms,
   aggressivePskHash,
   groupSecretImpersonation,
+  oneSideSeen,
 ];
+
+/** What these go by is seen of one side as well. */
+const OF_ONE_SIDE: readonly Rule[] = [icmpUnreachable, l2tpInClear, replayWindow, loss, weakAlgorithms, oneSideSeen];
 
 /** What the rules find, the cause first; what several pairs show alike is told once. */
 export function judge(scene: Scene): PlacedFinding[] {
   const found: PlacedFinding[] = [];
   const scanners = scannersIn(scene);
-  const honest = { ...scene, conversations: scene.conversations.filter(({ client }) => !scanners.has(client.text)) };
-  for (const rule of RULES) found.push(...(rule.of === 'all' ? judgeAll(rule, scene) : judgePairs(rule, honest)));
+  const flooding = floodingIn(scene);
+  const isHonest = ({ client, negotiations }: Conversation) =>
+    !scanners.has(client.text) && (negotiations.length === 0 || !negotiations.every((one) => flooding.has(one)));
+  const honest = { ...scene, conversations: scene.conversations.filter(isHonest) };
+  const whole = honest.conversations.filter((conversation) => halfSeen(conversation) === undefined);
+  for (const rule of RULES) {
+    if (rule.of === 'all') found.push(...judgeAll(rule, scene));
+    else found.push(...judgePairs(rule, OF_ONE_SIDE.includes(rule) ? honest.conversations : whole, honest));
+  }
   return found.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
 }
 
@@ -96,9 +111,13 @@ function judgeAll(rule: Extract<Rule, { of: 'all' }>, scene: Scene): PlacedFindi
 }
 
 /** Of each severity the first pair stands for all. */
-function judgePairs(rule: Extract<Rule, { of: 'pair' }>, scene: Scene): PlacedFinding[] {
+function judgePairs(
+  rule: Extract<Rule, { of: 'pair' }>,
+  conversations: readonly Conversation[],
+  scene: Scene,
+): PlacedFinding[] {
   const found = new Map<string, { finding: PlacedFinding; conversation: Conversation; alike: number }>();
-  for (const conversation of scene.conversations) {
+  for (const conversation of conversations) {
     const finding = rule.judge(conversation, scene);
     if (!finding) continue;
     const known = found.get(finding.severity);

@@ -15,8 +15,10 @@ type Name = 'ike-auth-refused' | 'eap-refused';
 export const ikeAuthRefused: Rule = { of: 'pair', judge: (conversation) => judge('ike-auth-refused', conversation) };
 export const eapRefusedUnseen: Rule = { of: 'pair', judge: (conversation) => judge('eap-refused', conversation) };
 
-/** So many rounds of IKE_AUTH only EAP has. */
-const EAP_ROUNDS = 3;
+/** Further rounds of IKE_AUTH only EAP has. */
+const EAP_ROUNDS = 2;
+/** RFC 3748 section 4 */
+const EAP_FAILURE = 4;
 /** No person hangs up so soon after the gateway's proof. Milliseconds. */
 const AT_ONCE = 300;
 
@@ -25,7 +27,8 @@ function judge(rule: Name, conversation: Conversation): Finding | undefined {
     if (negotiation.version !== 2 || !negotiation.isWhole || hasTraffic(conversation, negotiation)) continue;
     const rounds = exchangesOf(negotiation).filter(({ type }) => type === Ikev2Exchange.IKE_AUTH);
     const end = rounds.at(-1)?.messages.findLast(({ isResponse }) => isResponse);
-    const isEap = rounds.length >= EAP_ROUNDS;
+    const isEap =
+      rounds.length >= EAP_ROUNDS || facts(end ? [end] : [], 'EAP').some(({ code }) => code === EAP_FAILURE);
     if (isEap !== (rule === 'eap-refused')) continue;
     const goodbye = end && goodbyeTo(negotiation, end);
     if (goodbye && !wasMadeGood(conversation, negotiation)) return hangUp(rule, rounds[0]!.messages[0]!, end, goodbye);

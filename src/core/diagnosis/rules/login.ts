@@ -4,7 +4,7 @@ import { ConfigurationAttribute, ConfigurationType } from '../../wire/ikev1.ts';
 import { ExchangeType } from '../../wire/isakmp.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
 import { type Exchange, exchangesOf, type Message, type Negotiation } from '../negotiation.ts';
-import type { ConfiguredAttribute } from '../payload-facts.ts';
+import type { ConfiguredAttribute, PayloadFact } from '../payload-facts.ts';
 import {
   chosenOf,
   errorsOf,
@@ -35,7 +35,7 @@ function rule(name: Name): Rule {
     of: 'pair',
     judge: (conversation, scene) => {
       for (const negotiation of failedOf(conversation)) {
-        const told = negotiation.version === 1 ? trouble(negotiation, scene) : undefined;
+        const told = negotiation.version === 1 ? trouble(negotiation, scene) : troubleInIkev2(negotiation, scene);
         if (told?.name === name) return finding(told);
       }
       return undefined;
@@ -58,6 +58,46 @@ function trouble(negotiation: Negotiation, scene: Scene): Trouble | undefined {
   const told = statusRefused(negotiation) ?? configuration(negotiation, wished, scene);
   // who begins a tunnel has no trouble with its login
   return told ?? (quickModes(negotiation).length === 0 ? login(negotiation, asked, wished, scene) : undefined);
+}
+
+/** What keys show of it: an address that isn't given, a question (EAP) that nobody answers. */
+function troubleInIkev2(negotiation: Negotiation, scene: Scene): Trouble | undefined {
+  const error = errorsOf(negotiation).find(({ message, notify }) => message.isOpened && notify.name in ADDRESS_ERRORS);
+  if (error) {
+    const [name, cause] = ADDRESS_ERRORS[error.notify.name]!;
+    const asked = of('initiator', negotiation.messages).findLast(({ packet }) => packet < error.message.packet);
+    return {
+      name,
+      cause,
+      evidence: [
+        ...(asked ? [{ packet: asked.packet, says: asked.summary }] : []),
+        { packet: error.message.packet, says: `the gateway answers ${error.notify.name}` },
+      ],
+    };
+  }
+  const end = unanswered(negotiation, scene);
+  const question =
+    end?.role === 'responder' ? end.messages.find(({ payloads }) => payloads.some(isQuestion)) : undefined;
+  return question && noReply(question, 'EAP');
+}
+
+/** RFC 7296 sections 3.10.1 and 4. */
+const ADDRESS_ERRORS: Readonly<Record<string, readonly [Name, string]>> = {
+  INTERNAL_ADDRESS_FAILURE: [
+    'pool-empty',
+    'The gateway has no address for the client: its pool is empty, or the connection has none.',
+  ],
+  FAILED_CP_REQUIRED: [
+    'mode-config-refused',
+    'The gateway gives tunnels only to those that ask it for an address, and the client brings its own.',
+  ],
+};
+
+/** RFC 3748 section 4 */
+const EAP_REQUEST = 1;
+
+function isQuestion(fact: PayloadFact): boolean {
+  return fact.kind === 'EAP' && fact.code === EAP_REQUEST;
 }
 
 /** XAUTH's status, as keys show it: 0 is no. */
@@ -159,11 +199,10 @@ function login(
   ]);
 }
 
-function noReply(first: Message): Trouble {
+function noReply(first: Message, method = 'XAUTH'): Trouble {
   return {
     name: 'login-never-asked',
-    cause:
-      "The gateway asks for name and password (XAUTH) and gets no answer: the client doesn't do XAUTH, or its user never answered.",
+    cause: `The gateway asks for name and password (${method}) and gets no answer: the client doesn't do ${method}, or its user never answered.`,
     evidence: [{ packet: first.packet, says: 'the gateway asks, and asks again' }],
   };
 }

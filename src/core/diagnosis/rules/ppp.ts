@@ -1,6 +1,6 @@
 /** Inside L2TP: the user is refused, the two sides of PPP don't agree, or L2TP itself is. Needs what ESP carries to be open. */
 import { L2TP_PORT } from '../../wire/l2tp.ts';
-import type { Conversation, L2tpSighting } from '../conversation.ts';
+import { type Conversation, CUT_INSIDE, type L2tpSighting } from '../conversation.ts';
 import type { Finding, Remedy } from '../finding.ts';
 import { PATIENCE, type Rule, type Scene } from '../rule.ts';
 
@@ -13,6 +13,8 @@ const LINK_ENDS: readonly string[] = ['LCP terminate-request', 'LCP protocol-rej
 const CONTROL_ENDS: readonly string[] = ['StopCCN', 'CDN'];
 /** Until here neither side has anything to end. */
 const UP = 'IPv4';
+/** The login went well; or perhaps it did. */
+const WELCOMES: readonly string[] = [UP, CUT_INSIDE, 'PAP ack', 'CHAP success'];
 
 function login({ l2tp }: Conversation): Finding | undefined {
   const refusal = l2tp.find(({ what }) => LOGIN_ENDS.includes(what)) ?? hungUpOn(l2tp);
@@ -30,8 +32,7 @@ function login({ l2tp }: Conversation): Finding | undefined {
 
 /** Some gateways say nothing: they end the link as soon as the proof has come. */
 function hungUpOn(l2tp: readonly L2tpSighting[]): L2tpSighting | undefined {
-  if (l2tp.some(({ what }) => what === UP || what.startsWith('IPCP') || what === 'PAP ack' || what === 'CHAP success'))
-    return undefined;
+  if (l2tp.some(({ what }) => WELCOMES.includes(what) || what.startsWith('IPCP'))) return undefined;
   const proof = l2tp.findLast(({ what }) => what === 'PAP request' || what === 'CHAP response');
   const end =
     proof &&
@@ -39,18 +40,63 @@ function hungUpOn(l2tp: readonly L2tpSighting[]): L2tpSighting | undefined {
   return end?.source.address.text === proof?.destination.address.text ? end : undefined;
 }
 
-function agreement({ l2tp }: Conversation): Finding | undefined {
-  if (l2tp.some(({ what }) => what === UP || LOGIN_ENDS.includes(what)) || hungUpOn(l2tp)) return undefined;
+function agreement({ l2tp }: Conversation, scene: Scene): Finding | undefined {
+  if (l2tp.some(({ what }) => SETTLED.includes(what)) || isAgreed(l2tp) || hungUpOn(l2tp)) return undefined;
   const began = l2tp.find(({ what }) => what === 'LCP configure-request');
-  const end = l2tp.find(({ what }) => LINK_ENDS.includes(what));
-  const objection = l2tp.findLast(({ what }) => what.endsWith('configure-nak') || what.endsWith('configure-reject'));
-  if (!began || !end) return undefined;
-  return finding(
-    'ppp-disagreed',
-    'The two sides of PPP come to no agreement: as a rule they have no method of login in common (PAP, MS-CHAPv2), or no address is given.',
-    [began, objection, end],
-    PPP_METHODS,
+  if (!began) return undefined;
+  const objection = l2tp.findLast(({ what }) => isObjection(what));
+  // without an objection who ends the call may be a person
+  const ends = objection ? [...LINK_ENDS, ...CONTROL_ENDS] : LINK_ENDS;
+  const end = l2tp.find(({ what, packet }) => packet > began.packet && ends.includes(what));
+  if (end) return finding('ppp-disagreed', DISAGREED, [began, objection, end], PPP_METHODS);
+  const round = withoutEnd(l2tp, scene);
+  if (!round) return undefined;
+  const isHeard = l2tp.some(
+    ({ what, source }) => what.startsWith('LCP') && source.address.text !== round.source.address.text,
   );
+  return finding('ppp-disagreed', isHeard ? DISAGREED : UNHEARD, [began, objection, round], PPP_METHODS);
+}
+
+/** It ended otherwise, or nobody can tell. */
+const SETTLED: readonly string[] = [UP, CUT_INSIDE, ...LOGIN_ENDS];
+
+const DISAGREED =
+  'The two sides of PPP come to no agreement: as a rule they have no method of login in common (PAP, MS-CHAPv2), or no address is given.';
+const UNHEARD =
+  'The L2TP call stands, and one side gives no answer to PPP inside: the program behind it (pppd) did not start, or ended at once.';
+
+function isObjection(what: string): boolean {
+  return what.endsWith('configure-nak') || what.endsWith('configure-reject');
+}
+
+/** Both sides have taken the other's addresses. */
+function isAgreed(l2tp: readonly L2tpSighting[]): boolean {
+  const taken = l2tp.filter(({ what }) => what === 'IPCP configure-ack' || what === 'IPV6CP configure-ack');
+  return new Set(taken.map(({ source }) => source.address.text)).size === 2;
+}
+
+/** RFC 1661 section 4.6: Max-Configure is ten, Max-Failure five; nobody who agrees needs as many as that. */
+const MANY_REQUESTS = 5;
+
+/** The last of one side's requests, if they only go on: unanswered, or objected to again and again. */
+function withoutEnd(l2tp: readonly L2tpSighting[], scene: Scene): L2tpSighting | undefined {
+  for (const protocol of ['LCP', 'IPCP']) {
+    const requests = l2tp.filter(({ what }) => what === `${protocol} configure-request`);
+    for (const side of new Set(requests.map(({ source }) => source.address.text))) {
+      const own = requests.filter(({ source }) => source.address.text === side);
+      const isTaken = l2tp.some(
+        ({ what, source }) => what === `${protocol} configure-ack` && source.address.text !== side,
+      );
+      const isLong = own.length >= MANY_REQUESTS && scene.lastAt - own[0]!.at >= PATIENCE;
+      if (isLong && !isTaken && isBothSeen(l2tp)) return own.at(-1);
+    }
+  }
+  return undefined;
+}
+
+/** Keys may open one direction only. */
+function isBothSeen(l2tp: readonly L2tpSighting[]): boolean {
+  return new Set(l2tp.filter(({ isInside }) => isInside).map(({ source }) => source.address.text)).size === 2;
 }
 
 function control({ l2tp, errors, flows }: Conversation, scene: Scene): Finding | undefined {

@@ -9,6 +9,7 @@ import {
   failedOf,
   isAggressive,
   isBySecret,
+  isInformational,
   isPhase1,
   isPhase1Done,
   of,
@@ -70,10 +71,13 @@ function inAggressiveMode(negotiation: Negotiation, conversation: Conversation, 
   );
   if (refusal)
     return [begin, { packet: refusal.message.packet, says: `${side(refusal.message)} answers ${refusal.notify.name}` }];
-  const word = negotiation.messages.find(
+  const after = negotiation.messages.filter(
     ({ packet, exchange }) => packet > (third ?? second).packet && !isPhase1Number(exchange),
   );
-  if (word?.from === (third ? 'responder' : 'initiator'))
+  // who asks for the login, or begins phase 2, has taken the proof; it may greet before (INITIAL_CONTACT)
+  if (!after.every(isInformational)) return undefined;
+  const [word] = after;
+  if (word && (third ? word.from === 'responder' && scene.lastAt - word.at >= GREETING : word.from === 'initiator'))
     return [begin, { packet: word.packet, says: `${side(word)} answers by ${wordsOf(word)}` }];
   if (third || word || !isClient(negotiation)) return undefined;
   const again = conversation.negotiations.some(({ firstAt }) => firstAt > second.at);
@@ -86,6 +90,8 @@ function inAggressiveMode(negotiation: Negotiation, conversation: Conversation, 
 }
 
 const SILENCE = 4000;
+/** What follows a greeting follows sooner. Milliseconds. */
+const GREETING = 1000;
 
 function isAboutProof(name: string, message: Message): boolean {
   return !message.isEncrypted && PROOF_ERRORS.includes(name);

@@ -5,7 +5,7 @@ import type { Negotiation } from '../negotiation.ts';
 import { suiteText } from '../offer.ts';
 import { chosenOf, facts, isAggressive, isBySecret, isPhase1Done, of, phase1Of } from '../phases.ts';
 import { MODERN_CLIENT, takeSuite, weakParts } from '../remedies.ts';
-import type { Rule } from '../rule.ts';
+import type { Rule, Scene } from '../rule.ts';
 import { PHASE2_PROPOSALS } from './phase2-refused.ts';
 
 export const aggressivePskHash: Rule = { of: 'pair', judge: hashGivenAway };
@@ -35,12 +35,13 @@ export const AGAINST_GUESSING: readonly Remedy[] = [
   ...WITHOUT_GROUP_SECRET,
 ];
 
-function hashGivenAway({ negotiations }: Conversation): Finding | undefined {
+function hashGivenAway({ negotiations }: Conversation, scene: Scene): Finding | undefined {
   const shown = negotiations.filter((negotiation) => isAggressive(negotiation) && isBySecret(chosenOf(negotiation)));
   const asker = shown.find((negotiation) => neverWentOn(negotiation)) ?? shown[0];
   const answer = asker && of('responder', phase1Of(asker))[0];
   if (!asker || !answer) return undefined;
-  const isHarvest = neverWentOn(asker);
+  const hadTime = scene.lastAt - answer.at >= GONE || negotiations.some(({ firstAt }) => firstAt > answer.at);
+  const isHarvest = neverWentOn(asker) && asker.isWhole && hadTime;
   return {
     rule: 'aggressive-psk-hash',
     severity: isHarvest ? 'warning' : 'note',
@@ -51,6 +52,9 @@ function hashGivenAway({ negotiations }: Conversation): Finding | undefined {
     remedies: AGAINST_GUESSING,
   };
 }
+
+/** A client goes on sooner. Milliseconds. */
+const GONE = 3000;
 
 function neverWentOn(negotiation: Negotiation): boolean {
   return of('initiator', negotiation.messages).every(

@@ -2,7 +2,7 @@
 import type { Finding } from '../finding.ts';
 import type { Negotiation } from '../negotiation.ts';
 import { offerText } from '../offer.ts';
-import { of, offerOf, phase1Of } from '../phases.ts';
+import { isAnswered, of, offerOf, phase1Of } from '../phases.ts';
 import type { Rule, Scene } from '../rule.ts';
 
 export const halfOpenFlood: Rule = { of: 'all', judge: flood };
@@ -31,14 +31,33 @@ function allOf({ conversations }: Scene): Negotiation[] {
   return conversations.flatMap(({ negotiations }) => negotiations).sort((a, b) => a.firstAt - b.firstAt);
 }
 
-function flood(scene: Scene): Finding | undefined {
+interface Flood {
+  readonly gateway: string;
+  readonly open: readonly Negotiation[];
+  /** Of `open`, where it is thickest. */
+  readonly start: number;
+}
+
+function floodsIn(scene: Scene): Flood[] {
+  const floods: Flood[] = [];
   for (const [gateway, list] of Map.groupBy(allOf(scene), ({ responder }) => responder.address.text)) {
     const open = list.filter(isAbandoned);
     if (open.length < FLOOD || open.length / list.length < FLOOD_SHARE) continue;
     const start = open.findIndex(
       (negotiation, i) => (open[i + FLOOD - 1]?.firstAt ?? Number.POSITIVE_INFINITY) - negotiation.firstAt <= MINUTE,
     );
-    if (start < 0) continue;
+    if (start >= 0) floods.push({ gateway, open, start });
+  }
+  return floods;
+}
+
+/** Negotiations that were answered and are nobody's failure: those who began them never meant to go on. */
+export function floodingIn(scene: Scene): ReadonlySet<Negotiation> {
+  return new Set(floodsIn(scene).flatMap(({ open }) => open.filter(isAnswered)));
+}
+
+function flood(scene: Scene): Finding | undefined {
+  for (const { gateway, open, start } of floodsIn(scene)) {
     const sources = new Set(open.map(({ initiator }) => initiator.address.text)).size;
     return {
       rule: 'half-open-flood',

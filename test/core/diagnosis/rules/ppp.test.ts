@@ -68,6 +68,31 @@ describe('ppp-disagreed', () => {
     assert.deepEqual(told(lines), ['ppp-disagreed: 16 17 19']);
   });
 
+  test('the call ends after an objection; requests without end, objected to or not heard', () => {
+    const objected = ['> LCP configure-request', '< LCP configure-reject'];
+    assert.deepEqual(told([...CALL, ...objected, '< CDN']), ['ppp-disagreed: 16 17 18']);
+    const without = Array.from({ length: 6 }, () => objected).flat();
+    assert.deepEqual(told([...CALL, ...without]), ['ppp-disagreed: 16 27 26']);
+    const unheard = Array.from({ length: 6 }, () => '> LCP configure-request');
+    assert.deepEqual(told([...CALL, ...unheard], 3000), ['ppp-disagreed: 16 21']);
+    assert.match(inside([...CALL, ...unheard], 3000)[0]!.cause, /gives no answer to PPP/);
+  });
+
+  test('near misses: the user ends the call; requests that are taken late; addresses are agreed on; packets were cut', () => {
+    assert.deepEqual(told([...CALL, '> LCP configure-request', '> CDN']), []);
+    const late = Array.from({ length: 6 }, () => '> LCP configure-request');
+    assert.deepEqual(told([...CALL, ...late, '< LCP configure-ack'], 3000), []);
+    const agreed = [
+      '> IPCP configure-request',
+      '< IPCP configure-ack',
+      '< IPCP configure-request',
+      '> IPCP configure-ack',
+    ];
+    assert.deepEqual(told([...CALL, ...LCP, ...agreed, '< LCP protocol-reject']), []);
+    const objected = ['> LCP configure-request', '< LCP configure-reject', '> cut by the capture', '< CDN'];
+    assert.deepEqual(told([...CALL, ...objected]), []);
+  });
+
   test('near misses: an objection that is heeded; IP flows and the user hangs up; the capture ends', () => {
     const heeded = [
       ...CALL,
