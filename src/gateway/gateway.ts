@@ -1,13 +1,10 @@
-/** Assembles the gateway: the state in the middle, the dataplane on one side, passwords, store and logs on the other. */
+/** Assembles the gateway: the state in the middle, the dataplane on one side, logins (`login-checks.ts`) and records (`records.ts`) on the other. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { GatewayConfig } from '../config/config.ts';
 import type { SessionRow } from '../control/gateway-types.ts';
 import { readU32, u32 } from '../core/bytes/bytes.ts';
-import { knownFailure } from '../core/diagnosis/gateway-failures.ts';
-import { type IpAddress, ipFromBytes, parseIp } from '../core/net/address.ts';
-import { checkChapMd5 } from '../core/ppp/chap-md5.ts';
-import { checkMsChapV2 } from '../core/ppp/ms-chap-v2.ts';
-import type { GatewayEvent, LoginVerdict, Who } from '../core/session/events.ts';
+import { type IpAddress, ipFromBytes } from '../core/net/address.ts';
+import type { GatewayEvent, LoginVerdict } from '../core/session/events.ts';
 import { GatewayState } from '../core/session/gateway-state.ts';
 import type { GatewaySettings } from '../core/session/policy.ts';
 import { L2TP_PORT } from '../core/wire/l2tp.ts';
@@ -17,22 +14,19 @@ import { passwordQueue } from '../host/argon2.ts';
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
 import { type Keylog, openKeylog } from '../host/keylog.ts';
 import type { Logger } from '../host/log.ts';
-import { LoginSecrets } from '../host/login-secrets.ts';
-import { Passcodes } from '../host/passcodes.ts';
-import { type LoginVerdict as PasswordVerdict, PasswordVerifier } from '../host/passwords.ts';
 import type { Store } from '../host/store/store.ts';
-import { FailureLimit } from './failure-limit.ts';
 import { addTraffic, Figures } from './figures.ts';
+import { LoginChecks, type LoginQuestion } from './login-checks.ts';
 import { formatMetrics } from './metrics.ts';
 import type { StartGateway } from './program.ts';
+import { type Recorded, Records } from './records.ts';
 import { innerNetworks } from './reload.ts';
 
-/** What a person is told, and what is the dataplane's or another's to do. */
-type Reported = Extract<GatewayEvent, { readonly who: Who }>;
-type Effect = Exclude<GatewayEvent, Reported>;
+/** What is the dataplane's or another's to do. */
+type Effect = Exclude<GatewayEvent, Recorded>;
 
 interface Told {
-  readonly event: Reported;
+  readonly event: Recorded;
   readonly counters: SessionCounters;
 }
 
@@ -40,17 +34,6 @@ const NO_COUNTERS: SessionCounters = { packetsIn: 0, bytesIn: 0, packetsOut: 0, 
 
 /** How long the deletes at the end have to leave. */
 const FAREWELL = 100;
-
-const LOGIN_FAILURES = {
-  'unknown-user': "no user has this name; 'sallyport user list' shows those there are",
-  'wrong-password': 'the password is wrong',
-  'wrong-passcode': "the passcode is wrong or was used already; or the user's clock or ours is off by a minute",
-  'no-nt-hash':
-    "the user has no secret for MS-CHAPv2: 'sallyport user passwd --l2tp' stores one, or let the client use PAP",
-  'no-chap-password':
-    "the user has no secret for CHAP with MD5: 'sallyport user passwd --chap-md5' stores one, or let the client use PAP",
-  throttled: 'too many wrong passwords or passcodes came lately for this user or from this source',
-} as const;
 
 export const startGateway: StartGateway = async (config, settings, store, log) => {
   const keylog = config.keylog === undefined ? undefined : openKeylog(config.keylog);
@@ -66,17 +49,13 @@ export const startGateway: StartGateway = async (config, settings, store, log) =
 
 class Gateway {
   readonly #config: GatewayConfig;
-  readonly #store: Store;
   readonly #log: Logger;
   readonly #keylog: Keylog | undefined;
   readonly #state: GatewayState;
-  readonly #passwords: PasswordVerifier;
+  readonly #logins: LoginChecks;
   readonly #failure = Promise.withResolvers<Error>();
-  /** History rows of the sessions that are up. */
-  readonly #history = new Map<number, number>();
-  readonly #legacySeen = new Set<string>();
   readonly #figures = new Figures();
-  readonly #failures = new FailureLimit();
+  readonly #records: Records;
   readonly #eventLoopDelay = monitorEventLoopDelay({ resolution: 10 });
   #dataplane: Dataplane | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -85,10 +64,10 @@ class Gateway {
 
   constructor(config: GatewayConfig, settings: GatewaySettings, store: Store, log: Logger, keylog: Keylog | undefined) {
     this.#config = config;
-    this.#store = store;
     this.#log = log;
     this.#keylog = keylog;
-    this.#passwords = new PasswordVerifier(store.users, new Passcodes(store), new LoginSecrets(store));
+    this.#records = new Records(store, log, this.#figures);
+    this.#logins = new LoginChecks(store, this.#figures, (addresses) => this.#state.reserve(addresses));
     this.#state = new GatewayState({
       ...settings,
       crypto: nodeCrypto,
@@ -160,7 +139,7 @@ class Gateway {
       halfOpen: this.#state.halfOpen,
       halfOpenBytes: this.#state.halfOpenBytes,
       rings: this.#dataplane?.rings() ?? {},
-      queues: { passwords: passwordQueue(), held_logins: this.#passwords.held },
+      queues: { passwords: passwordQueue(), held_logins: this.#logins.held },
       figures: this.#figures,
       traffic,
       dataplane: this.#dataplane?.counters() ?? {},
@@ -236,7 +215,7 @@ class Gateway {
       this.#dataplane?.sendIke(out.path, out.message);
     }
     this.#arm(this.#state.pollTimeout());
-    for (const one of told) this.#report(one);
+    for (const { event, counters } of told) this.#records.report(event, counters, now());
   }
 
   #arm(at: number | undefined): void {
@@ -254,10 +233,8 @@ class Gateway {
   #apply(event: Effect): void {
     switch (event.type) {
       case 'authenticate':
-        this.#authenticate(event);
-        break;
       case 'authenticate-chap':
-        this.#authenticateChap(event);
+        this.#checkLogin(event);
         break;
       case 'bind-call':
         this.#order(event.id, (dataplane) => dataplane.bindCall(event.id, event.inner, event.call));
@@ -287,11 +264,9 @@ class Gateway {
       case 'phase1-key':
         this.#keylog?.phase1(event.initiatorCookie, event.cipherKey);
         break;
-      case 'leased': {
-        const { group = '', user, address } = event;
-        this.#keep(() => this.#store.leases.remember({ group, user, address: address.text }));
+      case 'leased':
+        this.#records.keepLease(event);
         break;
-      }
       case 'dropped':
         this.#figures.countDrop(event.reason);
         this.#log.debug({ reason: event.reason }, 'dropped an IKE message');
@@ -309,107 +284,13 @@ class Gateway {
     }
   }
 
-  /** History and leases are worth less than the sessions: a full disk costs the one, not the other. */
-  #keep(what: () => void): void {
-    const began = now();
-    try {
-      what();
-    } catch (error) {
-      this.#log.error({ err: error }, 'could not write to the store');
-    }
-    this.#figures.countWrite(now() - began);
-  }
-
-  /** What a person reads: one line each, and a row where it is kept. */
-  #report({ event, counters }: Told): void {
-    const { bytesIn, bytesOut } = counters;
-    const fields = described(event.who);
-    const { user, group, remote } = event.who;
-    switch (event.type) {
-      case 'session-up':
-        this.#figures.up++;
-        this.#log.info({ session: event.id, ...fields, address: event.address, by: event.summary }, 'session is up');
-        this.#keep(() => {
-          this.#history.set(event.id, this.#store.history.begin({ user, group, remote, address: event.address }));
-        });
-        break;
-      case 'session-down': {
-        this.#figures.countEnded(counters);
-        this.#log.info({ session: event.id, ...fields, bytesIn, bytesOut, reason: event.reason }, 'session ended');
-        const row = this.#history.get(event.id);
-        if (row !== undefined) {
-          this.#keep(() => this.#store.history.end(row, { bytesIn, bytesOut, reason: event.reason }));
-        }
-        this.#history.delete(event.id);
-        break;
-      }
-      case 'failure': {
-        this.#figures.countFailure(event.step);
-        const untold = this.#failures.take(now());
-        if (untold === undefined) break;
-        if (untold > 0) this.#log.warn({ failures: untold }, 'more connections failed than are told one by one');
-        const reason = `${event.step}: ${event.reason}`;
-        const rule = knownFailure(reason)?.rule;
-        this.#log.warn({ ...fields, step: event.step, reason: event.reason, rule }, 'connection failed');
-        this.#keep(() => this.#store.failures.record({ user, group, remote, reason }));
-        break;
-      }
-      case 'notice':
-        this.#log.info(fields, event.text);
-        break;
-      case 'legacy-used':
-        if (this.#legacySeen.has(event.what)) break;
-        this.#legacySeen.add(event.what);
-        this.#log.warn({ ...fields, what: event.what }, 'weak algorithm used, let in by legacy: true (said once)');
-        break;
-    }
-  }
-
-  #authenticate(event: GatewayEvent & { readonly type: 'authenticate' }): void {
-    this.#answer(event.requestId, this.#verdict(event));
-  }
-
-  /** The name and the password are checked by what the client made of both and of our challenge. */
-  #authenticateChap(event: GatewayEvent & { readonly type: 'authenticate-chap' }): void {
-    const { requestId, group, user, proof, source } = event;
-    let response: string | undefined;
-    const proves = (secret: Uint8Array) => {
-      if (proof.method === 'chap-md5') return checkChapMd5(nodeCrypto, secret, proof.exchange);
-      response = checkMsChapV2(nodeCrypto, secret, proof.exchange);
-      return response !== undefined;
-    };
-    const secret = proof.method === 'chap-md5' ? 'chapPassword' : 'ntHash';
-    const verdict = this.#passwords.verifyChallenged({ user, source: source.address.text }, secret, proves);
-    this.#answer(
-      requestId,
-      verdict.then((checked) => ({ ...this.#loginVerdict(checked, group, user), response })),
-    );
-  }
-
-  #answer(requestId: number, verdict: Promise<LoginVerdict>): void {
+  #checkLogin(event: LoginQuestion): void {
     const failed = (error: unknown): LoginVerdict => {
       this.#log.error({ err: error }, 'the login could not be checked');
       return { ok: false, reason: 'it could not be checked: see the error before this line' };
     };
-    verdict.catch(failed).then((checked) => this.#act(() => this.#state.answerLogin(requestId, checked, now())));
-  }
-
-  async #verdict(event: GatewayEvent & { readonly type: 'authenticate' }): Promise<LoginVerdict> {
-    const { group, user, password, step } = event;
-    const attempt = { user, password, source: event.source.address.text };
-    const verdict = await (step === 'passcode'
-      ? this.#passwords.verifyPasscode(attempt)
-      : this.#passwords.verify(attempt));
-    return this.#loginVerdict(verdict, group, user);
-  }
-
-  #loginVerdict(verdict: PasswordVerdict, group: string | undefined, user: string): LoginVerdict {
-    this.#figures.countLogin(verdict);
-    if (verdict.ok === 'passcode') return { ok: 'passcode', message: 'Enter the passcode of your authenticator app.' };
-    if (!verdict.ok) return { ok: false, reason: LOGIN_FAILURES[verdict.reason] };
-    this.#state.reserve(this.#store.users.addresses().flatMap((text) => address(text) ?? []));
-    const lastAddress = address(this.#store.leases.last(group ?? '', user));
-    return { ok: true, address: address(verdict.user.address), lastAddress };
+    const verdict = this.#logins.check(event).catch(failed);
+    verdict.then((checked) => this.#act(() => this.#state.answerLogin(event.requestId, checked, now())));
   }
 
   #recordKeys({ sa, path }: GatewayEvent & { readonly type: 'install-sa' }): void {
@@ -430,20 +311,6 @@ function now(): number {
 
 function wallClock(at: number): string {
   return new Date(performance.timeOrigin + at).toISOString();
-}
-
-function address(text: string | undefined): IpAddress | undefined {
-  return text === undefined ? undefined : parseIp(text);
-}
-
-/** Without what isn't known. */
-function described({ remote, identity, group, user }: Who): Record<string, string> {
-  return {
-    ...(user !== undefined && { user }),
-    ...(group !== undefined && { group }),
-    ...(identity !== undefined && { identity }),
-    remote,
-  };
 }
 
 /** The first address of the top-level pool. */
