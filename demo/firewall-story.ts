@@ -10,6 +10,7 @@ import { Gateway, group, groupSecret, password, user } from '../test/lab/gateway
 import type { Netns } from '../test/lab/netns.ts';
 import { gatewayAddress, lanAddress, Topology } from '../test/lab/topology.ts';
 import { ping } from '../test/lab/traffic.ts';
+import { say } from './say.ts';
 
 const BY_HAND: readonly OpeningName[] = ['udp/500', 'udp/10000'];
 
@@ -29,7 +30,7 @@ UserPassword=${password}
 `;
 
 export async function tellFirewallStory(): Promise<void> {
-  console.log(`A gateway at ${gatewayAddress} with a network behind it, and a laptop whose firewall is that of Windows
+  say(`A gateway at ${gatewayAddress} with a network behind it, and a laptop whose firewall is that of Windows
 XP SP2: what comes in passes only where an exception names it, replies to the VPN too.
 `);
   const net = await Topology.create('demo');
@@ -47,18 +48,18 @@ async function play(net: Topology): Promise<void> {
     const laptops = await Promise.all(CARRIERS.map(() => net.addClient()));
     const [laptop] = laptops as [Netns, ...Netns[]];
 
-    console.log('1. As it was installed, with no exceptions. The client may take any carrier:\n');
-    console.log(tell(await attempt(laptop, [], 'auto')));
+    say('1. As it was installed, with no exceptions. The client may take any carrier:\n');
+    say(tell(await attempt(laptop, [], 'auto')));
 
-    console.log(`
-2. In the dialogue (Add Port) somebody adds UDP 500 and UDP 10000; IP protocol 50 it doesn't know.
+    say(`
+2. In the dialogue (Add Port) somebody adds UDP 500 and UDP 10000; it knows no IP protocol 50.
    One carrier at a time, as it was done then, until one works:
 `);
     const attempts = await Promise.all(CARRIERS.map((carrier, i) => attempt(laptops[i]!, BY_HAND, carrier)));
-    for (const [i, carrier] of CARRIERS.entries()) console.log(tellShortly(carrier, attempts[i]!));
+    for (const [i, carrier] of CARRIERS.entries()) say(tellShortly(carrier, attempts[i]!));
 
-    console.log('\n3. The same firewall. The client may take any carrier:\n');
-    console.log(tell(await attempt(laptop, BY_HAND, 'auto')));
+    say('\n3. The same firewall. The client may take any carrier:\n');
+    say(tell(await attempt(laptop, BY_HAND, 'auto')));
   } finally {
     await gateway.remove();
   }

@@ -8,6 +8,7 @@ import { Gateway, mainSecret, password, sallyport } from '../test/lab/gateway.ts
 import type { Netns } from '../test/lab/netns.ts';
 import { gatewayPublicAddress, homeAddress, lanAddress, natPublicAddress, Topology } from '../test/lab/topology.ts';
 import { ping } from '../test/lab/traffic.ts';
+import { say } from './say.ts';
 
 const LAPTOPS = ['first', 'second', 'third'] as const;
 const USERS = Object.fromEntries(LAPTOPS.map((name) => [name, password]));
@@ -19,25 +20,27 @@ type ClientOutcome = Awaited<ReturnType<Client['decided']>>;
 const WRONG_GATEWAY = join(import.meta.dirname, 'wrong-gateway');
 
 export async function tellNatStory(): Promise<void> {
-  console.log(`
-Three years later: three laptops with Windows Vista, which dial L2TP/IPsec, each from a home of its own. All have the private
-address ${homeAddress}, and one provider's NAT shows them all as ${natPublicAddress}. Each speaks L2TP from port 1701, inside
-ESP, and each numbers its quick modes 1, 2, 3 ... as every Vista does.
+  say(`
+Three years later: three laptops with Windows Vista, which dial L2TP/IPsec, each from a home of
+its own. All have the private address ${homeAddress}, and one provider's NAT shows them all as
+${natPublicAddress}. Each speaks L2TP from port 1701, inside ESP, and each numbers its quick modes
+1, 2, 3 ... as every Vista does.
 `);
   const net = await Topology.create('demo');
   try {
     const laptops: Netns[] = [];
     for (const _ of LAPTOPS) laptops.push(await net.addHome());
-    console.log(
+    say(
       `4. A gateway that knows a quick mode by its number alone, as some did. One laptop\n   dials, then the two others; those who are in ping the office together:\n`,
     );
     const { said } = await play(net, laptops, WRONG_GATEWAY);
-    console.log(`   The gateway's own words: ${/.*taken for a replay.*/.exec(said)?.[0] ?? 'none'}.`);
-    console.log(`
-5. Sallyport, which knows a quick mode by the cookies of its phase 1 and its number, and each call by its own keys:
+    say(`   The gateway's own words: ${/.*taken for a replay.*/.exec(said)?.[0] ?? 'none'}.`);
+    say(`
+5. Sallyport, which knows a quick mode by the cookies of its phase 1 and its number,
+   and each call by its own keys:
 `);
     const { rows } = await play(net, laptops, sallyport);
-    console.log(`   All at once, as the gateway sees them:\n\n${rows.trimEnd().replace(/^/gm, '   ')}`);
+    say(`   All at once, as the gateway sees them:\n\n${whoAndWhere(rows).replace(/^/gm, '   ')}`);
   } finally {
     net.remove();
   }
@@ -61,13 +64,19 @@ async function play(
     await dial(0);
     await Promise.all([dial(1), dial(2)]);
     const pings = await Promise.all(laptops.map((laptop, i) => (outcomes[i]?.type === 'up' ? pingAll(laptop) : 0)));
-    for (const [i, name] of LAPTOPS.entries())
-      console.log(`   The ${name.padEnd(6)} laptop ${tell(outcomes[i]!, pings[i]!)}`);
+    for (const [i, name] of LAPTOPS.entries()) say(`   The ${name.padEnd(6)} laptop ${tell(outcomes[i]!, pings[i]!)}`);
     return { said: gateway.log, rows: (await gateway.command('sessions')).stdout };
   } finally {
     await Promise.all(clients.map((client) => client.stop()));
     await gateway.remove();
   }
+}
+
+/** The columns of `sallyport sessions` that the story is about. */
+function whoAndWhere(rows: string): string {
+  const lines = rows.trimEnd().split('\n');
+  const end = lines[0]!.indexOf('PHASE 1');
+  return lines.map((line) => line.slice(0, end).trimEnd()).join('\n');
 }
 
 async function pingAll(laptop: Netns): Promise<number> {
