@@ -15,15 +15,17 @@ export function fromUtf8(bytes: Uint8Array): string {
 }
 
 const HEX_DIGITS = '0123456789abcdef';
+/** Most texts are short, and memory for their digits would take longer than the rest. */
+const scratch = new Uint8Array(128);
 
 export function toHex(bytes: Uint8Array): string {
-  const digits = new Uint8Array(2 * bytes.length);
+  const digits = 2 * bytes.length > scratch.length ? new Uint8Array(2 * bytes.length) : scratch;
   for (let i = 0; i < bytes.length; i++) {
     digits[2 * i] = HEX_DIGITS.charCodeAt(bytes[i]! >> 4);
     digits[2 * i + 1] = HEX_DIGITS.charCodeAt(bytes[i]! & 15);
   }
   // one piece: text that is put together letter by letter stays a tree of its letters as long as it lives
-  return decoder.decode(digits);
+  return decoder.decode(digits.subarray(0, 2 * bytes.length));
 }
 
 /** Bytes of a hex string; spaces are skipped. Throws on anything else: it is for constants and tests. */

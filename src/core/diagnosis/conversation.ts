@@ -1,8 +1,6 @@
 /** All that two addresses had to say to each other: negotiations, ESP, and what was said about them. */
-
-import type { EspCarrier } from '../esp/sa.ts';
 import type { Endpoint, IpAddress } from '../net/address.ts';
-import { EspFlow, type Place } from './esp-flow.ts';
+import { EspFlow, type EspPacket, type Place } from './esp-flow.ts';
 import type { IcmpError } from './icmp-error.ts';
 import type { Negotiation } from './negotiation.ts';
 import { TurnTaking } from './turns.ts';
@@ -50,9 +48,10 @@ export class Conversation {
   readonly number: number;
   /** Who spoke first, and to whom. */
   readonly addresses: readonly [IpAddress, IpAddress];
-  readonly first: Place;
-  last: Place;
   readonly negotiations: Negotiation[] = [];
+  /** Of ESP, in the order of their first packets, as are those of TCP. */
+  readonly flows: EspFlow[] = [];
+  readonly tcpFlows: TcpFlow[] = [];
   readonly errors: IcmpSighting[] = [];
   readonly l2tp: L2tpSighting[] = [];
   /** Of the first of `addresses`, then of the other. */
@@ -66,28 +65,19 @@ export class Conversation {
   /** What was seen and not kept, as the bounds were reached. */
   dropped = 0;
 
-  readonly #flows = new Map<string, EspFlow>();
+  /** By SPI and direction, in one number. */
+  readonly #flows = new Map<number, EspFlow>();
   readonly #tcp = new Map<string, TcpFlow>();
 
-  constructor(number: number, source: IpAddress, destination: IpAddress, place: Place) {
+  constructor(number: number, source: IpAddress, destination: IpAddress) {
     this.number = number;
     this.addresses = [source, destination];
-    this.first = place;
-    this.last = place;
-  }
-
-  get flows(): readonly EspFlow[] {
-    return [...this.#flows.values()];
-  }
-
-  get tcpFlows(): readonly TcpFlow[] {
-    return [...this.#tcp.values()];
   }
 
   /** Who dials: the initiator of the first negotiation that was seen from its beginning, else who spoke first. */
   get client(): IpAddress {
     const began = this.negotiations.find(({ isWhole }) => isWhole) ?? this.negotiations[0];
-    return began?.initiator.address ?? this.#tcp.values().next().value?.client.address ?? this.addresses[0];
+    return began?.initiator.address ?? this.tcpFlows[0]?.client.address ?? this.addresses[0];
   }
 
   get gateway(): IpAddress {
@@ -116,25 +106,19 @@ export class Conversation {
     else this.lost = { first: place, count: 1 };
   }
 
-  addEsp(
-    carrier: EspCarrier,
-    [spi, sequence]: readonly [number, number],
-    length: number,
-    [source, destination]: readonly [Endpoint, Endpoint],
-    { place, fragments }: { readonly place: Place; readonly fragments: number },
-  ): void {
-    this.turns.see(source.address.text === this.addresses[0].text ? 0 : 1, length, fragments, place);
-    const key = `${spi} ${destination.address.text}`;
-    let flow = this.#flows.get(key);
-    if (!flow) {
-      if (this.#flows.size >= MAX_FLOWS) {
-        this.dropped++;
-        return;
-      }
-      flow = new EspFlow(spi, sequence, carrier, source, destination, place);
-      this.#flows.set(key, flow);
-    }
-    flow.see(sequence, length, [source.port, destination.port], place, fragments);
+  addEsp(packet: EspPacket): void {
+    const side = packet.source.text === this.addresses[0].text ? 0 : 1;
+    this.turns.see(side, packet);
+    const name = 2 * packet.spi + side;
+    const flow = this.#flows.get(name) ?? this.#newFlow(name, packet);
+    flow?.see(packet);
+  }
+
+  #newFlow(name: number, packet: EspPacket): EspFlow | undefined {
+    const flow = new EspFlow(packet);
+    if (!this.#keep(this.flows, flow, MAX_FLOWS)) return undefined;
+    this.#flows.set(name, flow);
+    return flow;
   }
 
   /** The flow between two endpoints, made if need be; undefined: there are too many. */
@@ -142,11 +126,8 @@ export class Conversation {
     const key = `${client.address.text} ${client.port} ${server.port}`;
     const known = this.#tcp.get(key);
     if (known) return known;
-    if (this.#tcp.size >= MAX_TCP_FLOWS) {
-      this.dropped++;
-      return undefined;
-    }
     const flow = { client, server, syns: [], opened: undefined, reset: undefined, fromClient: 0, fromServer: 0 };
+    if (!this.#keep(this.tcpFlows, flow, MAX_TCP_FLOWS)) return undefined;
     this.#tcp.set(key, flow);
     return flow;
   }

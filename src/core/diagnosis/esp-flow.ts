@@ -1,7 +1,7 @@
 /** The ESP packets of one SPI in one direction, counted: how many, how many never came, came late or came twice. */
 import { REPLAY_WINDOW, ReplayWindow } from '../esp/replay.ts';
 import type { EspCarrier } from '../esp/sa.ts';
-import type { Endpoint } from '../net/address.ts';
+import type { Endpoint, IpAddress } from '../net/address.ts';
 
 /** Linux' default window is 32, that of Windows, Cisco and strongSwan 64 or 32: later than this a packet is dropped by most. */
 const NARROW_WINDOW = 64;
@@ -11,6 +11,22 @@ const COPY_WINDOW = 60;
 export interface Place {
   readonly packet: number;
   readonly at: number;
+}
+
+/** One packet of ESP, as it crossed the network. */
+export interface EspPacket extends Place {
+  readonly carrier: EspCarrier;
+  readonly spi: number;
+  readonly sequence: number;
+  /** From ESP's header on. */
+  readonly length: number;
+  readonly source: IpAddress;
+  readonly destination: IpAddress;
+  /** 0 where the carrier has no ports. */
+  readonly sourcePort: number;
+  readonly destinationPort: number;
+  /** IP fragments that it came in. */
+  readonly fragments: number;
 }
 
 export interface PortMove {
@@ -59,41 +75,29 @@ export class EspFlow {
   #secondLastAt = 0;
   #lastPort: number;
 
-  constructor(
-    spi: number,
-    sequence: number,
-    carrier: EspCarrier,
-    source: Endpoint,
-    destination: Endpoint,
-    place: Place,
-  ) {
+  constructor({ spi, sequence, carrier, source, sourcePort, destination, destinationPort, packet, at }: EspPacket) {
     this.spi = spi;
     this.carrier = carrier;
-    this.source = source;
-    this.destination = destination;
-    this.first = { packet: place.packet, at: place.at };
+    this.source = { address: source, port: sourcePort };
+    this.destination = { address: destination, port: destinationPort };
+    this.first = { packet, at };
     this.last = this.first;
     this.firstSequence = sequence;
-    this.#lastPort = source.port;
-    this.lastPortTo = destination.port;
+    this.#lastPort = sourcePort;
+    this.lastPortTo = destinationPort;
   }
 
-  see(
-    sequence: number,
-    length: number,
-    [sourcePort, portTo]: readonly [number, number],
-    place: Place,
-    fragments = 1,
-  ): void {
-    this.isJoined ||= fragments === 1 && length > LONGEST_FRAME;
-    if (!this.#count(sequence, place)) return;
+  see(seen: EspPacket): void {
+    const { packet, at, sequence, length, sourcePort } = seen;
+    this.isJoined ||= seen.fragments === 1 && length > LONGEST_FRAME;
+    if (!this.#count(sequence, seen)) return;
     this.packets++;
     this.bytes += length;
     this.thirdLastAt = this.#secondLastAt;
     this.#secondLastAt = this.last.at;
-    this.last = { packet: place.packet, at: place.at };
-    this.lastPortTo = portTo;
-    if (length >= LARGE) this.lastOversize = { packet: place.packet, at: place.at, length };
+    this.last = { packet, at };
+    this.lastPortTo = seen.destinationPort;
+    if (length >= LARGE) this.lastOversize = { packet, at, length };
     if (sourcePort === this.#lastPort) return;
     this.lastMove = { from: this.#lastPort, to: sourcePort, place: this.last };
     this.#lastPort = sourcePort;

@@ -4,14 +4,23 @@ import { readU32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import { toHex } from '../bytes/text.ts';
 import { Ikev2Exchange, Ikev2Flag, Ikev2Payload, parseIkev2Payloads } from '../wire/ikev2.ts';
-import { ExchangeType, Flag, ISAKMP_HEADER_LENGTH, type Payload, PayloadType, parsePayloads } from '../wire/isakmp.ts';
+import {
+  COOKIE_LENGTH,
+  ExchangeType,
+  Flag,
+  ISAKMP_HEADER_LENGTH,
+  type Payload,
+  PayloadType,
+  parsePayloads,
+} from '../wire/isakmp.ts';
 import type { IkeVersion } from './notify-words.ts';
-import { type PayloadFact, readPayload } from './payload-facts.ts';
-import type { Reading } from './reading.ts';
+import type { PayloadFact } from './payload-facts.ts';
+import type { PayloadMemory } from './payload-memory.ts';
 
 export interface IkeHead {
   readonly version: IkeVersion;
-  /** Hex; with IKEv2 they are SPIs. */
+  /** Both as they stand there, in hex; with IKEv2 they are SPIs. */
+  readonly cookies: string;
   readonly initiatorCookie: string;
   /** Undefined: zero, as in the first message. */
   readonly responderCookie: string | undefined;
@@ -35,7 +44,8 @@ const EXCHANGE_AT = 18;
 const FLAGS_AT = 19;
 const MESSAGE_ID_AT = 20;
 const LENGTH_AT = 24;
-const ZERO_COOKIE = '0000000000000000';
+/** No cookie, in hex. */
+export const ZERO_COOKIE = '0000000000000000';
 
 const IKEV1_EXCHANGES: readonly number[] = [1, ...Object.values(ExchangeType)];
 const IKEV2_EXCHANGES: readonly number[] = Object.values(Ikev2Exchange);
@@ -49,11 +59,12 @@ export function readHead(bytes: Bytes, wireLength: number): IkeHead | undefined 
   if (!(major === 1 ? IKEV1_EXCHANGES : IKEV2_EXCHANGES).includes(exchange)) return undefined;
   const length = readU32(bytes, LENGTH_AT);
   if (length < ISAKMP_HEADER_LENGTH || length > wireLength) return undefined;
-  const initiatorCookie = toHex(bytes.subarray(0, 8));
+  const cookies = toHex(bytes.subarray(0, 2 * COOKIE_LENGTH));
+  const [initiatorCookie, responderCookie] = [cookies.slice(0, 2 * COOKIE_LENGTH), cookies.slice(2 * COOKIE_LENGTH)];
   if (initiatorCookie === ZERO_COOKIE) return undefined;
-  const responderCookie = toHex(bytes.subarray(8, 16));
   return {
     version: major,
+    cookies,
     initiatorCookie,
     responderCookie: responderCookie === ZERO_COOKIE ? undefined : responderCookie,
     exchange,
@@ -64,7 +75,7 @@ export function readHead(bytes: Bytes, wireLength: number): IkeHead | undefined 
   };
 }
 
-export function readDatagram(head: IkeHead, bytes: Bytes, reading: Reading): IkeDatagram {
+export function readDatagram(head: IkeHead, bytes: Bytes, memory: PayloadMemory): IkeDatagram {
   const encrypted = head.version === 1 && (head.flags & Flag.ENCRYPTION) !== 0;
   const isCut = bytes.length < head.length;
   if (encrypted) return { ...head, encrypted, payloads: [], trouble: isCut ? CUT : undefined };
@@ -75,7 +86,7 @@ export function readDatagram(head: IkeHead, bytes: Bytes, reading: Reading): Ike
     encrypted: payloads.some(({ type }) => isSealed(head.version, type)),
     payloads: payloads
       .filter(({ type }) => !isSealed(head.version, type))
-      .map((payload) => readPayload(head.version, payload, reading)),
+      .map((payload) => memory.read(head.version, payload)),
     trouble,
   };
 }

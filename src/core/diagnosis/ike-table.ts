@@ -4,11 +4,12 @@ import { MalformedError } from '../bytes/reader.ts';
 import { FragmentBuffer } from '../ikev1/fragments.ts';
 import { type Payload, parseMessage } from '../wire/isakmp.ts';
 import type { Conversation } from './conversation.ts';
-import { type IkeDatagram, type IkeHead, isFragment, readDatagram, readHead } from './ike-datagram.ts';
+import { type IkeDatagram, type IkeHead, isFragment, readDatagram, readHead, ZERO_COOKIE } from './ike-datagram.ts';
 import { Ikev1Opener } from './ikev1-opener.ts';
 import { Ikev2Opener } from './ikev2-opener.ts';
 import { type Arrival, Negotiation } from './negotiation.ts';
-import { type PayloadFact, readPayload } from './payload-facts.ts';
+import type { PayloadFact } from './payload-facts.ts';
+import { PayloadMemory } from './payload-memory.ts';
 import type { Reading } from './reading.ts';
 
 /** Our own limits. */
@@ -25,14 +26,16 @@ interface Entry {
 
 export class IkeTable {
   readonly #reading: Reading;
+  readonly #memory: PayloadMemory;
   readonly #drop: (what: string) => void;
-  /** One that awaits the responder's cookie stands under the initiator's alone, and goes on standing there. */
+  /** One that awaits the responder's cookie stands under the initiator's and none, and goes on standing there. */
   readonly #entries = new Map<string, Entry>();
   readonly #buffers = new Map<string, FragmentBuffer>();
   #count = 0;
 
   constructor(reading: Reading, drop: (what: string) => void) {
     this.#reading = reading;
+    this.#memory = new PayloadMemory(reading);
     this.#drop = drop;
   }
 
@@ -44,7 +47,7 @@ export class IkeTable {
 
   take(head: IkeHead, message: Bytes, arrival: Arrival, conversation: Conversation): void {
     const whole = head.version === 1 && isFragment(head) ? this.#putTogether(head, message, arrival) : undefined;
-    const datagram = this.#read(whole?.head ?? head, whole?.bytes ?? message);
+    const datagram = readDatagram(whole?.head ?? head, whole?.bytes ?? message, this.#memory);
     const entry = this.#entryOf(head, datagram, arrival, conversation);
     if (!entry) return;
     const opener = this.#openerOf(entry, head);
@@ -53,20 +56,12 @@ export class IkeTable {
       if (opener instanceof Ikev1Opener && isInClear) opener.note(datagram, whole?.bytes ?? message);
       return isInClear ? undefined : this.#facts(head, opener?.open(datagram, whole?.bytes ?? message));
     };
-    entry.negotiation.add(
-      { ...datagram, firstPayload: head.firstPayload, length: head.length },
-      message,
-      arrival,
-      open,
-    );
-  }
-
-  #read(head: IkeHead, message: Bytes): IkeDatagram {
-    return readDatagram(head, message, this.#reading);
+    const came = whole ? { ...datagram, firstPayload: head.firstPayload, length: head.length } : datagram;
+    entry.negotiation.add(came, message, arrival, open);
   }
 
   #facts(head: IkeHead, payloads: readonly Payload[] | undefined): PayloadFact[] | undefined {
-    return payloads?.map((payload) => readPayload(head.version, payload, this.#reading));
+    return payloads?.map((payload) => this.#memory.read(head.version, payload));
   }
 
   #openerOf(entry: Entry, head: IkeHead): Entry['opener'] {
@@ -83,13 +78,12 @@ export class IkeTable {
   }
 
   #entryOf(head: IkeHead, datagram: IkeDatagram, arrival: Arrival, conversation: Conversation): Entry | undefined {
-    const { initiatorCookie, responderCookie } = head;
-    const name = `${initiatorCookie} ${responderCookie ?? ''}`;
-    const known = this.#entries.get(name) ?? this.#awaiting(initiatorCookie, responderCookie);
+    const { cookies, responderCookie } = head;
+    const known = this.#entries.get(cookies) ?? this.#awaiting(head);
     if (known) {
       if (known.negotiation.responderCookie === undefined && responderCookie !== undefined) {
         known.negotiation.responderCookie = responderCookie;
-        this.#entries.set(name, known);
+        this.#entries.set(cookies, known);
       }
       return known;
     }
@@ -101,13 +95,13 @@ export class IkeTable {
     if (!conversation.addNegotiation(negotiation)) return undefined;
     this.#count++;
     const entry = { negotiation, opener: undefined };
-    this.#entries.set(name, entry);
+    this.#entries.set(cookies, entry);
     return entry;
   }
 
   /** The negotiation whose first message this is the first answer to. */
-  #awaiting(initiatorCookie: string, responderCookie: string | undefined): Entry | undefined {
-    const entry = responderCookie === undefined ? undefined : this.#entries.get(`${initiatorCookie} `);
+  #awaiting({ initiatorCookie, responderCookie }: IkeHead): Entry | undefined {
+    const entry = responderCookie === undefined ? undefined : this.#entries.get(initiatorCookie + ZERO_COOKIE);
     return entry?.negotiation.responderCookie === undefined ? entry : undefined;
   }
 

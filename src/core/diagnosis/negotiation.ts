@@ -48,15 +48,12 @@ export class Message {
   readonly isLost: boolean;
   /** The packet that this is the same as, byte for byte: a retransmission. */
   readonly repeats: number | undefined;
+  /** Of its bytes: messages that are the same have the same. */
+  readonly fingerprint: number;
   readonly payloads: readonly PayloadFact[];
   readonly trouble: string | undefined;
 
-  constructor(
-    datagram: IkeDatagram,
-    arrival: Arrival,
-    from: Role,
-    { repeats, opened }: { readonly repeats: number | undefined; readonly opened: readonly PayloadFact[] | undefined },
-  ) {
+  constructor(datagram: IkeDatagram, arrival: Arrival, { from, fingerprint, repeats, opened }: FoundOut) {
     this.packet = arrival.packet;
     this.at = arrival.at;
     this.from = from;
@@ -74,6 +71,7 @@ export class Message {
     this.fragments = arrival.fragments;
     this.isLost = arrival.isLost;
     this.repeats = repeats;
+    this.fingerprint = fingerprint;
     this.payloads = opened ?? datagram.payloads;
     this.trouble = datagram.trouble;
   }
@@ -85,6 +83,12 @@ export class Message {
     if (this.isEncrypted && !this.isOpened) return `${name}${direction}: encrypted, ${this.length} bytes`;
     return `${name}${direction}: ${factsText(this.payloads) || this.trouble || 'empty'}`;
   }
+}
+
+/** What a negotiation knows of a new message. */
+interface FoundOut extends Pick<Message, 'from' | 'fingerprint' | 'repeats'> {
+  /** What is inside; undefined: it isn't encrypted, or stays closed. */
+  readonly opened: readonly PayloadFact[] | undefined;
 }
 
 /** Our own limits on the messages kept of one negotiation: so many from its beginning, and so many from its end. */
@@ -116,8 +120,6 @@ export class Negotiation {
   /** Both together, and answers to questions: once somebody has asked, and until more is seen. */
   #all: readonly Message[] | undefined;
   #answers: Map<unknown, unknown> | undefined;
-  /** Of the messages of late, the oldest first. */
-  readonly #fingerprints: Fingerprint[] = [];
   readonly #addresses: Readonly<Record<Role, string[]>>;
 
   constructor(number: number, datagram: IkeDatagram, arrival: Arrival) {
@@ -162,27 +164,20 @@ export class Negotiation {
     arrival: Arrival,
     open: () => readonly PayloadFact[] | undefined,
   ): Message | undefined {
-    const hash = hashOf(bytes);
-    const earlier = this.#fingerprints.find((known) => known.hash === hash && known.length === bytes.length);
-    if (earlier && arrival.at - earlier.at <= COPY_WINDOW) {
+    const fingerprint = fingerprintOf(bytes);
+    const alike = this.messages.filter((message) => message.fingerprint === fingerprint);
+    const [first, last] = [alike[0], alike.at(-1)];
+    if (last && arrival.at - last.at <= COPY_WINDOW) {
       this.copies++;
       return undefined;
     }
-    if (earlier) earlier.at = arrival.at;
-    else this.#remember({ hash, length: bytes.length, packet: arrival.packet, at: arrival.at });
     // a key's chain of IVs goes on with what is new alone
-    const opened = earlier ? undefined : open();
-    const message = new Message(datagram, arrival, this.#roleOf(datagram, arrival), {
-      repeats: earlier?.packet,
-      opened,
-    });
+    const opened = first ? undefined : open();
+    const repeats = first?.repeats ?? first?.packet;
+    const from = this.#roleOf(datagram, arrival);
+    const message = new Message(datagram, arrival, { from, fingerprint, repeats, opened });
     this.#keep(message);
     return message;
-  }
-
-  #remember(fingerprint: Fingerprint): void {
-    this.#fingerprints.push(fingerprint);
-    if (this.#fingerprints.length > MAX_FIRST_MESSAGES + MAX_LAST_MESSAGES) this.#fingerprints.shift();
   }
 
   #keep(message: Message): void {
@@ -215,16 +210,6 @@ export class Negotiation {
     if (isKnown('initiator', source)) return 'initiator';
     return isKnown('initiator', destination) ? 'responder' : 'initiator';
   }
-}
-
-/** By which a retransmission is told from a new message. */
-interface Fingerprint {
-  readonly hash: number;
-  readonly length: number;
-  /** The first with these bytes. */
-  readonly packet: number;
-  /** When the last of them came. */
-  at: number;
 }
 
 /** Messages that belong together: with IKEv1 one message ID and type, with IKEv2 a request and its response. */
@@ -277,9 +262,9 @@ function looksLikeClient({ source, destination }: Arrival): boolean {
 }
 
 /** FNV-1a by words, with high bits folded down: it tells retransmissions from new messages, and resists nobody. */
-function hashOf(bytes: Bytes): number {
+function fingerprintOf(bytes: Bytes): number {
   const words = bytes.length - (bytes.length % 4);
-  let hash = 0x811c9dc5;
+  let hash = 0x811c9dc5 ^ bytes.length;
   for (let at = 0; at < words; at += 4) {
     hash = Math.imul(hash ^ readU32(bytes, at), 0x01000193);
     hash ^= hash >>> 15;

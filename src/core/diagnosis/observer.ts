@@ -7,7 +7,8 @@ import { IpProtocol } from '../wire/ip.ts';
 import { MAX_MESSAGE_LENGTH } from '../wire/isakmp.ts';
 import { L2TP_PORT } from '../wire/l2tp.ts';
 import { TcpFlag } from '../wire/tcp.ts';
-import { Conversation, CUT_INSIDE, MAX_SYNS, type TcpFlow } from './conversation.ts';
+import { type Conversation, CUT_INSIDE, MAX_SYNS, type TcpFlow } from './conversation.ts';
+import { ConversationTable } from './conversation-table.ts';
 import type { Diagnosis, Dropped } from './diagnosis.ts';
 import { readIcmpError } from './icmp-error.ts';
 import { readHead } from './ike-datagram.ts';
@@ -20,9 +21,6 @@ import { PLAIN_READING, type Reading } from './reading.ts';
 import { judge } from './rules.ts';
 import type { Sighting } from './sighting.ts';
 import { ciscoPackets, hasCiscoTrailer, streamPackets } from './tcp-payload.ts';
-
-/** Our own limits on what is remembered; what is beyond them is counted, and said. */
-export const MAX_CONVERSATIONS = 20_000;
 
 const IKE_PORT = 500;
 const NAT_T_PORT = 4500;
@@ -37,7 +35,7 @@ const FIRST_SPI = 256;
 export class Observer {
   readonly #reading: Reading;
   readonly #ike: IkeTable;
-  readonly #conversations = new Map<string, Conversation>();
+  readonly #conversations = new ConversationTable();
   readonly #dropped = new Map<string, number>();
   /** Spares the search for most traffic. */
   #hasMarkedPorts = false;
@@ -68,7 +66,7 @@ export class Observer {
    * were not shown: what silence means depends on it.
    */
   finish(until?: number): Diagnosis {
-    const conversations = [...this.#conversations.values()];
+    const conversations = this.#conversations.all;
     const lastAt = Math.max(this.#lastAt ?? 0, until ?? 0);
     return {
       conversations,
@@ -116,7 +114,9 @@ export class Observer {
       return this.#takeIke(sighting, 'udp', payload, length) || this.#conversationOf(sighting) !== undefined;
     if (has(L2TP_PORT)) return this.#takeL2tp(sighting);
     if (has(CISCO_PORT)) return this.#takeCiscoUdp(sighting);
-    const marked = this.#hasMarkedPorts ? this.#find(sighting)?.markedPorts : undefined;
+    const marked = this.#hasMarkedPorts
+      ? this.#conversations.find(sighting.source, sighting.destination)?.markedPorts
+      : undefined;
     if (marked?.has(sourcePort) || marked?.has(destinationPort)) return this.#takeNatT(sighting);
     return this.#takeOnOtherPort(sighting);
   }
@@ -156,16 +156,16 @@ export class Observer {
   #takeEsp(sighting: Sighting, carrier: EspCarrier, bytes: Bytes, length: number): boolean {
     if (bytes.length < ESP_HEAD || readU32(bytes) < FIRST_SPI) return false;
     const conversation = this.#conversationOf(sighting);
+    if (!conversation) return true;
+    const { packet, at, source, destination, sourcePort, destinationPort, fragments } = sighting;
     if (sighting.isLost) {
-      conversation?.addLost({ packet: sighting.packet, at: sighting.at });
+      conversation.addLost({ packet, at });
       return true;
     }
-    if (conversation) this.#lookInside(sighting, bytes, conversation);
-    const numbers = [readU32(bytes), readU32(bytes, 4)] as const;
-    conversation?.addEsp(carrier, numbers, length, endpointsOf(sighting), {
-      place: sighting,
-      fragments: sighting.fragments,
-    });
+    this.#lookInside(sighting, bytes, conversation);
+    const [spi, sequence] = [readU32(bytes), readU32(bytes, 4)];
+    const way = { source, destination, sourcePort, destinationPort, fragments };
+    conversation.addEsp({ packet, at, carrier, spi, sequence, length, ...way });
     return true;
   }
 
@@ -208,7 +208,7 @@ export class Observer {
     const error = readIcmpError(protocol, sighting.payload);
     if (!error || !isAboutIpsec(error)) return false;
     const { packet, at, source: from } = sighting;
-    const about = this.#conversation(error.source, error.destination, { packet, at });
+    const about = this.#conversation(error.source, error.destination);
     about?.addError({ ...error, packet, at, from });
     return about !== undefined;
   }
@@ -250,41 +250,19 @@ export class Observer {
     return count;
   }
 
-  #find({ source, destination }: Sighting): Conversation | undefined {
-    return this.#conversations.get(pairKey(source, destination));
+  #conversationOf({ source, destination }: Sighting): Conversation | undefined {
+    return this.#conversation(source, destination);
   }
 
-  #conversationOf({ source, destination, packet, at }: Sighting): Conversation | undefined {
-    return this.#conversation(source, destination, { packet, at });
-  }
-
-  #conversation(
-    source: IpAddress,
-    destination: IpAddress,
-    place: { readonly packet: number; readonly at: number },
-  ): Conversation | undefined {
-    const key = pairKey(source, destination);
-    const known = this.#conversations.get(key);
-    if (known) {
-      known.last = place;
-      return known;
-    }
-    if (this.#conversations.size >= MAX_CONVERSATIONS) {
-      this.#drop('packets of further pairs of addresses');
-      return undefined;
-    }
-    const conversation = new Conversation(this.#conversations.size + 1, source, destination, place);
-    this.#conversations.set(key, conversation);
+  #conversation(source: IpAddress, destination: IpAddress): Conversation | undefined {
+    const conversation = this.#conversations.of(source, destination);
+    if (!conversation) this.#drop('packets of further pairs of addresses');
     return conversation;
   }
 
   #drop(what: string): void {
     this.#dropped.set(what, (this.#dropped.get(what) ?? 0) + 1);
   }
-}
-
-function pairKey(a: IpAddress, b: IpAddress): string {
-  return a.text < b.text ? `${a.text} ${b.text}` : `${b.text} ${a.text}`;
 }
 
 function endpointsOf({ source, destination, sourcePort, destinationPort }: Sighting): readonly [Endpoint, Endpoint] {

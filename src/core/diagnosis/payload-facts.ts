@@ -46,11 +46,7 @@ export interface ConfiguredAttribute {
 }
 
 /** Our own limit on what is kept of a peer's words. */
-const MAX_WORDS = 128;
-
-/** Our own limit on the offers remembered: thousands of clients send few different ones. */
-export const MAX_OFFERS = 512;
-const offers = new Map<string, readonly Suite[]>();
+export const MAX_WORDS = 128;
 
 /** Malformed payloads become `other`, with what is wrong in their name. */
 export function readPayload(version: IkeVersion, payload: Payload, reading: Reading): PayloadFact {
@@ -85,7 +81,7 @@ function printable(bytes: Bytes): string {
 function readIkev1Payload({ type, body }: Payload, reading: Reading): PayloadFact {
   switch (type) {
     case PayloadType.SA:
-      return { kind: 'SA', offer: rememberedOffer(`1${toHex(body)}`, () => readIkev1Offer(body)) };
+      return { kind: 'SA', offer: readIkev1Offer(body) };
     case PayloadType.KE:
       return { kind: 'KE', group: groupOfLength(body.length), length: body.length };
     case PayloadType.VID:
@@ -119,7 +115,7 @@ function readIkev1Payload({ type, body }: Payload, reading: Reading): PayloadFac
 function readIkev2Payload({ type, body }: Payload, reading: Reading): PayloadFact {
   switch (type) {
     case Ikev2Payload.SA:
-      return { kind: 'SA', offer: rememberedOffer(`2${toHex(body)}`, () => readIkev2Offer(body)) };
+      return { kind: 'SA', offer: readIkev2Offer(body) };
     case Ikev2Payload.KE:
       return { kind: 'KE', group: groupName(parseIkev2KeGroup(body)), length: body.length - 4 };
     case Ikev2Payload.V:
@@ -150,15 +146,6 @@ function readIkev2Payload({ type, body }: Payload, reading: Reading): PayloadFac
     default:
       return { kind: 'other', type, name: payloadName(2, type), length: body.length };
   }
-}
-
-function rememberedOffer(key: string, read: () => Suite[]): readonly Suite[] {
-  const known = offers.get(key);
-  if (known) return known;
-  const offer = read();
-  if (offers.size >= MAX_OFFERS) offers.clear();
-  offers.set(key, offer);
-  return offer;
 }
 
 /** The first byte is the encoding (RFC 2408 section 3.9): an X.509 certificate for signatures. */

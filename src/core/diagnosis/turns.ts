@@ -1,5 +1,5 @@
 /** Whether ESP packets of one side are followed by one of the other's: small ones and large ones apart. */
-import type { Place } from './esp-flow.ts';
+import type { EspPacket, Place } from './esp-flow.ts';
 
 /** Every path carries this much ESP (RFC 8200's 1280 with all headers). */
 const LARGE = 1180;
@@ -35,7 +35,7 @@ export class TurnTaking {
     return this.#sides[side];
   }
 
-  see(side: 0 | 1, length: number, fragments: number, { packet, at }: Place): void {
+  see(side: 0 | 1, { packet, at, length, fragments }: EspPacket): void {
     const isGoingOn = this.#last?.side === side && at - this.#last.at <= BURST;
     this.#last = { side, at };
     // what follows at once belongs to what was said, an answer or not

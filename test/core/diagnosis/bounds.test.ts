@@ -11,8 +11,8 @@ import {
   MAX_SYNS,
   MAX_TCP_FLOWS,
 } from '../../../src/core/diagnosis/conversation.ts';
+import { MAX_CONVERSATIONS } from '../../../src/core/diagnosis/conversation-table.ts';
 import { parseIkev1Table } from '../../../src/core/diagnosis/keys.ts';
-import { MAX_CONVERSATIONS } from '../../../src/core/diagnosis/observer.ts';
 import { type Endpoint, ipFromBytes } from '../../../src/core/net/address.ts';
 import { TcpFlag } from '../../../src/core/wire/tcp.ts';
 import { CLIENT, esp, GATEWAY, ike, Stage, sa } from './stage.ts';
@@ -41,7 +41,7 @@ test('errors, words of L2TP and TCP connections of one pair', () => {
   const place = { packet: 1, at: 0 };
   const [source, destination] = [CLIENT, GATEWAY].map((address) => ({ address, port: 1701 })) as [Endpoint, Endpoint];
   const about = { source: CLIENT, destination: GATEWAY, protocol: 17, sourcePort: 500, destinationPort: 500, mtu: 0 };
-  const conversation = new Conversation(1, CLIENT, GATEWAY, place);
+  const conversation = new Conversation(1, CLIENT, GATEWAY);
   for (let i = 0; i <= MAX_ERRORS; i++)
     conversation.addError({ ...place, ...about, from: GATEWAY, reason: 'port unreachable' });
   for (let i = 0; i <= MAX_L2TP; i++)

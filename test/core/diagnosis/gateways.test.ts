@@ -6,10 +6,8 @@ import { ofGateway } from '../../../src/core/diagnosis/gateways.ts';
 import type { Scene } from '../../../src/core/diagnosis/rule.ts';
 import { parseIp } from '../../../src/core/net/address.ts';
 
-const place = { packet: 1, at: 0 };
-
 function sceneOf(...pairs: readonly (readonly [string, string])[]): Scene {
-  const conversations = pairs.map(([a, b], i) => new Conversation(i + 1, parseIp(a)!, parseIp(b)!, place));
+  const conversations = pairs.map(([a, b], i) => new Conversation(i + 1, parseIp(a)!, parseIp(b)!));
   return { conversations, lastAt: 0, crypto: undefined };
 }
 

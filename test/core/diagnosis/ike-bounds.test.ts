@@ -41,7 +41,7 @@ test('negotiations of all pairs', () => {
   const first = ike([sa()]);
   const conversations: Conversation[] = [];
   for (let i = 0; i <= MAX_NEGOTIATIONS; i++) {
-    if (i % MAX_PAIR_NEGOTIATIONS === 0) conversations.push(new Conversation(1, CLIENT, GATEWAY, PLACE));
+    if (i % MAX_PAIR_NEGOTIATIONS === 0) conversations.push(new Conversation(1, CLIENT, GATEWAY));
     first.set(fromHex(cookie(i)));
     take(table, first, conversations.at(-1)!);
   }
@@ -61,7 +61,7 @@ test('addresses of one side: the oldest is forgotten', () => {
   const stranger = { address: ipFromBytes(Uint8Array.of(10, 0, 1, 0)), port: 40_000 };
   /** Who speaks from an unknown address to the first of so many that the initiator had. */
   const speaker = (addresses: number) => {
-    const conversation = new Conversation(1, from(0).address, GATEWAY, PLACE);
+    const conversation = new Conversation(1, from(0).address, GATEWAY);
     const table = new IkeTable(PLAIN_READING, () => {});
     const see = (message: Bytes, source: Endpoint, destination: Endpoint) =>
       take(table, message, conversation, { ...ARRIVAL, source, destination });
@@ -88,7 +88,7 @@ function kindsIn({ negotiations }: Conversation, i: number): string[] {
 
 test('bytes of one message in fragments', () => {
   const read = (length: number) => {
-    const conversation = new Conversation(1, CLIENT, GATEWAY, PLACE);
+    const conversation = new Conversation(1, CLIENT, GATEWAY);
     const table = new IkeTable(PLAIN_READING, () => {});
     for (const fragment of inFragments(length, COOKIE_I)) take(table, fragment, conversation);
     return kindsIn(conversation, 0).includes('SA');
@@ -99,7 +99,7 @@ test('bytes of one message in fragments', () => {
 
 test('messages that wait for fragments at one time', () => {
   const firstIsRead = (waiting: number) => {
-    const conversation = new Conversation(1, CLIENT, GATEWAY, PLACE);
+    const conversation = new Conversation(1, CLIENT, GATEWAY);
     const table = new IkeTable(PLAIN_READING, () => {});
     for (let i = 0; i < waiting; i++) take(table, inFragments(2000, cookie(i))[0]!, conversation);
     take(table, inFragments(2000, cookie(0))[1]!, conversation);

@@ -8,7 +8,7 @@ import { CLIENT, GATEWAY } from '../stage.ts';
 
 /** "> LCP configure-request" from the client, "< ..." from the gateway, half a second after each other, from packet 10 on. */
 function inside(lines: readonly string[], quiet = 500): PlacedFinding[] {
-  const conversation = new Conversation(1, CLIENT, GATEWAY, { packet: 1, at: 0 });
+  const conversation = new Conversation(1, CLIENT, GATEWAY);
   const [client, gateway] = [CLIENT, GATEWAY].map((address) => ({ address, port: 1701 })) as [
     L2tpSighting['source'],
     L2tpSighting['source'],
@@ -122,15 +122,12 @@ describe('l2tp-refused', () => {
 
   test('ICMP about UDP 1701 is told where ESP flows, and not where it is in clear', () => {
     const closed = (withEsp: boolean) => {
-      const conversation = new Conversation(1, CLIENT, GATEWAY, { packet: 1, at: 0 });
-      const [from, to] = [CLIENT, GATEWAY].map((address) => ({ address, port: 0 })) as [
-        L2tpSighting['source'],
-        L2tpSighting['source'],
-      ];
-      const place = { packet: 5, at: 0 };
+      const conversation = new Conversation(1, CLIENT, GATEWAY);
+      const first = { packet: 5, at: 0, carrier: 'esp', sequence: 1, length: 100, fragments: 1 } as const;
+      const packet = { ...first, sourcePort: 0, destinationPort: 0 };
       if (withEsp) {
-        conversation.addEsp('esp', [0x1000, 1], 100, [from, to], { place, fragments: 1 });
-        conversation.addEsp('esp', [0x2000, 1], 100, [to, from], { place, fragments: 1 });
+        conversation.addEsp({ ...packet, spi: 0x1000, source: CLIENT, destination: GATEWAY });
+        conversation.addEsp({ ...packet, spi: 0x2000, source: GATEWAY, destination: CLIENT });
       }
       conversation.addError({
         packet: 7,
