@@ -33,7 +33,10 @@ export function startNat(options: NatOptions): Nat {
     };
   } catch (error) {
     nft(removal(options.tun));
-    throw new HostError('NAT', `can't turn forwarding on: ${systemReason(error)}`);
+    throw new HostError(
+      'NAT',
+      `can't turn forwarding on (${systemReason(error)}); do it yourself: sysctl net.ipv4.ip_forward=1`,
+    );
   }
 }
 

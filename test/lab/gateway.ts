@@ -34,7 +34,7 @@ export interface GatewayOptions {
   readonly program?: string;
 }
 
-function labConfig(state: string): Config {
+export function labConfig(state: string): Config {
   return {
     state,
     tun: 'sp0',

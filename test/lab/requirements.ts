@@ -33,7 +33,8 @@ export type Tool =
   | 'openvpn'
   | 'openssl'
   | 'setpriv'
-  | 'unshare';
+  | 'unshare'
+  | 'systemd-analyze';
 
 /** Packages, each unpacked under its name by test/lab/resolvers. */
 export const resolversDirectory = join(vmDirectory, 'resolvers');
