@@ -56,6 +56,7 @@ export const RULES = [
   'aggressive-psk-hash',
   'group-secret-impersonation',
   'weak-algorithms',
+  'one-side-seen',
 ] as const;
 
 export type RuleName = (typeof RULES)[number];

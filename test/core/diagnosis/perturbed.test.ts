@@ -30,7 +30,7 @@ for (const scenario of descriptions('known')) {
 /** What is true as well of those that show less. */
 const WEAKER: Partial<Readonly<Record<RuleName, readonly RuleName[]>>> = {
   'certificate-name': ['ike-auth-refused'],
-  'certificate-missing': ['ike-auth-refused'],
+  'certificate-missing': ['ike-auth-refused', 'no-answer-500'],
   'half-open-flood': ['no-answer-500'],
   'icmp-unreachable': ['no-answer-500'],
   'identity-mismatch': ['psk-mismatch'],

@@ -22,6 +22,12 @@ export function reordered(packets: readonly Packet[], nth: number, by: number): 
   return packets.map(({ at }, index) => ({ at, bytes: bytes[index] ?? new Uint8Array() }));
 }
 
+/** What the sender of the first packet sends, as where answers go another way. */
+export function fromFirstSender(packets: readonly Packet[]): Packet[] {
+  const sender = sourceOf(packets[0]?.bytes);
+  return packets.filter(({ bytes }) => sourceOf(bytes) === sender);
+}
+
 const ETHERNET = 14;
 
 /** IPv4 on Ethernet, protocol 50. */

@@ -247,21 +247,21 @@ const traffic: readonly Scenario[] = [
   {
     name: 'fragments-lost-vpnc-native',
     peers: [VPNC, OUR_GATEWAY],
-    fault:
-      "the client's interface has MTU 1500, so that ESP is cut in two; a router before the gateway drops fragments",
-    seenFrom: AT_CLIENT,
+    fault: 'a router on the way has MTU 1300, so that it cuts ESP in two; the firewall of the gateway drops fragments',
+    seenFrom: AT_GATEWAY,
     cause: 'fragments-lost',
-    asGood: ['path-mtu'],
     alsoFine: [...CISCO_NOTES, 'loss'],
     play: async (stage) => {
       await stage.gateway();
+      await stage.net.nat.nft('flush ruleset');
+      await stage.net.gw.ip('route', 'add', '10.9.0.0/24', 'via', '198.51.100.2');
       await interfere(stage.net.gw, 'prerouting', 'ip frag-off & 0x3fff != 0 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      await stage.vpnc({ mode: 'none' });
-      await stage.net.cl.ip('link', 'set', 'tun0', 'mtu', '1500');
-      await ping(stage.net.cl, { count: 4 });
-      await ping(stage.net.cl, { count: 8, interval: 0.5, wait: 1, size: 1472 });
-      await ping(stage.net.cl, { count: 3 });
+      await stage.watch(stage.net.gw, 'public');
+      await stage.vpnc({ mode: 'none', netns: stage.net.c1, gateway: gatewayPublicAddress });
+      await stage.net.nat.ip('link', 'set', 'outside', 'mtu', '1300');
+      await ping(stage.net.c1, { count: 4 });
+      await ping(stage.net.c1, { count: 8, interval: 0.5, wait: 1, size: 1300 });
+      await ping(stage.net.c1, { count: 3 });
     },
   },
   {

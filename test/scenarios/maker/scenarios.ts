@@ -3,6 +3,7 @@
 import { l2tp } from './calls.ts';
 import { disagreement } from './disagreement.ts';
 import { healthy } from './healthy.ts';
+import { lacking } from './lacking.ts';
 import { more } from './more.ts';
 import { proof } from './proof.ts';
 import type { Scenario } from './scenario.ts';
@@ -19,6 +20,7 @@ export const scenarios: readonly Scenario[] = [
   ...l2tp,
   ...strangers,
   ...more,
+  ...lacking,
   ...withLibreswan,
   ...healthy,
 ];
