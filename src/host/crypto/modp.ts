@@ -1,16 +1,12 @@
 /**
  * Groups modulo a prime, RFC 2409 section 6.2 and RFC 3526.
  *
- * Keys are KeyObjects, since `createDiffieHellmanGroup` takes 25 ms to check a prime that is known to be good. A KeyObject
- * gives and takes a public value y only as SubjectPublicKeyInfo (RFC 5280 section 4.1, RFC 2631):
- *
- *     SEQUENCE { SEQUENCE { OID, SEQUENCE { INTEGER p, INTEGER g } }, BIT STRING { INTEGER y } }
+ * Private keys are as short as the strength of the group allows, 225 bits for modp2048: OpenSSL draws them so for the primes that
+ * it knows by name (NIST SP 800-56A Rev. 3 section 5.6.1.1: at least twice the bits of strength, which are 112; RFC 3526 section 8).
  */
-import { createPublicKey, diffieHellman, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { createDiffieHellman, createDiffieHellmanGroup, type DiffieHellman, randomBytes } from 'node:crypto';
 import type { Bytes } from '../../core/bytes/bytes.ts';
 import type { DhKeyPair } from '../../core/crypto/provider.ts';
-import * as encode from '../der/encode.ts';
-import { DerReader, readWhole, Tag } from '../der/reader.ts';
 import { plain } from './plain.ts';
 
 export type ModpName = 'modp1024' | 'modp1536' | 'modp2048' | 'modp3072' | 'modp4096';
@@ -23,34 +19,58 @@ const NODE_NAMES: Readonly<Record<ModpName, string>> = {
   modp4096: 'modp16',
 };
 
-interface PublicKey {
-  readonly prime: Bytes;
-  /** p and g with their OID, as DER. */
-  readonly algorithm: Bytes;
-  readonly value: Bytes;
+/** What is needed of node:crypto's pairs of keys. */
+export interface ModpKeys {
+  getPublicKey(): Buffer;
+  computeSecret(peerValue: Bytes): Buffer;
 }
-
-export interface KeyObjectPair {
-  readonly publicKey: KeyObject;
-  readonly privateKey: KeyObject;
-}
-
-/** Node has documented this form since version 13; its types don't know it. */
-const generateDhKeys = generateKeyPairSync as unknown as (type: 'dh', options: { group: string }) => KeyObjectPair;
 
 export function generateModp(name: ModpName): DhKeyPair {
-  return modpKeyPair(generateDhKeys('dh', { group: NODE_NAMES[name] }));
+  const prime = primeOf(name);
+  if (name === 'modp1024') return modpKeyPair(new Modp1024(prime), prime);
+  const keys = createDiffieHellmanGroup(NODE_NAMES[name]);
+  keys.generateKeys();
+  return modpKeyPair(keys, prime);
 }
 
-export function modpKeyPair({ publicKey, privateKey }: KeyObjectPair): DhKeyPair {
-  const own = parsePublicKey(publicKey);
+export function modpKeyPair(keys: ModpKeys, prime: Bytes): DhKeyPair {
   return {
-    publicValue: padLeft(own.value, own.prime.length),
-    sharedSecret(peerValue) {
-      if (!isPublicValue(peerValue, own.prime)) return undefined;
-      return plain(diffieHellman({ privateKey, publicKey: encodePublicKey(own.algorithm, peerValue) }));
-    },
+    publicValue: padLeft(plain(keys.getPublicKey()), prime.length),
+    sharedSecret: (peerValue) => (isPublicValue(peerValue, prime) ? plain(keys.computeSecret(peerValue)) : undefined),
   };
+}
+
+/**
+ * OpenSSL has no name for this prime, and would take 25 ms for each pair to prove it one: all pairs share one object, which gets
+ * their private key for each step. 200 bits are what OpenSSL takes for modp1536.
+ */
+class Modp1024 implements ModpKeys {
+  static #shared: DiffieHellman | undefined;
+  readonly #own: DiffieHellman;
+  readonly #privateKey = randomBytes(25);
+
+  constructor(prime: Bytes) {
+    Modp1024.#shared ??= createDiffieHellman(prime, 2);
+    this.#own = Modp1024.#shared;
+  }
+
+  getPublicKey(): Buffer {
+    this.#own.setPrivateKey(this.#privateKey);
+    return this.#own.generateKeys();
+  }
+
+  computeSecret(peerValue: Bytes): Buffer {
+    this.#own.setPrivateKey(this.#privateKey);
+    return this.#own.computeSecret(peerValue);
+  }
+}
+
+const primes = new Map<ModpName, Bytes>();
+
+function primeOf(name: ModpName): Bytes {
+  const known = primes.get(name) ?? plain(createDiffieHellmanGroup(NODE_NAMES[name]).getPrime());
+  primes.set(name, known);
+  return known;
 }
 
 /** 1 < value < p-1, as long as p (RFC 2631 section 2.1.5, without its test of the order, which a safe prime makes idle). */
@@ -59,27 +79,6 @@ function isPublicValue(value: Bytes, prime: Bytes): boolean {
   const primeMinusOne = prime.slice();
   primeMinusOne[prime.length - 1]! -= 1; // p is odd: nothing to borrow
   return Buffer.compare(value, padLeft(Uint8Array.of(1), prime.length)) > 0 && Buffer.compare(value, primeMinusOne) < 0;
-}
-
-function parsePublicKey(key: KeyObject): PublicKey {
-  const what = 'public key';
-  const info = readWhole(plain(key.export({ type: 'spki', format: 'der' })), what);
-  const algorithm = info.value(Tag.SEQUENCE);
-  const parts = new DerReader(algorithm.content, what);
-  parts.oid();
-  const prime = withoutSign(parts.inside().integer());
-  const value = withoutSign(new DerReader(info.bitStringBytes(), what).integer());
-  return { prime, algorithm: algorithm.whole, value };
-}
-
-/** An INTEGER's content has a zero in front of a set top bit. */
-function withoutSign(integer: Bytes): Bytes {
-  return integer[0] === 0 ? integer.subarray(1) : integer;
-}
-
-function encodePublicKey(algorithm: Bytes, value: Bytes): KeyObject {
-  const info = encode.sequence(algorithm, encode.bitString(encode.integer(value)));
-  return createPublicKey({ key: Buffer.from(info), format: 'der', type: 'spki' });
 }
 
 function padLeft(number: Bytes, length: number): Bytes {

@@ -1,18 +1,16 @@
 /** Groups 2, 5, 14, 15 and 16 beside arithmetic of our own, and the values that must be refused. */
 import assert from 'node:assert/strict';
-import { createPrivateKey, createPublicKey, generateKeyPairSync } from 'node:crypto';
+import { createDiffieHellmanGroup, type DiffieHellmanGroup } from 'node:crypto';
 import { test } from 'node:test';
 import { fromHex, toHex } from '../../../src/core/bytes/text.ts';
-import { type KeyObjectPair, modpKeyPair } from '../../../src/host/crypto/modp.ts';
-import * as encode from '../../../src/host/der/encode.ts';
-import { DerReader, readWhole, Tag } from '../../../src/host/der/reader.ts';
+import { generateModp, type ModpName, modpKeyPair } from '../../../src/host/crypto/modp.ts';
 
 /**
  * RFC 2409 section 6.2 and RFC 3526 define each prime as
  *
  *     p = 2^n - 2^(n-64) - 1 + 2^64 * { [2^(n-130) pi] + offset }
  */
-const GROUPS = [
+const GROUPS: readonly { name: ModpName; node: string; bits: number; offset: bigint; source: string }[] = [
   { name: 'modp1024', node: 'modp2', bits: 1024, offset: 129093n, source: 'RFC 2409 section 6.2' },
   { name: 'modp1536', node: 'modp5', bits: 1536, offset: 741804n, source: 'RFC 3526 section 2' },
   { name: 'modp2048', node: 'modp14', bits: 2048, offset: 124476n, source: 'RFC 3526 section 3' },
@@ -26,29 +24,57 @@ for (const { name, node, bits, offset, source } of GROUPS) {
   const bytes = (value: bigint) => fromHex(value.toString(16).padStart(bits / 4, '0'));
 
   test(`${name}: the prime is that of ${source}, the generator is 2`, () => {
-    const { p, g } = parametersOf(generate(node));
-    assert.equal(p, prime);
-    assert.equal(g, 2n);
+    const group = createDiffieHellmanGroup(node);
+    assert.equal(toNumber(group.getPrime()), prime);
+    assert.equal(toNumber(group.getGenerator()), 2n);
   });
 
   test(`${name}: public value and secret are those of modular exponentiation`, () => {
     const keys = generate(node);
-    const x = privateNumber(keys);
-    const own = modpKeyPair(keys);
+    const x = toNumber(keys.getPrivateKey());
+    assert.ok(x >= 2n ** 128n);
+    const own = modpKeyPair(keys, bytes(prime));
     assert.deepEqual(own.publicValue, bytes(power(2n, x, prime)));
-    const peer = modpKeyPair(generate(node)).publicValue;
+    const peer = generateModp(name).publicValue;
     assert.deepEqual(own.sharedSecret(peer), bytes(power(toNumber(peer), x, prime)));
   });
 
+  test(`${name}: a pair agrees with one of node:crypto's`, () => {
+    const own = generateModp(name);
+    const keys = generate(node);
+    const { publicValue } = modpKeyPair(keys, bytes(prime));
+    assert.deepEqual(own.sharedSecret(publicValue), new Uint8Array(keys.computeSecret(own.publicValue)));
+  });
+
+  test(`${name}: private keys are drawn anew`, () => {
+    const values = Array.from({ length: 4 }, () => toHex(generateModp(name).publicValue));
+    assert.equal(new Set(values).size, 4);
+  });
+
+  test(`${name}: pairs at work at the same time don't disturb one another`, () => {
+    const [a, b, c] = [generateModp(name), generateModp(name), generateModp(name)] as const;
+    const ab = a.sharedSecret(b.publicValue);
+    const cb = c.sharedSecret(b.publicValue);
+    assert.deepEqual(b.sharedSecret(a.publicValue), ab);
+    assert.deepEqual(b.sharedSecret(c.publicValue), cb);
+    assert.notDeepEqual(ab, cb);
+  });
+
   test(`${name}: small numbers are padded in front`, () => {
-    const own = modpKeyPair(withPrivateNumber(generate(node), 5n));
+    const keys = generate(node);
+    const own = modpKeyPair(
+      { getPublicKey: () => Buffer.of(32), computeSecret: (value) => keys.computeSecret(value) },
+      bytes(prime),
+    );
     assert.deepEqual(own.publicValue, bytes(32n));
-    assert.deepEqual(own.sharedSecret(bytes(2n)), bytes(32n));
-    assert.deepEqual(own.sharedSecret(bytes(4n)), bytes(1024n));
+    // what x takes to 4, a square: its order is q = (p - 1) / 2, and x has an inverse modulo that
+    const order = (prime - 1n) / 2n;
+    const root = power(4n, power(toNumber(keys.getPrivateKey()), order - 2n, order), prime);
+    assert.deepEqual(own.sharedSecret(bytes(root)), bytes(4n));
   });
 
   test(`${name}: 0, 1, p-1, p and above are refused, 2 and p-2 are not`, () => {
-    const own = modpKeyPair(generate(node));
+    const own = generateModp(name);
     for (const refused of [0n, 1n, prime - 1n, prime, prime + 1n, 2n ** n - 1n]) {
       assert.equal(own.sharedSecret(bytes(refused)), undefined, `${refused - prime} from p`);
     }
@@ -57,36 +83,10 @@ for (const { name, node, bits, offset, source } of GROUPS) {
   });
 }
 
-function generate(node: string): KeyObjectPair {
-  return (generateKeyPairSync as unknown as (type: 'dh', options: { group: string }) => KeyObjectPair)('dh', {
-    group: node,
-  });
-}
-
-/** PKCS #8 (RFC 5208 section 5): SEQUENCE { version, SEQUENCE { OID, SEQUENCE { p, g } }, OCTET STRING { INTEGER x } } */
-function pkcs8Parts({ privateKey }: KeyObjectPair) {
-  const info = readWhole(new Uint8Array(privateKey.export({ type: 'pkcs8', format: 'der' })), 'private key');
-  return { version: info.any(), algorithm: info.any(), key: info.value(Tag.OCTET_STRING) };
-}
-
-function parametersOf(keys: KeyObjectPair): { p: bigint; g: bigint } {
-  const parts = new DerReader(pkcs8Parts(keys).algorithm.content, 'algorithm');
-  parts.oid();
-  const parameters = parts.inside();
-  return { p: toNumber(parameters.integer()), g: toNumber(parameters.integer()) };
-}
-
-function privateNumber(keys: KeyObjectPair): bigint {
-  return toNumber(new DerReader(pkcs8Parts(keys).key.content, 'key').integer());
-}
-
-/** The pair of the same group whose private key is `x`. */
-function withPrivateNumber(keys: KeyObjectPair, x: bigint): KeyObjectPair {
-  const { version, algorithm } = pkcs8Parts(keys);
-  const number = encode.integer(fromHex(x.toString(16).padStart(2, '0')));
-  const der = encode.sequence(version.whole, algorithm.whole, encode.octetString(number));
-  const privateKey = createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' });
-  return { privateKey, publicKey: createPublicKey(privateKey) };
+function generate(node: string): DiffieHellmanGroup {
+  const keys = createDiffieHellmanGroup(node);
+  keys.generateKeys();
+  return keys;
 }
 
 function toNumber(bytes: Uint8Array): bigint {
