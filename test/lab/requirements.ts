@@ -19,6 +19,7 @@ export type Tool =
   | 'iptables'
   | 'ip6tables'
   | 'ping'
+  | 'fping'
   | 'iperf3'
   | 'tcpdump'
   | 'dbus-daemon'
@@ -42,7 +43,7 @@ export const resolversDirectory = join(vmDirectory, 'resolvers');
 export type Requirement = keyof typeof remedies | Tool;
 
 /** What every lab needs. */
-const ground: readonly Requirement[] = ['root', 'tun', 'ip', 'nft', 'ping', 'iperf3'];
+const ground: readonly Requirement[] = ['root', 'tun', 'ip', 'nft', 'ping', 'fping', 'iperf3'];
 
 /**
  * Undefined when the lab and `requirements` are there, else the words for `skip`.

@@ -90,7 +90,7 @@ ping -n -q -c 3 -i 0.05 -W 2 -s 4000 ${lanAddress} || exit 5
 ip -s xfrm state | grep -E 'proto esp|mode|encap|add '
 ${transfer === undefined ? '' : transferring(transfer)}touch /share/up
 ${carry === undefined ? '' : carrying(carry)}wait_for 180 test -e /share/ping
-ping -n -q -c 20 -i 0.05 -W 5 ${lanAddress} || exit 5
+fping -q -c 20 -p 50 -t 5000 ${lanAddress} || exit 5
 touch /share/pinged
 wait_for 120 test -e /share/leave
 echo 'd lab' >/run/xl2tpd/l2tp-control
