@@ -114,6 +114,13 @@ export function nearestPair(offer: readonly Suite[], taken: readonly Suite[]): N
   return best;
 }
 
+/** "encryption aes256, not aes128; group modp2048, not none" */
+export function differencesText(differences: readonly Difference[]): string {
+  return differences
+    .map(({ kind, offered, wanted }) => `${kind} ${wanted.join(' or ') || 'none'}, not ${offered.join(', ') || 'none'}`)
+    .join('; ');
+}
+
 /** A kind that only one of the two has differs unless it may be left out. */
 function differencesOf(offered: Suite, wanted: Suite): Difference[] {
   return KINDS.filter((kind) => {

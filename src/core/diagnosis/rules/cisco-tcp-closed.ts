@@ -1,6 +1,7 @@
 /** The TCP port of cTCP answers by RST or not at all, or opens and what is inside is never answered. */
 import { formatEndpoint } from '../../net/address.ts';
-import type { Conversation, TcpFlow } from '../conversation.ts';
+import { IpProtocol } from '../../wire/ip.ts';
+import type { Conversation, IcmpSighting, TcpFlow } from '../conversation.ts';
 import type { Finding } from '../finding.ts';
 import { isEstablished } from '../phases.ts';
 import { openFirewall } from '../remedies.ts';
@@ -12,9 +13,11 @@ export const ciscoTcpClosed: Rule = { of: 'pair', judge };
 const MIN_CARRIED = 2;
 
 function judge(conversation: Conversation, scene: Scene): Finding | undefined {
-  const { tcpFlows, negotiations } = conversation;
+  const { tcpFlows, negotiations, errors } = conversation;
   if (negotiations.some(isEstablished) || tcpFlows.some(({ fromServer }) => fromServer > 0)) return undefined;
-  const told = tcpFlows.map((flow) => ({ flow, how: howItFails(flow, scene) })).find(({ how }) => how !== undefined);
+  const told = tcpFlows
+    .map((flow) => ({ flow, how: refusedOnTheWay(flow, errors) ?? howItFails(flow, scene) }))
+    .find(({ how }) => how !== undefined);
   if (!told?.how) return undefined;
   const { flow, how } = told;
   const server = formatEndpoint(flow.server);
@@ -43,6 +46,21 @@ interface Failure {
   readonly packet: number;
   readonly says: string;
   readonly seen: string;
+}
+
+function refusedOnTheWay({ server, opened }: TcpFlow, errors: readonly IcmpSighting[]): Failure | undefined {
+  const error = errors.find(
+    ({ protocol, destinationPort, reason }) =>
+      protocol === IpProtocol.TCP && destinationPort === server.port && reason !== 'too big',
+  );
+  if (!error || opened) return undefined;
+  const whose =
+    error.from.text === server.address.text ? 'its own machine' : `${error.from.text}, a router on the way,`;
+  return {
+    packet: error.packet,
+    says: `is closed: ${whose} refuses it`,
+    seen: `ICMP from ${error.from.text}: ${error.reason}`,
+  };
 }
 
 function howItFails({ syns, opened, reset, fromClient }: TcpFlow, scene: Scene): Failure | undefined {

@@ -1,7 +1,8 @@
 /** IKE is up, and ESP is seen in one direction only. */
 import { formatOpening } from '../../openings/openings.ts';
+import { IpProtocol } from '../../wire/ip.ts';
 import { L2TP_PORT } from '../../wire/l2tp.ts';
-import type { Conversation } from '../conversation.ts';
+import type { Conversation, IcmpSighting } from '../conversation.ts';
 import type { EspFlow } from '../esp-flow.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
 import type { Message } from '../negotiation.ts';
@@ -32,12 +33,12 @@ const MANY_PACKETS = 12;
 const MANY_TIME = 1000;
 
 function judge(rule: Name, conversation: Conversation, scene: Scene): Finding | undefined {
-  const { negotiations, flows } = conversation;
+  const { negotiations } = conversation;
   // a capture that sees no answers to IKE either sees one direction only
   if (negotiations.length > 0 && !negotiations.some(isAnswered)) return undefined;
   // what is inside was refused outside: a word came back
   if (conversation.errors.some(({ destinationPort }) => destinationPort === L2TP_PORT)) return undefined;
-  const lone = loneDirection(flows, goodbyeIn(conversation), scene);
+  const lone = loneDirection(conversation, scene);
   if (!lone) return undefined;
   if (nameOf(conversation, lone.flow) !== rule) return undefined;
   const { flow, packets } = lone;
@@ -46,17 +47,26 @@ function judge(rule: Name, conversation: Conversation, scene: Scene): Finding | 
   const evidence: Evidence[] = [
     { packet: flow.first.packet, says: `ESP from ${from} to ${to} (SPI ${hex(flow.spi)})` },
     { packet: flow.last.packet, says: `${packets} such packets, and none comes from ${to}` },
+    ...(lone.error
+      ? [{ packet: lone.error.packet, says: `ICMP from ${lone.error.from.text}: ${lone.error.reason}` }]
+      : []),
     ...natEvidence(conversation, rule),
   ];
-  return { rule, severity: 'cause', cause: CAUSES[rule](fromClient, flow), evidence, remedies: remediesOf(rule, flow) };
+  const remedies = remediesOf(rule, flow);
+  if (negotiations.length > 0 || rule !== 'esp-one-way')
+    return { rule, severity: 'cause', cause: CAUSES[rule](fromClient, flow), evidence, remedies };
+  // how the two came to it isn't here: what comes back may go another way as well
+  const cause = `ESP is seen from ${from} to ${to} alone: what comes back is dropped on the way, or it passes elsewhere than where this was captured.`;
+  return { rule, severity: 'warning', cause, evidence, remedies };
 }
 
 /** All ESP of the pair comes from one side: its newest flow stands for it. */
 function loneDirection(
-  flows: readonly EspFlow[],
-  goodbye: Message | undefined,
+  conversation: Conversation,
   scene: Scene,
-): { readonly flow: EspFlow; readonly packets: number } | undefined {
+): { readonly flow: EspFlow; readonly packets: number; readonly error: IcmpSighting | undefined } | undefined {
+  const { flows, errors } = conversation;
+  const goodbye = goodbyeIn(conversation);
   const flow = flows.at(-1);
   if (!flow || flows.some(({ source }) => source.address.text !== flow.source.address.text)) return undefined;
   const packets = flows.reduce((sum, one) => sum + one.packets, 0);
@@ -64,7 +74,15 @@ function loneDirection(
   const time = (goodbye?.at ?? scene.lastAt) - first;
   const isLong = packets >= MIN_PACKETS && time >= MIN_TIME;
   const isGivenUp = goodbye !== undefined && packets >= MANY_PACKETS && time >= MANY_TIME;
-  return isLong || isGivenUp ? { flow, packets } : undefined;
+  // of IKE's own ports and protocol 50 another rule tells
+  const error = errors.find(
+    ({ protocol, destinationPort, reason }) =>
+      flow.carrier === 'cisco-udp' &&
+      protocol === IpProtocol.UDP &&
+      destinationPort === flow.destination.port &&
+      reason !== 'too big',
+  );
+  return isLong || isGivenUp || error ? { flow, packets, error } : undefined;
 }
 
 /** The last word of IKE, behind all ESP: from then on nobody awaits an answer. */

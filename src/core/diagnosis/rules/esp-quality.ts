@@ -1,4 +1,6 @@
 /** ESP that arrives badly: numbers that repeat or come too late, packets that get lost, packets that are too large. */
+import { IPV4_HEADER_LENGTH, IPV6_HEADER_LENGTH, IpProtocol } from '../../wire/ip.ts';
+import { UDP_HEADER_LENGTH } from '../../wire/udp.ts';
 import type { Conversation } from '../conversation.ts';
 import type { EspFlow } from '../esp-flow.ts';
 import type { Finding } from '../finding.ts';
@@ -135,7 +137,8 @@ function tooLarge(conversation: Conversation): Finding | undefined {
   const { errors, flows } = conversation;
   const told = errors.filter(({ reason }) => reason === 'too big');
   for (const error of told) {
-    const headers = error.protocol === 50 ? IP_HEADER : IP_HEADER + UDP_HEADER;
+    const ipHeader = error.source.bytes.length === 16 ? IPV6_HEADER_LENGTH : IPV4_HEADER_LENGTH;
+    const headers = error.protocol === IpProtocol.ESP ? ipHeader : ipHeader + UDP_HEADER_LENGTH;
     const flow = flows.find(
       ({ source, lastOversize }) =>
         source.address.text === error.source.text &&
@@ -200,8 +203,6 @@ export function largeUnanswered(conversation: Conversation, rule: 'path-mtu' | '
   return undefined;
 }
 
-const IP_HEADER = 20;
-const UDP_HEADER = 8;
 /** What was on its way when the error was sent doesn't count. Milliseconds. */
 const HEEDED = 2000;
 

@@ -20,6 +20,8 @@ export const ikeFragmentsRefused: Rule = { of: 'pair', judge: refused };
 
 /** So many of ESP's datagrams without their fragments aren't chance. */
 const MANY_LOST = 3;
+/** One that a receiver tells of may be. */
+const MANY_TOLD = 2;
 /** A message that is larger than a path's 1500 bytes is cut somewhere, even where the capture shows it whole. */
 const LARGE = 1472;
 
@@ -110,7 +112,21 @@ export const FRAGMENT: readonly Remedy[] = [
 ];
 
 function ofEsp(conversation: Conversation): Finding | undefined {
-  const { lost } = conversation;
+  const { lost, errors } = conversation;
+  const told = errors.filter(({ reason }) => reason === 'fragments incomplete');
+  if (told.length >= MANY_TOLD)
+    return {
+      rule: 'fragments-lost',
+      severity: 'cause',
+      cause: `Large packets are cut into IP fragments on the way, and not all of the fragments come to ${told[0]!.from.text}, which says so.`,
+      evidence: [
+        {
+          packet: told[0]!.packet,
+          says: `ICMP from ${told[0]!.from.text}: fragments never came, the first of ${told.length} times`,
+        },
+      ],
+      remedies: SMALLER,
+    };
   if (!lost || lost.count < MANY_LOST) return largeUnanswered(conversation, 'fragments-lost');
   return {
     rule: 'fragments-lost',

@@ -2,7 +2,7 @@
 import type { Conversation } from '../conversation.ts';
 import type { Evidence, Finding } from '../finding.ts';
 import type { Negotiation } from '../negotiation.ts';
-import { type Difference, namesOf, nearestPair, offerText, type Suite, suiteText } from '../offer.ts';
+import { type Difference, differencesText, namesOf, nearestPair, offerText, type Suite, suiteText } from '../offer.ts';
 import { errorsOf, failedOf, isPhase1Done, offerOf, type SeenNotify, takenBy } from '../phases.ts';
 import { MODERN_CLIENT, takeSuite, weakParts } from '../remedies.ts';
 import type { Rule, Scene } from '../rule.ts';
@@ -65,12 +65,7 @@ function causeOf(
   differences: readonly Difference[],
 ): string {
   const begin = `The gateway ${gateway} takes none of the algorithms that the client offers for phase 1`;
-  if (differences.length > 0) {
-    const texts = differences.map(
-      ({ kind, offered, wanted }) => `${kind} ${wanted.join(' or ') || 'none'}, not ${offered.join(', ') || 'none'}`,
-    );
-    return `${begin}: it wants ${texts.join('; ')}.`;
-  }
+  if (differences.length > 0) return `${begin}: it wants ${differencesText(differences)}.`;
   const weak = weakest(offer);
   if (weak.length > 0)
     return `${begin}: each offer contains ${weak.join(' or ')}, which gateways refuse today unless told otherwise.`;

@@ -2,30 +2,53 @@
 import { ExchangeType } from '../../wire/isakmp.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Finding, Remedy } from '../finding.ts';
+import { ofGateway } from '../gateways.ts';
 import { type Exchange, exchangesOf, type Message, type Negotiation } from '../negotiation.ts';
+import { differencesText, type NearestPair, nearestPair, type Suite, suiteText } from '../offer.ts';
 import { factsText } from '../payload-facts.ts';
-import { errorsOf, failedOf, isPhase1Done, quickModes, unanswered } from '../phases.ts';
+import { errorsOf, facts, failedOf, isPhase1, isPhase1Done, quickModes, unanswered } from '../phases.ts';
 import type { Rule, Scene } from '../rule.ts';
 
 export const phase2NoProposal: Rule = {
   of: 'pair',
-  judge: (conversation) => refused('phase2-no-proposal', conversation),
+  judge: (conversation, scene) => refused('phase2-no-proposal', conversation, scene),
 };
 export const selectorsRefused: Rule = {
   of: 'pair',
-  judge: (conversation) => refused('selectors-refused', conversation),
+  judge: (conversation, scene) => refused('selectors-refused', conversation, scene),
 };
 export const phase2Unanswered: Rule = { of: 'pair', judge: silent };
 
 type Name = 'phase2-no-proposal' | 'selectors-refused';
 
-function refused(rule: Name, conversation: Conversation): Finding | undefined {
+function refused(rule: Name, conversation: Conversation, scene: Scene): Finding | undefined {
   for (const negotiation of failedOf(conversation)) {
     const refusal = refusalOf(negotiation);
-    if (refusal?.rule === rule) return finding(rule, refusal.begin, refusal.answer, refusal.word);
+    if (refusal?.rule !== rule) continue;
+    const { begin, answer, word } = refusal;
+    const nearest =
+      rule === 'phase2-no-proposal' && answer.from === 'responder'
+        ? nearestPair(offerIn(begin), takenForEsp(negotiation.responder.address.text, scene))
+        : undefined;
+    return finding(rule, { begin, answer, word, nearest });
   }
   return undefined;
 }
+
+function offerIn(message: Message): readonly Suite[] {
+  return message.isOpened ? facts([message], 'SA').flatMap(({ offer }) => offer) : [];
+}
+
+/** What gateways chose for ESP, of whomever: the best that is known of what they would have taken. Keys show it. */
+const takenForEsp = ofGateway((gateway, conversations): readonly Suite[] =>
+  conversations.flatMap(({ negotiations }) =>
+    negotiations.flatMap(({ messages }) =>
+      messages
+        .filter((message) => message.source.address.text === gateway && !isPhase1(message))
+        .flatMap((message) => offerIn(message).filter(({ protocol }) => protocol === 'esp')),
+    ),
+  ),
+);
 
 /** Instead of message 2 an error comes. Encrypted it may be either; proposals are the more frequent reason. */
 function refusalOf(
@@ -68,9 +91,17 @@ function firstOf(exchange: Exchange | undefined): Message | undefined {
   return exchange?.messages[0];
 }
 
-function finding(rule: Name, begin: Message, answer: Message, word: string | undefined): Finding {
+interface Refusal {
+  readonly begin: Message;
+  readonly answer: Message;
+  readonly word: string | undefined;
+  readonly nearest: NearestPair | undefined;
+}
+
+function finding(rule: Name, { begin, answer, word, nearest }: Refusal): Finding {
   const who = answer.from === 'responder' ? 'gateway' : 'client';
   const isSure = word !== undefined;
+  const wants = nearest && nearest.differences.length > 0 ? `: it wants ${differencesText(nearest.differences)}` : '';
   return {
     rule,
     severity: 'cause',
@@ -78,11 +109,19 @@ function finding(rule: Name, begin: Message, answer: Message, word: string | und
       rule === 'selectors-refused'
         ? `Phase 1 stands; the ${who} refuses the networks (traffic selectors) that the tunnel is asked for.`
         : isSure
-          ? `Phase 1 stands; the ${who} takes none of the algorithms offered for ESP, or wants another PFS group.`
+          ? `Phase 1 stands; the ${who} takes none of the algorithms offered for ESP, or wants another PFS group${wants}.`
           : `Phase 1 stands; the ${who} refuses phase 2: as a rule the algorithms for ESP or the PFS group don't fit, else the networks. With keys this would say which.`,
     evidence: [
       { packet: begin.packet, says: `phase 2 begins: ${begin.isOpened ? factsText(begin.payloads) : begin.summary}` },
       { packet: answer.packet, says: `the ${who} answers ${word ?? 'by an encrypted informational message instead'}` },
+      ...(nearest
+        ? [
+            {
+              packet: 0,
+              says: `elsewhere in the capture the gateway takes ${suiteText(nearest.wanted)}; nearest offered: ${suiteText(nearest.offered)}`,
+            },
+          ]
+        : []),
     ],
     remedies: rule === 'selectors-refused' ? SELECTORS : PHASE2_PROPOSALS,
   };

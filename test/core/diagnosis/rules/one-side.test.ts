@@ -3,8 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Bytes, concat } from '../../../../src/core/bytes/bytes.ts';
 import { fromHex } from '../../../../src/core/bytes/text.ts';
+import { parseIp } from '../../../../src/core/net/address.ts';
 import { IKEV2_VERSION, Ikev2Exchange, Ikev2Flag, Ikev2Payload } from '../../../../src/core/wire/ikev2.ts';
 import { ExchangeType } from '../../../../src/core/wire/isakmp.ts';
+import { TcpFlag } from '../../../../src/core/wire/tcp.ts';
 import { healthy } from '../healthy.ts';
 import {
   CLIENT,
@@ -155,6 +157,56 @@ describe('certificate-missing', () => {
     assert.deepEqual(begun(true).silence(6000).troubles, ['certificate-missing cause']);
     assert.deepEqual(begun(true).silence(1000).troubles, []);
     assert.deepEqual(begun(false).silence(6000).troubles, []);
+  });
+});
+
+describe('what ICMP tells besides', () => {
+  const errorAbout = (quoted: Bytes, type = 3, code = 3): Bytes =>
+    concat(Uint8Array.of(type, code, 0, 0, 0, 0, 0, 0), quoted);
+  /** An IPv4 header from the client to the gateway, and ports. */
+  const quote = (protocol: number, port: number): Bytes => {
+    const header = new Uint8Array(28);
+    header.set([0x45, 0, 0, 200, 0, 0, 0, 0, 64, protocol]);
+    header.set(CLIENT.bytes, 12);
+    header.set(GATEWAY.bytes, 16);
+    header.set([0xc0, 0, port >> 8, port], 20);
+    return header;
+  };
+  const icmp = (payload: Bytes) =>
+    ({ protocol: 'icmp', source: GATEWAY, sourcePort: 0, destination: CLIENT, destinationPort: 0, payload }) as const;
+
+  test('the TCP port and the UDP port of Cisco are refused', () => {
+    const syn = { ...udp(CLIENT, 49_152, GATEWAY, 10_000, new Uint8Array(0)), protocol: 'tcp' as const };
+    const closed = new Stage().see({ ...syn, tcp: { flags: TcpFlag.SYN, sequence: 1, acknowledgment: 0 } });
+    assert.deepEqual(closed.see(icmp(errorAbout(quote(6, 10_000)))).troubles, ['cisco-tcp-closed cause']);
+    const carried = healthy().see(
+      udp(CLIENT, 49_152, GATEWAY, 10_000, concat(fromHex('0000100000000001'), new Uint8Array(80))),
+    );
+    assert.ok(!carried.found.includes('cisco-udp-closed cause'));
+  });
+
+  test('fragments never came, twice; once is chance', () => {
+    const told = errorAbout(quote(17, 4500), 11, 1);
+    assert.deepEqual(healthy().see(icmp(told)).troubles, []);
+    assert.deepEqual(healthy().see(icmp(told)).wait(1000).see(icmp(told)).troubles, ['fragments-lost cause']);
+  });
+});
+
+describe('esp-one-way', () => {
+  test('without IKE in the capture it is a warning: what comes back may pass elsewhere', () => {
+    const stage = new Stage();
+    for (let i = 1; i <= 6; i++) stage.wait(1000).see(esp(CLIENT, GATEWAY, 0x1000, i));
+    assert.deepEqual(stage.silence(3000).troubles, ['esp-one-way warning']);
+  });
+});
+
+describe('no-answer-500', () => {
+  test('a gateway that answers others is told from one that is silent', () => {
+    const stranger = parseIp('203.0.113.77')!;
+    const stage = healthy();
+    stage.see(udp(stranger, 500, GATEWAY, 500, ike([sa()], { initiator: '9999999999999999' }))).silence(9000);
+    assert.deepEqual(stage.troubles, ['no-answer-500 cause']);
+    assert.match(stage.diagnosis.findings[0]!.cause, /answers others/);
   });
 });
 
