@@ -56,7 +56,7 @@ export async function surveyCarriers(gateway: string, options: SurveyOptions): P
   const memory = new CarrierMemory(join(clientCacheFolder(), 'carriers.json'));
   const location = await locate({ gateway, tried: [] }, CLIENT_MARK, memory, new GatewayNames());
   if ('reason' in location) throw new HostError('NO_ROUTE', location.reason);
-  const whole = await clientOptions(profile);
+  const whole = clientOptions(profile);
   const remembering = new RememberingAsker(asker);
   const crossings = new Crossings(location.gateway);
   const carriers: SurveyedCarrier[] = [];

@@ -13,16 +13,16 @@ import { phase1Intent, phase2Intent } from '../core/session/client-offer.ts';
 import { EncapsulationMode, type Identification, IdType } from '../core/wire/ikev1.ts';
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
 import { HostError } from '../host/errors.ts';
-import { type CertificateSource, type OpenedCertificate, openCertificate } from '../host/pki/own-certificate.ts';
-import { readSecretFile } from '../host/secret-file.ts';
+import { certificateSource, type OpenedCertificate, openCertificate } from '../host/pki/own-certificate.ts';
 import { gatewayVerifier } from './gateway-verifier.ts';
 
 /** Silence after which we ask, where a profile leaves it open. */
 const IDLE = 10 * SECOND;
 
 /** Throws {@link HostError} `CERTIFICATE`. */
-export async function clientOptions(profile: Profile): Promise<Omit<ClientOptions, 'ports' | 'lastTraffic'>> {
-  const certificate = await openOwn(profile);
+export function clientOptions(profile: Profile): Omit<ClientOptions, 'ports' | 'lastTraffic'> {
+  const files = profile.certificate;
+  const certificate = files && openCertificate(certificateSource(files), new Date());
   const { authorities, pfs, carrier, exchange, xauth, l2tp, legacy } = profile;
   const persona = personaOf(profile);
   const authentication = KINDS[profile.authentication];
@@ -107,13 +107,4 @@ function nothingToOffer(persona: Persona): HostError {
     'PERSONA',
     `${persona.name} offers only old algorithms: say 'legacy: true', or take another persona`,
   );
-}
-
-async function openOwn({ certificate }: Profile): Promise<OpenedCertificate | undefined> {
-  if (!certificate) return undefined;
-  const source: CertificateSource =
-    'chain' in certificate
-      ? { certificate: [certificate.chain], key: certificate.key }
-      : { pkcs12: certificate.pkcs12, password: readSecretFile(certificate.passwordFile) };
-  return openCertificate(source, new Date());
 }

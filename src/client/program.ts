@@ -33,7 +33,7 @@ const TRAFFIC_EVERY = 1000;
 export async function connect({ profile, asker, report, stateFolder, signal }: ConnectOptions): Promise<ConnectResult> {
   const tun = profile.tun ?? `sp-${profile.name}`.slice(0, MAX_INTERFACE_NAME);
   const mtu = profile.mtu ?? DEFAULT_TUN_MTU;
-  const options = await clientOptions(profile);
+  const options = clientOptions(profile);
   const network = await openClientNetwork(profile.name, stateFolder);
   for (const text of network.cleaned) report({ type: 'notice', text: `put back what an earlier client left: ${text}` });
   try {

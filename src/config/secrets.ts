@@ -67,8 +67,12 @@ function resolve(
 function readFile(file: Located<string>, read: ReadSecretFile, report: Report): string | undefined {
   const found = read(file.value);
   if ('wrong' in found) return report.error(file.item, found.wrong, found.hint);
-  // An editor ends the last line; the line's end is not part of the secret.
-  const secret = found.text.replace(/\r?\n$/, '');
+  const secret = withoutLineEnd(found.text);
   if (!isPsk(secret)) return report.error(file.item, `the file must hold one secret of 1 to ${MAX_PSK_BYTES} bytes`);
   return secret;
+}
+
+/** An editor ends the last line; the line's end is not part of the secret. */
+export function withoutLineEnd(text: string): string {
+  return text.replace(/\r?\n$/, '');
 }

@@ -5,8 +5,8 @@ import { SECOND } from '../core/net/time.ts';
 import type { GatewaySettings } from '../core/session/policy.ts';
 import { type Identification, IdType } from '../core/wire/ikev1.ts';
 import type { ConfigFiles } from '../host/config-files.ts';
-import { HostError, systemReason } from '../host/errors.ts';
-import { type CertificateSource, type OpenedCertificate, openCertificate } from '../host/pki/own-certificate.ts';
+import { HostError } from '../host/errors.ts';
+import { certificateSource, type OpenedCertificate, openCertificate } from '../host/pki/own-certificate.ts';
 import { certificateVerifier } from '../host/pki/verifier.ts';
 
 export interface OpenedSettings extends GatewaySettings {
@@ -18,8 +18,8 @@ export async function openSettings(config: GatewayConfig, files: ConfigFiles): P
   const { lifetimes, dpd, authorities, crls } = config;
   const paths = [...Object.values(config.certificate ?? {}), ...authorities, ...crls];
   return files.lend(paths, async (pathOf) => {
-    const source = certificateSource(config, files, pathOf);
-    const certificate = source && (await openCertificate(source, new Date()));
+    const named = config.certificate;
+    const certificate = named && openCertificate(certificateSource(named, files.read, pathOf), new Date());
     const users = config.policy.groups.some(({ certificates }) => certificates);
     if (certificate && certificate.kind !== 'rsa' && users) {
       throw new HostError(
@@ -44,27 +44,6 @@ export async function openSettings(config: GatewayConfig, files: ConfigFiles): P
       dpd: dpd && { idle: dpd.idleSeconds * SECOND, timeout: dpd.timeoutSeconds * SECOND },
     };
   });
-}
-
-function certificateSource(
-  { certificate }: GatewayConfig,
-  files: ConfigFiles,
-  pathOf: (path: string) => string,
-): CertificateSource | undefined {
-  if (!certificate) return undefined;
-  if ('chain' in certificate) return { certificate: [pathOf(certificate.chain)], key: pathOf(certificate.key) };
-  return { pkcs12: pathOf(certificate.pkcs12), password: readPassword(certificate.passwordFile, files) };
-}
-
-function readPassword(path: string, files: ConfigFiles): string {
-  try {
-    const { bytes, openToOthers } = files.read(path);
-    if (openToOthers) throw new HostError('CERTIFICATE', `${path} holds a password that others may read: chmod 600 it`);
-    return bytes.toString('utf8').replace(/\r?\n$/, '');
-  } catch (error) {
-    if (error instanceof HostError) throw error;
-    throw new HostError('CERTIFICATE', `can't read ${path}: ${systemReason(error)}`);
-  }
 }
 
 /** What the configuration says, else the certificate's first name, else its subject. */

@@ -6,7 +6,7 @@ import { buildCertificate } from '../authentication.ts';
 import { buildDpd, checkPppMethods } from '../build.ts';
 import { absolute, readSecretFile } from '../files.ts';
 import type { Report } from '../report.ts';
-import { type ReadSecretFile, resolvePsk, resolveTunnelSecret } from '../secrets.ts';
+import { type ReadSecretFile, resolvePsk, resolveTunnelSecret, withoutLineEnd } from '../secrets.ts';
 import { MAX_PSK_BYTES } from '../values.ts';
 import { parseYaml } from '../yaml.ts';
 import type { Draft } from './draft.ts';
@@ -109,7 +109,7 @@ function passwordOf({ password_file: file }: ProfileSettings, around: Around, re
   if (!file) return undefined;
   const found = readSecretFile(absolute(file.value, around.folder), around.read);
   if ('wrong' in found) return report.error(file.item, found.wrong, found.hint);
-  const password = found.text.replace(/\r?\n$/, '');
+  const password = withoutLineEnd(found.text);
   if (password !== '' && Buffer.byteLength(password) <= MAX_PSK_BYTES) return password;
   return report.error(file.item, `the file must hold one password of 1 to ${MAX_PSK_BYTES} bytes`);
 }

@@ -1,5 +1,8 @@
 /** Our own certificate with its key, from PEM files or a PKCS#12 file: {@link OwnCertificate}. */
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import type { CertificateFiles } from '../../config/config.ts';
+import { type ReadFile, readFromDisk, readSecretFile } from '../../config/files.ts';
+import { withoutLineEnd } from '../../config/secrets.ts';
 import { type Bytes, bytesEqual } from '../../core/bytes/bytes.ts';
 import { MalformedError } from '../../core/bytes/reader.ts';
 import type { OwnCertificate } from '../../core/crypto/certificates.ts';
@@ -28,6 +31,18 @@ export interface OpenedCertificate extends OwnCertificate {
   readonly notAfter: Date;
   /** That it isn't valid yet, or no more: whole sentences for the log. */
   readonly warnings: readonly string[];
+}
+
+/** From the names of a configuration or a profile; `pathOf` leads to a file. Throws {@link HostError} `CERTIFICATE`. */
+export function certificateSource(
+  files: CertificateFiles,
+  read: ReadFile = readFromDisk,
+  pathOf = (path: string) => path,
+): CertificateSource {
+  if ('chain' in files) return { certificate: [pathOf(files.chain)], key: pathOf(files.key) };
+  const found = readSecretFile(files.passwordFile, read);
+  if ('wrong' in found) throw new HostError('CERTIFICATE', [found.wrong, found.hint ?? []].flat().join('; '));
+  return { pkcs12: pathOf(files.pkcs12), password: withoutLineEnd(found.text) };
 }
 
 /** Throws {@link HostError} `CERTIFICATE`. */

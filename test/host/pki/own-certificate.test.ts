@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { openCertificate } from '../../../src/host/pki/own-certificate.ts';
+import { certificateSource, openCertificate } from '../../../src/host/pki/own-certificate.ts';
 import { certificateVerifier } from '../../../src/host/pki/verifier.ts';
 import { openssl, Workshop } from './openssl.ts';
 
@@ -117,6 +117,17 @@ describe('a PKCS#12 file', () => {
       }
     });
   }
+
+  it("has its password in a file, whose line's end is none of it, and which others may not read", () => {
+    const passwordFile = workshop.path('password');
+    writeFileSync(passwordFile, 'pässwörd\r\n', { mode: 0o600 });
+    const source = () => certificateSource({ pkcs12: path, passwordFile });
+    assert.deepEqual(source(), { pkcs12: path, password: 'pässwörd' });
+    chmodSync(passwordFile, 0o644);
+    assert.throws(source, { code: 'CERTIFICATE', message: /other users may read .*password; run: chmod 600/ });
+    rmSync(passwordFile);
+    assert.throws(source, { code: 'CERTIFICATE', message: /can't read .*password \(no such file\)/ });
+  });
 
   it('is read with nothing encrypted but authenticated', () => {
     make('-keypbe', 'NONE', '-certpbe', 'NONE');
