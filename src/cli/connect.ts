@@ -3,10 +3,9 @@ import { type Connect, connectAttended } from '../client/attended.ts';
 import type { Ending } from '../client/report.ts';
 import { clientFolder } from '../host/network/folder.ts';
 import { expectClientRights } from '../host/network/rights.ts';
-import { answersFor, passwordLines } from './asker.ts';
+import { answersFor } from './asker.ts';
 import { type ClientView, JsonView, LiveView, PlainView } from './client-view.ts';
-import { readProfile } from './profile-argument.ts';
-import { onEndSignal } from './signals.ts';
+import { beginDialling } from './dialling.ts';
 import { readTyped, TypingError } from './typing.ts';
 import { expectArguments, parseCommand } from './usage.ts';
 
@@ -31,13 +30,7 @@ export async function run(args: string[]): Promise<number> {
 export async function runWith(args: string[], connect: Connect, expectRights = () => {}): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS);
   const [argument = ''] = expectArguments(positionals, 'the profile');
-  const lines = passwordLines(values);
-  const profile = readProfile(argument, values);
-  expectRights();
-  // Whatever is written from here on is ours alone.
-  process.umask(0o077);
-  const ended = new AbortController();
-  onEndSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], () => ended.abort());
+  const { profile, lines, ended } = beginDialling(argument, values, expectRights);
   endWithOutput(ended);
   const view = viewFor(values.json);
   const type = process.stdin.isTTY && !values['password-stdin'] ? typeIn(view, ended) : undefined;

@@ -8,9 +8,9 @@ import { ExitStatus } from '../doctor/report/verdict.ts';
 import { writePage } from '../doctor/report/write-page.ts';
 import { escapeControls } from '../host/escape.ts';
 import { expectClientRights } from '../host/network/rights.ts';
-import { answersFor, type PasswordOptions, passwordLines } from './asker.ts';
-import { type ProfileOptions, readProfile } from './profile-argument.ts';
-import { onEndSignal } from './signals.ts';
+import { answersFor, type PasswordOptions } from './asker.ts';
+import { beginDialling } from './dialling.ts';
+import type { ProfileOptions } from './profile-argument.ts';
 import { readTyped } from './typing.ts';
 
 export interface ProfileSurveyOptions extends ProfileOptions, PasswordOptions {
@@ -21,12 +21,7 @@ export interface ProfileSurveyOptions extends ProfileOptions, PasswordOptions {
 
 /** 0: some carrier works on every gateway of the profile; 3: one has none. */
 export async function doctorProfile(argument: string, options: ProfileSurveyOptions): Promise<number> {
-  const lines = passwordLines(options);
-  const profile = readProfile(argument, options);
-  expectClientRights();
-  process.umask(0o077);
-  const ended = new AbortController();
-  onEndSignal(['SIGINT', 'SIGTERM', 'SIGHUP'], () => ended.abort());
+  const { profile, lines, ended } = beginDialling(argument, options, expectClientRights);
   const isTyped = process.stdin.isTTY && !options['password-stdin'];
   const type: typeof readTyped = (question, typing) => readTyped(question, { ...typing, signal: ended.signal });
   const answers = answersFor(profile, { lines, type: isTyped ? type : undefined });
