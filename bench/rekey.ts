@@ -39,7 +39,7 @@ export async function measureRekeys(): Promise<string> {
 
 async function run(net: Topology, client: StrongSwan, gateway: Gateway, every: number | undefined): Promise<string> {
   const before = await drops(gateway);
-  const pings = ping(net.cl, { count: SECONDS * 90, interval: 0.01 });
+  const pings = ping(net.cl, { count: SECONDS * 90, interval: 0.011 });
   const stream = transfer(net.cl, net.gw, { seconds: SECONDS });
   let rekeys = 0;
   for (const end = performance.now() + SECONDS * 1000; every !== undefined && performance.now() < end; rekeys++) {

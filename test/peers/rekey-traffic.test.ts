@@ -25,7 +25,7 @@ async function pingsLostDuring(
 ): Promise<number> {
   const { net } = stage;
   const count = (SECONDS + 2) * 70;
-  const pings = ping(net.cl, { count, interval: 0.01 });
+  const pings = ping(net.cl, { count, interval: 0.014 });
   const load = stream ? transfer(net.cl, net.gw, { udp: stream, seconds: SECONDS, reverse: true }) : undefined;
   await trouble();
   await load;
