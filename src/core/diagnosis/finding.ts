@@ -19,6 +19,8 @@ export interface Evidence {
 
 export interface Remedy {
   readonly where: 'sallyport' | 'strongswan' | 'libreswan' | 'windows' | 'cisco-asa' | 'firewall' | 'client';
+  /** Of the two ends of the way, where there is something to change at each. */
+  readonly side?: 'gateway' | 'client';
   /** What changes. */
   readonly does: string;
   /** The lines to write, as they are. */

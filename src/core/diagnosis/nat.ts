@@ -3,10 +3,11 @@ import { type Bytes, concat } from '../bytes/bytes.ts';
 import { fromHex, toHex } from '../bytes/text.ts';
 import type { HashName } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import type { Endpoint } from '../net/address.ts';
+import type { Endpoint, IpAddress } from '../net/address.ts';
+import type { Evidence } from './finding.ts';
 import type { Message, Negotiation, Role } from './negotiation.ts';
 import { otherRole } from './negotiation.ts';
-import { chosenOf } from './phases.ts';
+import { chosenOf, isPrivate } from './phases.ts';
 
 export interface NatSighting {
   readonly message: Message;
@@ -18,6 +19,24 @@ const HASHES: readonly HashName[] = ['md5', 'sha1', 'sha256', 'sha384', 'sha512'
 const NO_COOKIE = '0000000000000000';
 /** So many bytes of a hash are kept of a notification. */
 const KEPT_DIGITS = 32;
+
+/** What shows a NAT before the client without its hashes: its port was changed on the way, or a private address speaks to a public one. */
+export function natSign({ initiator, responder, isWhole, messages }: Negotiation): Evidence | undefined {
+  const packet = messages[0]!.packet;
+  if (isWhole && responder.port === IKE_PORT && initiator.port !== IKE_PORT)
+    return { packet, says: `the client's IKE comes from port ${initiator.port}, not ${IKE_PORT}: a NAT changed it` };
+  return natSignOf(initiator.address, responder.address);
+}
+
+export function natSignOf(client: IpAddress, gateway: IpAddress): Evidence | undefined {
+  if (!isPrivate(client) || isPrivate(gateway)) return undefined;
+  return {
+    packet: 0,
+    says: `the client's address ${client.text} is private, the gateway's isn't: a NAT is between them`,
+  };
+}
+
+const IKE_PORT = 500;
 
 /** Every message whose hashes don't fit the addresses that it was seen with. */
 export function natsOf(crypto: CryptoProvider, negotiation: Negotiation): NatSighting[] {

@@ -2,7 +2,7 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import { startsWith } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
-import { fromHex, fromUtf8, toHex } from '../bytes/text.ts';
+import { fromUtf8, toHex } from '../bytes/text.ts';
 import { VendorId } from '../ike/vendor-ids.ts';
 import { ipFromBytes } from '../net/address.ts';
 import {
@@ -20,6 +20,7 @@ import { type Payload, PayloadType } from '../wire/isakmp.ts';
 import { groupName, groupOfLength } from './algorithm-names.ts';
 import { type IkeVersion, notifyName } from './notify-words.ts';
 import { offerText, readIkev1Offer, readIkev2Offer, type Suite } from './offer.ts';
+import { productOf } from './products.ts';
 import type { CertificateFacts, Reading } from './reading.ts';
 
 export type PayloadFact =
@@ -186,19 +187,12 @@ function identityText(type: number, data: Bytes): string {
   return printable(data);
 }
 
-/** Those that our own table doesn't have because no engine goes by them; each the MD5 of its name, or a prefix. */
-const MORE_VENDORS: readonly (readonly [vendor: string, id: Bytes])[] = [
-  ['strongSwan', fromHex('882fe56d6fd20dbc2251613b2ebe5beb')],
-  ['Cisco VPN concentrator', fromHex('1f07f70eaa6514d3b0fa96542a50')],
-  ['Cisco VPN client', fromHex('f6f7efc7f5aeb8cb158cb9d094ba69e7')],
-  ['CISCO-DELETE-REASON', fromHex('434953434f2d44454c4554452d524541534f4e')],
-  ['Libreswan or Openswan', fromHex('4f45')],
-];
-const VENDORS = [...Object.entries(VendorId).map(([name, id]) => [name, id] as const), ...MORE_VENDORS];
+/** Those that engines go by; others say what a peer is. */
+const VENDORS = Object.entries(VendorId);
 
 function vendorFact(body: Bytes): PayloadFact {
-  const known = VENDORS.find(([, id]) => startsWith(body, id));
-  return { kind: 'VID', vendor: known?.[0] ?? 'unknown', hex: toHex(body.subarray(0, 24)) };
+  const known = VENDORS.find(([, id]) => startsWith(body, id))?.[0] ?? productOf(body);
+  return { kind: 'VID', vendor: known ?? 'unknown', hex: toHex(body.subarray(0, 24)) };
 }
 
 /** RFC 7296 section 3.8, RFC 4754, RFC 7427 */

@@ -207,7 +207,7 @@ export function isSameClient(a: Negotiation, b: Negotiation): boolean {
 }
 
 /** As aggressive mode tells it in clear. */
-function groupNameOf(negotiation: Negotiation): string {
+export function groupNameOf(negotiation: Negotiation): string {
   return facts(of('initiator', phase1Of(negotiation)).slice(0, 1), 'ID')[0]?.text ?? '';
 }
 

@@ -1,10 +1,8 @@
-/** Which product a gateway is, by the vendor IDs that it sends, and where its remedies are. */
+/** Which product a peer is, by a vendor ID that it sends, and where its remedies are. */
 import { type Bytes, startsWith } from '../bytes/bytes.ts';
 import { fromHex } from '../bytes/text.ts';
 import { VendorId } from '../ike/vendor-ids.ts';
-import type { Conversation } from './conversation.ts';
 import type { Place } from './finding.ts';
-import { facts } from './phases.ts';
 
 /** Undefined: the ID names no product. */
 export function productOf(vendorId: Bytes): string | undefined {
@@ -17,18 +15,6 @@ export function placeOf(product: string): Place | undefined {
   return PLACES.find(([pattern]) => pattern.test(product))?.[1];
 }
 
-/** What the gateway says that it is; undefined: it doesn't, or it is something that we know no lines of. */
-export function gatewayPlace({ gateway, negotiations }: Conversation): Place | undefined {
-  for (const { messages } of negotiations) {
-    const sent = messages.filter(({ source }) => source.address.text === gateway.text);
-    for (const { hex } of facts(sent, 'VID')) {
-      const product = productOf(fromHex(hex));
-      if (product !== undefined) return placeOf(product);
-    }
-  }
-  return undefined;
-}
-
 /** The table of ike-scan 1.9.5, `ike-vendor-ids`, but where another source is named; a prefix is enough. */
 const PRODUCTS: readonly (readonly [id: Bytes, name: string])[] = [
   [VendorId.MS_NT5_ISAKMPOAKLEY, 'Windows'],
@@ -38,6 +24,7 @@ const PRODUCTS: readonly (readonly [id: Bytes, name: string])[] = [
   [fromHex('4f5357'), 'Openswan'],
   [fromHex('7003cbc1097dbe9c2600ba6983bc8b35'), 'racoon'],
   [fromHex('1f07f70eaa6514d3b0fa96542a'), 'Cisco (VPN concentrator or ASA)'],
+  [fromHex('f6f7efc7f5aeb8cb158cb9d094ba69e7'), 'Cisco VPN client'],
   // Wireshark's table, packet-isakmp: "CISCO(COPYRIGHT)", "CISCO-DELETE-REASON", "FLEXVPN-SUPPORTED"
   [fromHex('434953434f28434f5059524947485429'), 'Cisco'],
   [fromHex('434953434f2d44454c4554452d524541534f4e'), 'Cisco'],

@@ -23,7 +23,7 @@ export function openFirewall(carriers: readonly Carrier[], side: Side): Remedy[]
   return SHOWN.flatMap(({ title, rules }) => {
     const [block] = rules(need).blocks;
     return block
-      ? [{ where: 'firewall' as const, does: `${title}, ${WHERE[side]}: ${block.title}`, lines: block.lines }]
+      ? [{ where: 'firewall' as const, side, does: `${title}, ${WHERE[side]}: ${block.title}`, lines: block.lines }]
       : [];
   });
 }

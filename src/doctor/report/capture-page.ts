@@ -1,8 +1,8 @@
 /** A capture's diagnosis as a report: the facts around it, and a ladder of each negotiation. */
 import type { Conversation } from '../../core/diagnosis/conversation.ts';
 import type { Diagnosis } from '../../core/diagnosis/diagnosis.ts';
+import { gatewayPlace } from '../../core/diagnosis/gateway-place.ts';
 import type { Message, Negotiation } from '../../core/diagnosis/negotiation.ts';
-import { gatewayPlace } from '../../core/diagnosis/products.ts';
 import { formatEndpoint } from '../../core/net/address.ts';
 import type { CaptureSummary } from '../capture/read-capture.ts';
 import type { Ladder, ReportPage, Step } from './page.ts';

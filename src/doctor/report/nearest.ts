@@ -1,4 +1,4 @@
-/** Which of a finding's remedies somebody needs first: one for each place, of the gateways only that which is there. */
+/** Which of a finding's remedies somebody needs first: one for each place and end of the way, of the gateways only that which is there. */
 import type { Place, Remedy } from '../../core/diagnosis/finding.ts';
 import type { ReportFinding } from './page.ts';
 
@@ -6,7 +6,8 @@ import type { ReportFinding } from './page.ts';
 const BESIDE: readonly Place[] = ['client', 'windows', 'firewall'];
 
 export function nearest({ remedies, gateway }: ReportFinding): readonly Remedy[] {
-  const isFirst = ({ where }: Remedy, i: number) => remedies.findIndex((other) => other.where === where) === i;
+  const isFirst = ({ where, side }: Remedy, i: number) =>
+    remedies.findIndex((other) => other.where === where && other.side === side) === i;
   const first = remedies.filter(isFirst);
   // where nothing is known for this gateway, what others would need tells what to look for
   if (!first.some(({ where }) => where === gateway)) return first;

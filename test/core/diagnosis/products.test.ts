@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fromHex } from '../../../src/core/bytes/text.ts';
-import { gatewayPlace, placeOf, productOf } from '../../../src/core/diagnosis/products.ts';
+import { gatewayPlace } from '../../../src/core/diagnosis/gateway-place.ts';
+import { placeOf, productOf } from '../../../src/core/diagnosis/products.ts';
 import { ike, REPLY, Stage, sa, vid } from './stage.ts';
 
 const WINDOWS_7 = '1e2b516905991c7d7c96fcbfb587e46100000007';

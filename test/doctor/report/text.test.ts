@@ -32,6 +32,13 @@ test('of each place the first', () => {
   assert.deepEqual(shown(finding(EVERYWHERE)), ['0', '1', '3', '4', '5', '6', '8']);
 });
 
+test('of a firewall at either end the first', () => {
+  const both = (['gateway', 'gateway', 'client'] as const).map(
+    (side, i): Remedy => ({ where: 'firewall', side, does: `remedy ${i}`, lines: [] }),
+  );
+  assert.deepEqual(shown({ ...finding([]), remedies: both }), ['0', '2']);
+});
+
 test('where the gateway is known, of gateways its own alone', () => {
   assert.deepEqual(shown(finding(EVERYWHERE, 'strongswan')), ['1', '4', '6', '8']);
   assert.deepEqual(shown(finding(EVERYWHERE, 'windows')), ['4', '6', '8']);

@@ -5,8 +5,9 @@ import { L2TP_PORT } from '../../wire/l2tp.ts';
 import type { Conversation, IcmpSighting } from '../conversation.ts';
 import type { EspFlow } from '../esp-flow.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
+import { natSign, natSignOf } from '../nat.ts';
 import type { Message } from '../negotiation.ts';
-import { isAnswered, isInformational, isPrivate } from '../phases.ts';
+import { isAnswered, isInformational } from '../phases.ts';
 import { openFirewall } from '../remedies.ts';
 import type { Rule, Scene } from '../rule.ts';
 
@@ -95,29 +96,15 @@ function goodbyeIn({ negotiations, flows }: Conversation): Message | undefined {
 
 function nameOf(conversation: Conversation, flow: EspFlow): Name {
   if (flow.carrier === 'cisco-udp') return 'cisco-udp-closed';
-  return flow.carrier === 'esp' && natSign(conversation) !== undefined ? 'nat-without-nat-t' : 'esp-one-way';
+  return flow.carrier === 'esp' && signOfNat(conversation) !== undefined ? 'nat-without-nat-t' : 'esp-one-way';
 }
 
-/** The client's port was changed on the way, or a private address speaks to a public one: in both cases there is a NAT. */
-function natSign({ client, gateway, negotiations }: Conversation): Evidence | undefined {
-  const moved = negotiations.find(
-    ({ isWhole, initiator, responder }) => isWhole && responder.port === 500 && initiator.port !== 500,
-  );
-  if (moved)
-    return {
-      packet: moved.messages[0]!.packet,
-      says: `the client's IKE comes from port ${moved.initiator.port}, not 500: a NAT changed it`,
-    };
-  if (isPrivate(client) && !isPrivate(gateway))
-    return {
-      packet: 0,
-      says: `the client's address ${client.text} is private, the gateway's isn't: a NAT is between them`,
-    };
-  return undefined;
+function signOfNat({ client, gateway, negotiations }: Conversation): Evidence | undefined {
+  return negotiations.map(natSign).find((sign) => sign !== undefined) ?? natSignOf(client, gateway);
 }
 
 function natEvidence(conversation: Conversation, rule: Name): Evidence[] {
-  const sign = rule === 'nat-without-nat-t' ? natSign(conversation) : undefined;
+  const sign = rule === 'nat-without-nat-t' ? signOfNat(conversation) : undefined;
   return sign ? [sign] : [];
 }
 

@@ -1,6 +1,5 @@
 /** Who one side says to be isn't who the other awaits: seen in aggressive mode, where the name comes in clear. */
 import { toHex, utf8 } from '../../bytes/text.ts';
-import { ExchangeType } from '../../wire/isakmp.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Evidence, Finding } from '../finding.ts';
 import { ofGateway } from '../gateways.ts';
@@ -10,6 +9,7 @@ import {
   errorsOf,
   facts,
   failedOf,
+  groupNameOf,
   isAggressive,
   isAnswered,
   isBySecret,
@@ -107,31 +107,24 @@ const servedNames = ofGateway((gateway, conversations): readonly Negotiation[] =
   const served = conversations
     .flatMap(({ negotiations }) => negotiations)
     .filter((one) => one.responder.address.text === gateway && isAggressive(one) && chosenOf(one));
-  return [...Map.groupBy(served, nameOf).values()].map(([first]) => first!);
+  return [...Map.groupBy(served, groupNameOf).values()].map(([first]) => first!);
 });
 
 /** No answer at all, though the same gateway answers aggressive mode with another name. */
 function silence(negotiation: Negotiation, scene: Scene): Evidence[] | undefined {
   if (isAnswered(negotiation) || !unanswered(negotiation, scene)) return undefined;
   const gateway = negotiation.responder.address.text;
-  const other = servedNames(gateway, scene).find((one) => nameOf(one) !== nameOf(negotiation));
+  const other = servedNames(gateway, scene).find((one) => groupNameOf(one) !== groupNameOf(negotiation));
   return (
     other && [
       { packet: negotiation.messages.at(-1)!.packet, says: 'it gets no answer' },
-      { packet: other.messages[0]!.packet, says: `the same gateway answers the name '${nameOf(other)}'` },
+      { packet: other.messages[0]!.packet, says: `the same gateway answers the name '${groupNameOf(other)}'` },
     ]
   );
 }
 
-function nameOf(negotiation: Negotiation): string {
-  const first = negotiation.messages.filter(
-    ({ exchange, from }) => exchange === ExchangeType.AGGRESSIVE && from === 'initiator',
-  );
-  return facts(first, 'ID')[0]?.text ?? '';
-}
-
 function finding(negotiation: Negotiation, evidence: readonly Evidence[]): Finding {
-  const name = nameOf(negotiation);
+  const name = groupNameOf(negotiation);
   return {
     rule: 'identity-mismatch',
     severity: 'cause',

@@ -1,6 +1,7 @@
 /** The shared secrets differ: main mode's message 5 opens to nothing, or aggressive mode's hash is wrong. */
 import type { Conversation } from '../conversation.ts';
 import type { Evidence, Finding } from '../finding.ts';
+import { natSign } from '../nat.ts';
 import type { Message, Negotiation } from '../negotiation.ts';
 import { exchangeName } from '../notify-words.ts';
 import {
@@ -20,7 +21,7 @@ import {
 } from '../phases.ts';
 import { SECRETS } from '../remedies.ts';
 import type { Rule, Scene } from '../rule.ts';
-import { answersOn4500, hasNat } from './silence-on-4500.ts';
+import { answersOn4500 } from './silence-on-4500.ts';
 
 export const pskMismatch: Rule = { of: 'pair', judge };
 
@@ -48,7 +49,11 @@ function inMainMode(negotiation: Negotiation, scene: Scene): Evidence[] | undefi
   if (answer?.isOpened && fifth.isOpened) return undefined;
   if (answer)
     return [begin, { packet: answer.packet, says: `the gateway answers not by message 6 but by ${wordsOf(answer)}` }];
-  if (fifth.way === 'nat-t' && hasNat(negotiation) && !answersOn4500(negotiation.responder.address.text, scene))
+  if (
+    fifth.way === 'nat-t' &&
+    natSign(negotiation) !== undefined &&
+    !answersOn4500(negotiation.responder.address.text, scene)
+  )
     return undefined;
   const isBig = fifth.fragments > 1 || fifth.isFragment || fifth.isLost;
   if (isBig || unanswered(negotiation, scene) === undefined) return undefined;

@@ -3,7 +3,7 @@ import { ExchangeType } from '../../wire/isakmp.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Finding, Remedy } from '../finding.ts';
 import { ofGateway } from '../gateways.ts';
-import { natsOf } from '../nat.ts';
+import { natSign, natsOf } from '../nat.ts';
 import type { Message, Negotiation } from '../negotiation.ts';
 import {
   chosenOf,
@@ -11,7 +11,6 @@ import {
   failedOf,
   isAggressive,
   isBySecret,
-  isPrivate,
   of,
   phase1Of,
   repeatEvidence,
@@ -42,7 +41,7 @@ function silentFloat(negotiation: Negotiation, scene: Scene): Message | undefine
   if (floated.fragments > 1 || floated.isLost || floated.isFragment) return undefined;
   // something new, from wherever, means that it came through
   if (answers.some(({ packet, repeats }) => packet > floated.packet && repeats === undefined)) return undefined;
-  if (isSecretsFirstUse(floated) && !hasNat(negotiation)) return undefined;
+  if (isSecretsFirstUse(floated) && natSign(negotiation) === undefined) return undefined;
   return unanswered(negotiation, scene)?.role === 'initiator' ||
     of('initiator', negotiation.messages).some(({ repeats }) => repeats === floated.packet)
     ? floated
@@ -68,17 +67,12 @@ function goesOnAt4500(negotiation: Negotiation, phase1: readonly Message[], { cr
     negotiation.version === 2 ? chosenOf(negotiation) !== undefined : !isAggressive(negotiation) && phase1.length === 4;
   if (!isDue || errorsOf(negotiation).length > 0) return false;
   const nats = crypto ? natsOf(crypto, negotiation) : [];
-  return nats.some(({ behind }) => behind === 'initiator') || hasNat(negotiation);
+  return nats.some(({ behind }) => behind === 'initiator') || natSign(negotiation) !== undefined;
 }
 
 /** Main mode's message 5: silence after it may as well mean that the secrets differ. */
 function isSecretsFirstUse({ exchange }: Message): boolean {
   return exchange === ExchangeType.IDENTITY_PROTECTION;
-}
-
-/** There is a NAT to see, and not only a client that encapsulates in any case. */
-export function hasNat({ initiator, responder }: Negotiation): boolean {
-  return initiator.port !== 500 || (isPrivate(initiator.address) && !isPrivate(responder.address));
 }
 
 /** Somebody got something from its port 4500: then the port isn't what is in the way. */
