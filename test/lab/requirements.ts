@@ -9,6 +9,7 @@ const remedies = {
   tun: 'load the module tun, or give the container /dev/net/tun',
   vm: 'run test/lab/vm/build as root',
   resolvers: 'run test/lab/resolvers',
+  image: 'run test/package/image as root',
   registry: 'let npm reach its registry',
 } as const;
 
@@ -72,6 +73,8 @@ function isThere(requirement: Requirement): boolean {
       return existsSync(join(vmDirectory, 'built'));
     case 'resolvers':
       return existsSync(join(resolversDirectory, 'complete'));
+    case 'image':
+      return existsSync(join(vmDirectory, 'image-built'));
     case 'registry':
       return spawnSync('npm', ['view', 'koffi', 'version'], { timeout: 60_000 }).status === 0;
     default:

@@ -6,12 +6,15 @@ import { type Finished, type Program, type RunOptions, run } from '../lab/run.ts
 
 const ENTER = join(import.meta.dirname, 'enter-cell');
 
+/** A file or folder of this machine, and its path in the cell. */
+export type Bind = readonly [source: string, target: string];
+
 export interface CellOptions {
   readonly root: string;
-  /** The folder in `root` that may be written to. */
-  readonly state: string;
-  /** What is seen in `root` beside what it holds: from where, and at which path there. */
-  readonly binds?: readonly (readonly [source: string, target: string])[];
+  /** The folder that may be written to, and where it is seen in `root`. */
+  readonly state: Bind;
+  /** What is seen in `root` beside what it holds. */
+  readonly binds: readonly Bind[];
   readonly uid: number;
   /** As setpriv names them: `net_admin`. */
   readonly capabilities: readonly string[];
@@ -30,14 +33,14 @@ export class Cell {
 
   /** The service's process, with the service's rights. */
   start(argv: readonly string[]): Program {
-    const { root, state, binds = [] } = this.#options;
-    const enter = [ENTER, root, state, ...binds.flat(), '--', ...this.#confined(argv)];
+    const { root, state, binds } = this.#options;
+    const enter = [ENTER, root, ...state, ...binds.flat(), '--', ...this.#confined(argv)];
     return this.#netns.start(['unshare', '--mount', '--', ...enter]);
   }
 
   /** Another with the same rights, where the service runs. */
-  run(argv: readonly string[]): Promise<Finished> {
-    return this.runAsRoot(this.#confined(argv));
+  run(argv: readonly string[], options: RunOptions = {}): Promise<Finished> {
+    return this.runAsRoot(this.#confined(argv), options);
   }
 
   /** As the administrator, where the service runs. */
@@ -48,7 +51,7 @@ export class Cell {
   }
 
   get pid(): number {
-    return Number(readFileSync(join(this.#options.root, this.#options.state, 'gateway.pid'), 'utf8'));
+    return Number(readFileSync(join(this.#options.state[0], 'gateway.pid'), 'utf8'));
   }
 
   /** The capability set as /proc shows it. */

@@ -15,7 +15,7 @@ const CAPTURE = join(import.meta.dirname, '../scenarios/known/phase1-no-proposal
 /** The current release beside the pinned one, as an npm package without scripts. */
 const NODE_26 = `node-linux-${process.arch}@26.10.0`;
 
-describe('the published package', { skip, timeout: 280_000 }, () => {
+describe('the published package', { skip, timeout: 600_000 }, () => {
   let folder: string;
   let tarball: string;
   before(async () => {

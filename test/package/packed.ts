@@ -1,4 +1,4 @@
-/** The published package, made as for a release: `npm run package` in a copy of this checkout. */
+/** The published package, made as for a release in a copy of this checkout. */
 import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { must } from '../lab/run.ts';
@@ -9,13 +9,19 @@ const ROOT = join(import.meta.dirname, '../..');
 /** What a clone doesn't have. */
 const LEFT_OUT: ReadonlySet<string> = new Set(['.git', 'node_modules', 'dist']);
 
-/** The tarball's path; it goes with the process. */
-export async function packPackage(): Promise<string> {
+/** A copy of this checkout as a clone has it, with what isn't committed yet. It goes with the process. */
+export function copyCheckout(): string {
   const checkout = join(scratch('package'), 'checkout');
   mkdirSync(checkout);
   for (const name of readdirSync(ROOT)) {
     if (!LEFT_OUT.has(name)) cpSync(join(ROOT, name), join(checkout, name), { recursive: true });
   }
+  return checkout;
+}
+
+/** The tarball's path, by `npm run package`. */
+export async function packPackage(): Promise<string> {
+  const checkout = copyCheckout();
   symlinkSync(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
   await must(['npm', 'run', 'package'], { cwd: checkout });
   const [tarball] = readdirSync(checkout).filter((name) => name.endsWith('.tgz'));

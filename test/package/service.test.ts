@@ -76,7 +76,6 @@ describe('the gateway within the unit', { skip, timeout: 180_000 }, () => {
     net = await Topology.create();
     cell = new Cell(net.gw, {
       ...hostWithoutState(),
-      state: STATE,
       uid: UID,
       capabilities: unit.words('AmbientCapabilities').map((name) => name.toLowerCase().replace('cap_', '')),
       launcher: [`${HOUSE}/tools/node`, `${HOUSE}/test/package/system-calls.ts`, JSON.stringify(await filter())],
@@ -119,7 +118,8 @@ describe('the gateway within the unit', { skip, timeout: 180_000 }, () => {
     mkdirSync(join(local, 'bin'));
     symlinkSync('../lib/sallyport/bin/sallyport', join(local, 'bin/sallyport'));
     const seen = names.map((name) => [realpathSync(join(checkout, name)), `${HOUSE}/${name}`] as const);
-    return { root, binds: [['/usr', '/usr'], [local, '/usr/local'], ...seen] as const };
+    const binds = [['/usr', '/usr'], [local, '/usr/local'], ...seen] as const;
+    return { root, state: [join(root, STATE), STATE] as const, binds };
   }
 
   async function filter(): Promise<Filter> {
