@@ -4,6 +4,7 @@
  */
 import { concat, readU32, u32 } from '../bytes/bytes.ts';
 import { type IkePath, sameIkePath } from '../carrier/ike-path.ts';
+import { SparseMap } from '../ike/sparse-map.ts';
 import { type Instant, SECOND } from '../net/time.ts';
 import { type Notification, NotifyType, Protocol } from '../wire/ikev1.ts';
 import type { SaContext } from './context.ts';
@@ -30,7 +31,7 @@ export class DeadPeerDetection {
   #suspected = false;
   #lastHeard: Instant = 0;
   /** Questions over other paths, by sequence number. */
-  readonly #probes = new Map<number, IkePath>();
+  readonly #probes = new SparseMap<number, IkePath>();
 
   constructor(context: SaContext) {
     this.#context = context;
@@ -67,8 +68,8 @@ export class DeadPeerDetection {
 
   /** Asks once over another path; an answer over that path becomes `path-answered`. */
   probe(path: IkePath): void {
-    const [oldest] = this.#probes.keys();
-    if (this.#probes.size >= MAX_PROBES && oldest !== undefined) this.#probes.delete(oldest);
+    const [oldest] = this.#probes.entries();
+    if (this.#probes.size >= MAX_PROBES && oldest) this.#probes.delete(oldest[0]);
     this.#probes.set(this.#nextSequence(), path);
     this.#send(NotifyType.R_U_THERE, this.#sequence, path);
   }

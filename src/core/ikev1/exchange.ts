@@ -2,6 +2,7 @@
 import { type Bytes, bytesEqual, constantTimeEqual } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import { nextAttempt } from '../ike/retransmission.ts';
+import { SparseMap } from '../ike/sparse-map.ts';
 import { type Instant, MINUTE } from '../net/time.ts';
 import { decryptBody, encryptBody, phase2Iv } from '../protection/ikev1-cipher.ts';
 import { hash1 } from '../protection/ikev1-hashes.ts';
@@ -57,7 +58,7 @@ export function establishedOf(context: SaContext): Established {
 
 export class Exchanges {
   readonly #context: SaContext;
-  readonly #byId = new Map<number, Exchange>();
+  readonly #byId = new SparseMap<number, Exchange>();
 
   constructor(context: SaContext) {
     this.#context = context;
@@ -110,6 +111,8 @@ export class Exchanges {
     this.#context.timers.clear(`exchange:${exchange.messageId}`);
     exchange.state = { awaits: 'nothing' };
     exchange.since = now;
+    // a peer that is content may begin no other exchange for hours
+    this.#context.timers.set('finished', now + FINISHED_LIFETIME);
   }
 
   /** True if `message` repeats the one answered last; the answer then goes out again, from cache. */
@@ -144,7 +147,6 @@ export class Exchanges {
     return false;
   }
 
-  /** A peer that is content may begin no other exchange for hours, and what is over needn't be kept so long. */
   forgetFinished(now: Instant): void {
     for (const exchange of this.#byId.values()) {
       const over = exchange.state.awaits === 'nothing' && exchange.since + FINISHED_LIFETIME <= now;

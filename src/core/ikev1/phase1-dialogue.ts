@@ -94,9 +94,11 @@ export class Phase1Dialogue {
     this.#context.timers.set('phase1', nextAttempt(1, now)!);
   }
 
-  /** Under the keys of phase 1 the peer can speak, so it has our last message. */
+  /** Under the keys of phase 1 the peer can speak, so it has our last message, which is kept for no repeat any more. */
   confirm(): void {
     this.#context.timers.clear('phase1');
+    this.#lastReceived = undefined;
+    this.#lastSent = undefined;
   }
 
   handleTimeout(now: Instant): void {

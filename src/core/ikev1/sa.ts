@@ -165,12 +165,12 @@ export class Ikev1Sa {
   }
 
   handleTimeout(now: Instant): void {
-    this.#exchanges.forgetFinished(now);
     for (let due = this.#context.timers.takeDue(now); due; due = this.#context.timers.takeDue(now)) {
       if (due === 'phase1') this.#phase1.handleTimeout(now);
       else if (due === 'expire') this.#expire();
       else if (due === 'rekey') this.#context.emit({ type: 'rekey-due' });
       else if (due === 'dpd') this.#dpd.handleTimeout(now);
+      else if (due === 'finished') this.#exchanges.forgetFinished(now);
       else this.#exchangeSilent(Number(due.slice('exchange:'.length)), now);
     }
   }

@@ -4,6 +4,7 @@ import { describe, test } from 'node:test';
 import { concat } from '../../../src/core/bytes/bytes.ts';
 import { fromHex } from '../../../src/core/bytes/text.ts';
 import { MAX_ATTEMPTS, nextAttempt } from '../../../src/core/ike/retransmission.ts';
+import { SparseMap } from '../../../src/core/ike/sparse-map.ts';
 import { Timers } from '../../../src/core/ike/timers.ts';
 import {
   NAT_T_PREFERENCE,
@@ -12,6 +13,42 @@ import {
   readVendorIds,
   VendorId,
 } from '../../../src/core/ike/vendor-ids.ts';
+
+describe('SparseMap', () => {
+  test('is a Map, also when it was empty meanwhile', () => {
+    const sparse = new SparseMap<number, string>();
+    const plain = new Map<number, string>();
+    for (const [key, value] of [
+      [1, 'a'],
+      [2, 'b'],
+      [1, undefined],
+      [7, undefined],
+      [2, undefined],
+      [3, 'c'],
+      [1, 'd'],
+    ] as const) {
+      if (value === undefined) assert.equal(sparse.delete(key), plain.delete(key));
+      else {
+        sparse.set(key, value);
+        plain.set(key, value);
+      }
+      assert.deepEqual([...sparse.entries()], [...plain]);
+      assert.deepEqual([...sparse.values()], [...plain.values()]);
+      assert.deepEqual([sparse.size, sparse.has(1), sparse.get(1)], [plain.size, plain.has(1), plain.get(1)]);
+    }
+  });
+
+  test('what is deleted while it is gone through is skipped', () => {
+    const sparse = new SparseMap<number, string>();
+    for (const key of [1, 2, 3]) sparse.set(key, `${key}`);
+    const seen: string[] = [];
+    for (const value of sparse.values()) {
+      seen.push(value);
+      for (const key of [1, 2, 3]) sparse.delete(key);
+    }
+    assert.deepEqual(seen, ['1']);
+  });
+});
 
 describe('Timers', () => {
   test('come due in the order of their deadlines, whatever the order they were set in', () => {

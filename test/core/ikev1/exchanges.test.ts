@@ -128,6 +128,20 @@ for (const name of ['client', 'gateway'] as const) {
       assert.equal(pair.end(other).sent.length, sent + 8, 'repeats are answered from cache, up to a bound');
     });
 
+    test('that is over is forgotten after a minute, also when nothing comes that would give occasion to', () => {
+      const pair = connectedPair();
+      const end = pair.end(other);
+      (end.policy as { authorizePhase2: unknown }).authorizePhase2 = () => ({ refused: 'not today' });
+      pair.end(name).sa!.beginQuickMode(quickModeIntent(), pair.now);
+      pair.drain();
+      const [request] = pair.wire;
+      pair.run();
+      pair.advance(50_000).deliver(request!);
+      assert.equal(end.all('esp-refused').length, 1, 'a repeat');
+      pair.run().advance(11_000).deliver(request!);
+      assert.equal(end.all('esp-refused').length, 2, 'nobody remembers it');
+    });
+
     test('that offers what the other does not know is refused with the nearest', () => {
       const pair = connectedPair();
       (pair.end(other).policy as { legacy: boolean }).legacy = false;

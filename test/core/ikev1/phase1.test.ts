@@ -93,6 +93,21 @@ for (const mode of MODES) {
       assert.equal(pair.nextTimeout(), undefined);
     });
 
+    test('the last message is answered again until the client has shown that it has the answer', () => {
+      const pair = establishedPair({ mode });
+      const last = pair.record.findLast(({ from }) => from === 'client')!;
+      const before = pair.gateway.sent.length;
+      pair.deliver(last);
+      const answers = mode === 'main' ? 1 : 0;
+      assert.equal(pair.gateway.sent.length, before + answers);
+      pair.run();
+      quickMode(pair, 'client');
+      const after = pair.gateway.sent.length;
+      pair.deliver(last);
+      assert.equal(pair.gateway.sent.length, after);
+      assert.equal(pair.gateway.drops.at(-1), 'ike_unexpected_exchange');
+    });
+
     test('NAT before the client is found, and everything floats to port 4500', () => {
       const nat = { address: parseIp('198.51.100.9')!, port: 31_007 };
       const pair = establishedPair({ mode, nat: ({ port }) => ({ ...nat, port: nat.port + port }) });
