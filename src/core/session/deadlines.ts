@@ -1,50 +1,63 @@
-/** Many owners, each with one deadline that changes often: a binary heap that leaves what was overtaken until it surfaces. */
+/**
+ * Many owners, each with one deadline that changes often: a binary heap. A deadline that is put off keeps its place, and goes to
+ * where it belongs when it has come to the front; what was overtaken or given up is left until then, too.
+ */
 import type { Instant } from '../net/time.ts';
 
 interface Entry<Owner> {
-  readonly at: Instant;
   readonly owner: Owner;
+  /** Its place in the heap: never later than it is due. */
+  at: Instant;
+  due: Instant;
 }
 
 export class Deadlines<Owner> {
-  readonly #current = new Map<Owner, Instant>();
+  readonly #current = new Map<Owner, Entry<Owner>>();
   #heap: Entry<Owner>[] = [];
 
   /** Undefined: the owner has none. */
-  set(owner: Owner, at: Instant | undefined): void {
-    if (at === this.#current.get(owner)) return;
-    if (at === undefined) {
-      this.#current.delete(owner);
-      return;
+  set(owner: Owner, due: Instant | undefined): void {
+    const entry = this.#current.get(owner);
+    if (due === undefined) {
+      if (entry) this.#current.delete(owner);
+    } else if (entry && due >= entry.at) {
+      entry.due = due;
+    } else {
+      const sooner = { owner, at: due, due };
+      this.#current.set(owner, sooner);
+      this.#push(sooner);
+      if (this.#heap.length > 2 * this.#current.size + 64) this.#rebuild();
     }
-    this.#current.set(owner, at);
-    this.#push({ at, owner });
-    if (this.#heap.length > 2 * this.#current.size + 64) this.#rebuild();
   }
 
   next(): Instant | undefined {
-    this.#dropOvertaken();
-    return this.#heap[0]?.at;
+    return this.#first()?.due;
   }
 
   /** Takes out an owner whose deadline has come, the earliest first. */
   takeDue(now: Instant): Owner | undefined {
-    this.#dropOvertaken();
-    const first = this.#heap[0];
-    if (!first || first.at > now) return undefined;
-    this.#pop();
+    const first = this.#first();
+    if (!first || first.due > now) return undefined;
     this.#current.delete(first.owner);
+    this.#pop();
     return first.owner;
   }
 
-  #dropOvertaken(): void {
-    for (let first = this.#heap[0]; first && this.#current.get(first.owner) !== first.at; first = this.#heap[0])
+  #first(): Entry<Owner> | undefined {
+    for (let first = this.#heap[0]; first; first = this.#heap[0]) {
+      const isCurrent = this.#current.get(first.owner) === first;
+      if (isCurrent && first.due === first.at) return first;
       this.#pop();
+      if (!isCurrent) continue;
+      first.at = first.due;
+      this.#push(first);
+    }
+    return undefined;
   }
 
   #rebuild(): void {
     this.#heap = [];
-    for (const [owner, at] of this.#current) this.#push({ at, owner });
+    for (const entry of this.#current.values()) this.#push(entry);
   }
 
   #push(entry: Entry<Owner>): void {

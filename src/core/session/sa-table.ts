@@ -59,7 +59,8 @@ export class SaTable {
   }
 
   byCookies(initiator: Bytes, responder: Bytes): Ikev1Sa | undefined {
-    return this.#byCookies.get(toHex(initiator) + toHex(responder)) ?? this.#initiated.get(toHex(initiator));
+    const known = this.#byCookies.get(cookiesKey(initiator, responder));
+    return known ?? (this.#initiated.size > 0 ? this.#initiated.get(toHex(initiator)) : undefined);
   }
 
   byFirstMessage(initiator: Bytes, source: Endpoint): Ikev1Sa | undefined {
@@ -71,7 +72,7 @@ export class SaTable {
     const key = firstMessageKey(sa.initiatorCookie, source);
     this.#halfOpen.set(key, { sa, bytes: 0, offer: undefined });
     this.#firstMessages.set(sa.id, { key, source });
-    this.#byCookies.set(cookiesOf(sa), sa);
+    this.#byCookies.set(cookiesKey(sa.initiatorCookie, sa.responderCookie), sa);
     this.#byId.set(sa.id, sa);
   }
 
@@ -92,7 +93,7 @@ export class SaTable {
     if (key !== undefined) this.#established.set(key, sa);
     if (this.#established.size > MAX_HALF_OPEN) this.#established.delete(this.#established.keys().next().value!);
     this.#initiated.delete(toHex(sa.initiatorCookie));
-    this.#byCookies.set(cookiesOf(sa), sa);
+    this.#byCookies.set(cookiesKey(sa.initiatorCookie, sa.responderCookie), sa);
   }
 
   remove(sa: Ikev1Sa): void {
@@ -101,7 +102,7 @@ export class SaTable {
     if (key !== undefined && this.#established.get(key) === sa) this.#established.delete(key);
     this.#firstMessages.delete(sa.id);
     this.#initiated.delete(toHex(sa.initiatorCookie));
-    this.#byCookies.delete(cookiesOf(sa));
+    this.#byCookies.delete(cookiesKey(sa.initiatorCookie, sa.responderCookie));
     this.#byId.delete(sa.id);
   }
 
@@ -131,8 +132,9 @@ export class SaTable {
   }
 }
 
-function cookiesOf(sa: Ikev1Sa): string {
-  return toHex(sa.initiatorCookie) + toHex(sa.responderCookie);
+/** A character for each byte, in one piece: every message is looked up by it, and it lives as long as the SA. */
+function cookiesKey(initiator: Bytes, responder: Bytes): string {
+  return String.fromCharCode(...initiator, ...responder);
 }
 
 function firstMessageKey(initiator: Bytes, source: Endpoint): string {

@@ -22,7 +22,7 @@ describe('Deadlines', () => {
       if (at === undefined) plain.delete(owner);
       else plain.set(owner, at);
       const first = plain.size > 0 ? Math.min(...plain.values()) : undefined;
-      assert.equal(deadlines.next(), first);
+      if (random.chance(0.5)) assert.equal(deadlines.next(), first);
       if (!random.chance(0.1)) continue;
       const now = random.below(1000);
       const due = deadlines.takeDue(now);
