@@ -16,7 +16,7 @@ export function fromUtf8(bytes: Uint8Array): string {
 
 const HEX_DIGITS = '0123456789abcdef';
 /** Most texts are short, and memory for their digits would take longer than the rest. */
-const scratch = new Uint8Array(128);
+const scratch = new Uint8Array(2048);
 
 export function toHex(bytes: Uint8Array): string {
   const digits = 2 * bytes.length > scratch.length ? new Uint8Array(2 * bytes.length) : scratch;

@@ -119,7 +119,8 @@ export class Negotiation {
   readonly #last: Message[] = [];
   /** Both together, and answers to questions: once somebody has asked, and until more is seen. */
   #all: readonly Message[] | undefined;
-  #answers: Map<unknown, unknown> | undefined;
+  #asked: unknown[] = [];
+  #answers: unknown[] = [];
   readonly #addresses: Readonly<Record<Role, string[]>>;
 
   constructor(number: number, datagram: IkeDatagram, arrival: Arrival) {
@@ -151,9 +152,13 @@ export class Negotiation {
 
   /** What rules ask again and again is found out once, and anew when more has been seen. */
   answerTo<T>(question: (negotiation: Negotiation) => T): T {
-    this.#answers ??= new Map();
-    if (!this.#answers.has(question)) this.#answers.set(question, question(this));
-    return this.#answers.get(question) as T;
+    // there are few: a map of each would take longer
+    const at = this.#asked.indexOf(question);
+    if (at >= 0) return this.#answers[at] as T;
+    const answer = question(this);
+    this.#asked.push(question);
+    this.#answers.push(answer);
+    return answer;
   }
 
   /** Undefined: a copy of a packet that was seen a moment before. `bytes`: the IKE message, as far as it was captured; `open`
@@ -181,8 +186,7 @@ export class Negotiation {
   }
 
   #keep(message: Message): void {
-    this.#all = undefined;
-    this.#answers = undefined;
+    this.#forget();
     if (this.#first.length < MAX_FIRST_MESSAGES) {
       this.#first.push(message);
       return;
@@ -191,6 +195,13 @@ export class Negotiation {
     if (this.#last.length <= MAX_LAST_MESSAGES) return;
     this.#last.shift();
     this.skipped++;
+  }
+
+  #forget(): void {
+    this.#all = undefined;
+    if (this.#asked.length === 0) return;
+    this.#asked = [];
+    this.#answers = [];
   }
 
   #roleOf(datagram: IkeDatagram, { source, destination }: Arrival): Role {

@@ -29,8 +29,12 @@ export function isInformational({ exchange }: Pick<Message, 'exchange'>): boolea
 }
 
 /** Each message of phase 1 (IKE_SA_INIT) once, in order. */
-export function phase1Of(negotiation: Negotiation): Message[] {
-  return negotiation.messages.filter((message) => isPhase1(message) && message.repeats === undefined);
+export function phase1Of(negotiation: Negotiation): readonly Message[] {
+  return negotiation.answerTo(findPhase1);
+}
+
+function findPhase1({ messages }: Negotiation): readonly Message[] {
+  return messages.filter((message) => isPhase1(message) && message.repeats === undefined);
 }
 
 export function of(role: Role, messages: readonly Message[]): Message[] {
@@ -42,7 +46,9 @@ export function isAnswered(negotiation: Negotiation): boolean {
 }
 
 export function isAggressive(negotiation: Negotiation): boolean {
-  return negotiation.messages.some(({ exchange, isEncrypted }) => exchange === ExchangeType.AGGRESSIVE && !isEncrypted);
+  return phase1Of(negotiation).some(
+    ({ exchange, isEncrypted }) => exchange === ExchangeType.AGGRESSIVE && !isEncrypted,
+  );
 }
 
 function repeatsOf(negotiation: Negotiation, message: Message): Message[] {
@@ -90,17 +96,25 @@ export interface SeenNotify {
 }
 
 /** Notifications in clear or opened, in order, without retransmissions. */
-export function notifiesOf(negotiation: Negotiation): SeenNotify[] {
-  return negotiation.messages
+export function notifiesOf(negotiation: Negotiation): readonly SeenNotify[] {
+  return negotiation.answerTo(findNotifies);
+}
+
+function findNotifies({ messages }: Negotiation): readonly SeenNotify[] {
+  return messages
     .filter(({ repeats }) => repeats === undefined)
     .flatMap((message) => message.payloads.flatMap((fact) => (fact.kind === 'N' ? [{ message, notify: fact }] : [])));
 }
 
-export function errorsOf(negotiation: Negotiation): SeenNotify[] {
+export function errorsOf(negotiation: Negotiation): readonly SeenNotify[] {
   return notifiesOf(negotiation).filter(({ notify }) => isErrorNotify(notify.type));
 }
 
-export function quickModes(negotiation: Negotiation): Exchange[] {
+export function quickModes(negotiation: Negotiation): readonly Exchange[] {
+  return negotiation.answerTo(findQuickModes);
+}
+
+function findQuickModes(negotiation: Negotiation): readonly Exchange[] {
   return exchangesOf(negotiation).filter(({ type }) => type === ExchangeType.QUICK_MODE);
 }
 
@@ -152,6 +166,10 @@ function isRefusal(fact: PayloadFact): boolean {
 
 /** Phase 1 is proven on both sides: something of phase 2, or main mode's sixth message. */
 export function isPhase1Done(negotiation: Negotiation): boolean {
+  return negotiation.answerTo(cameThroughPhase1);
+}
+
+function cameThroughPhase1(negotiation: Negotiation): boolean {
   if (negotiation.version === 2) return isEstablished(negotiation);
   const phase1 = phase1Of(negotiation);
   const [initiator, responder] = [of('initiator', phase1), of('responder', phase1)];
@@ -212,6 +230,10 @@ export function groupNameOf(negotiation: Negotiation): string {
 }
 
 export function chosenOf(negotiation: Negotiation): Suite | undefined {
+  return negotiation.answerTo(findChosen);
+}
+
+function findChosen(negotiation: Negotiation): Suite | undefined {
   for (const message of of('responder', phase1Of(negotiation)))
     for (const fact of message.payloads) if (fact.kind === 'SA') return fact.offer[0];
   return undefined;

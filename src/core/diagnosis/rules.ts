@@ -1,7 +1,7 @@
 /** All rules, those whose finding is most surely the cause first. */
 import type { Conversation } from './conversation.ts';
 import type { PlacedFinding } from './diagnosis.ts';
-import { SEVERITIES } from './finding.ts';
+import { type Finding, SEVERITIES, type Severity } from './finding.ts';
 import { halfSeen } from './half-seen.ts';
 import type { Rule, Scene } from './rule.ts';
 import { certificateMissing } from './rules/certificate-missing.ts';
@@ -91,38 +91,39 @@ const OF_ONE_SIDE: readonly Rule[] = [icmpUnreachable, l2tpInClear, replayWindow
 
 /** What the rules find, the cause first; what several pairs show alike is told once. */
 export function judge(scene: Scene): PlacedFinding[] {
-  const found: PlacedFinding[] = [];
-  const scanners = scannersIn(scene);
-  const flooding = floodingIn(scene);
-  const isHonest = ({ client, negotiations }: Conversation) =>
-    !scanners.has(client.text) && (negotiations.length === 0 || !negotiations.every((one) => flooding.has(one)));
-  const honest = { ...scene, conversations: scene.conversations.filter(isHonest) };
-  const whole = honest.conversations.filter((conversation) => halfSeen(conversation) === undefined);
-  for (const rule of RULES) {
-    if (rule.of === 'all') found.push(...judgeAll(rule, scene));
-    else found.push(...judgePairs(rule, OF_ONE_SIDE.includes(rule) ? honest.conversations : whole, honest));
+  const honest = { ...scene, conversations: honestOf(scene) };
+  const found = new Map(RULES.map((rule) => [rule, new Map<Severity, PlacedFinding>()]));
+  for (const rule of RULES) if (rule.of === 'all') note(found.get(rule)!, rule.judge(scene), undefined);
+  // pair by pair, not rule by rule: what was seen of one pair is then at hand for all rules, and of many isn't
+  for (const conversation of honest.conversations) {
+    const isHalf = halfSeen(conversation) !== undefined;
+    for (const [rule, findings] of found) {
+      if (rule.of === 'pair' && (!isHalf || OF_ONE_SIDE.includes(rule)))
+        note(findings, rule.judge(conversation, honest), conversation);
+    }
   }
-  return found.sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
+  return [...found.values()]
+    .flatMap((findings) => [...findings.values()])
+    .sort((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity));
 }
 
-function judgeAll(rule: Extract<Rule, { of: 'all' }>, scene: Scene): PlacedFinding[] {
-  const finding = rule.judge(scene);
-  return finding ? [{ ...finding, conversation: undefined, alike: 0 }] : [];
+function honestOf(scene: Scene): Conversation[] {
+  const scanners = scannersIn(scene);
+  const flooding = floodingIn(scene);
+  return scene.conversations.filter(
+    ({ client, negotiations }) =>
+      !scanners.has(client.text) && (negotiations.length === 0 || !negotiations.every((one) => flooding.has(one))),
+  );
 }
 
 /** Of each severity the first pair stands for all. */
-function judgePairs(
-  rule: Extract<Rule, { of: 'pair' }>,
-  conversations: readonly Conversation[],
-  scene: Scene,
-): PlacedFinding[] {
-  const found = new Map<string, { finding: PlacedFinding; conversation: Conversation; alike: number }>();
-  for (const conversation of conversations) {
-    const finding = rule.judge(conversation, scene);
-    if (!finding) continue;
-    const known = found.get(finding.severity);
-    if (known) known.alike++;
-    else found.set(finding.severity, { finding: { ...finding, conversation, alike: 0 }, conversation, alike: 0 });
-  }
-  return [...found.values()].map(({ finding, alike }) => ({ ...finding, alike }));
+function note(
+  findings: Map<Severity, PlacedFinding>,
+  finding: Finding | undefined,
+  conversation: Conversation | undefined,
+): void {
+  if (!finding) return;
+  const { severity } = finding;
+  const known = findings.get(severity);
+  findings.set(severity, known ? { ...known, alike: known.alike + 1 } : { ...finding, conversation, alike: 0 });
 }

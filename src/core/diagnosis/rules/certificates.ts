@@ -32,12 +32,21 @@ function rule(name: CertificateRule): Rule {
     of: 'pair',
     judge: (conversation, scene) => {
       for (const negotiation of conversation.negotiations) {
-        const told = negotiation.isWhole ? trouble(conversation, negotiation, scene) : undefined;
+        const isShown = negotiation.isWhole && negotiation.answerTo(showsCertificate);
+        const told = isShown ? trouble(conversation, negotiation, scene) : undefined;
         if (told?.name === name) return finding(told);
       }
       return undefined;
     },
   };
+}
+
+function showsCertificate({ messages }: Negotiation): boolean {
+  return messages.some(hasCertificate);
+}
+
+function hasCertificate({ payloads }: Message): boolean {
+  return payloads.some((fact) => fact.kind === 'CERT' && fact.certificate !== undefined);
 }
 
 interface Trouble {
@@ -49,9 +58,7 @@ interface Trouble {
 
 function trouble(conversation: Conversation, negotiation: Negotiation, scene: Scene): Trouble | undefined {
   for (const role of ['responder', 'initiator'] as const) {
-    const message = of(role, negotiation.messages).find(({ payloads }) =>
-      payloads.some((fact) => fact.kind === 'CERT' && fact.certificate),
-    );
+    const message = of(role, negotiation.messages).find(hasCertificate);
     const end = message && refusalOf(conversation, negotiation, message, scene);
     if (!message || !end) continue;
     const who = role === 'initiator' ? 'client' : 'gateway';

@@ -67,11 +67,11 @@ function loneDirection(
   scene: Scene,
 ): { readonly flow: EspFlow; readonly packets: number; readonly error: IcmpSighting | undefined } | undefined {
   const { flows, errors } = conversation;
-  const goodbye = goodbyeIn(conversation);
   const flow = flows.at(-1);
   if (!flow || flows.some(({ source }) => source.address.text !== flow.source.address.text)) return undefined;
   const packets = flows.reduce((sum, one) => sum + one.packets, 0);
   const first = Math.min(...flows.map((one) => one.first.at));
+  const goodbye = goodbyeIn(conversation);
   const time = (goodbye?.at ?? scene.lastAt) - first;
   const isLong = packets >= MIN_PACKETS && time >= MIN_TIME;
   const isGivenUp = goodbye !== undefined && packets >= MANY_PACKETS && time >= MANY_TIME;
