@@ -51,7 +51,7 @@ export function measureSuite(suite: EspSuite): { seal: number; open: number } {
   const keys = splitKeymat(suite, new Uint8Array(keymatLength(suite)).fill(0x5a));
   const any = new Net4(prefixOf(ipFromBytes(new Uint8Array(4)), 0));
   const common = { spi: 0x1000, slot: 0, localSelector: any, remoteSelector: any };
-  const volume = { sequence: 0, bytes: 0, softBytes: Number.POSITIVE_INFINITY, rekeyAsked: false, maxInner: 9000 };
+  const volume = { sequence: 0, bytes: 0, softBytes: Number.POSITIVE_INFINITY, rekeyAsked: false, maxContent: 9000 };
   const out: OutboundSa = { ...common, ...volume, sealer: ciphers.sealer(suite, keys) };
   const window = { highest: 0, accepts: () => true, record: () => {} } as unknown as ReplayWindow;
   const into: InboundSa = { ...common, opener: ciphers.opener(suite, keys), window, used: true };

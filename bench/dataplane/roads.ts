@@ -116,7 +116,7 @@ class Road {
       commands.handle({ type: 'install-sa', direction, ...sa }, Uint8Array.of(...encryption, ...salt, ...integrity), 0);
     const ids = { localTunnel: 1, localSession: 1, peerTunnel: 1, peerSession: 1 };
     const call = { ...ids, port: L2TP_PORT, mru: 1500, acfc: false, pfc: false };
-    if (l2tp) commands.handle({ type: 'bind-call', slot: 1, inner, call }, EMPTY, 0);
+    if (l2tp) commands.handle({ type: 'bind-call', slot: 1, generation: 1, inner, call }, EMPTY, 0);
     // the same packets are received in each round
     const window = { highest: 0xffff_ffff, accepts: () => true, record: () => {} } as unknown as ReplayWindow;
     Object.assign(this.#table.inboundBySpi(spiOf(1, 0))!, { window });

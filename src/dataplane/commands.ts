@@ -9,6 +9,7 @@ import { Call } from './l2tp.ts';
 import { MAX_SESSIONS } from './limits.ts';
 import type { Command, SocketPath } from './messages.ts';
 import { Net4 } from './net4.ts';
+import { Party } from './party.ts';
 import { type Flow, flowOf, PATH_SIZE } from './path.ts';
 import { ReplayWindows } from './replay.ts';
 import type { InboundSa, OutboundSa } from './sa.ts';
@@ -61,21 +62,28 @@ export class CommandHandler {
         const socket = this.#sockets[command.path.socket]!;
         return this.#session(command.slot).moveTo(this.#arena, this.#flowOf(command.path), socket);
       }
+      case 'join-session':
+        return this.#join(command);
       case 'bind-call': {
-        const session = this.#session(command.slot);
-        this.#table.bind(session, new Net4(prefix(command.inner)));
-        return session.setCall(new Call(command.call));
+        const party = this.#party(command.slot);
+        this.#beginCounting(command);
+        this.#table.bind(party, new Net4(prefix(command.inner)));
+        party.call = new Call(command.call);
+        return;
       }
-      case 'unbind-call':
-        this.#table.bind(this.#session(command.slot), undefined);
-        return this.#session(command.slot).setCall(undefined);
+      case 'unbind-call': {
+        const party = this.#party(command.slot);
+        this.#table.bind(party, undefined);
+        party.call = undefined;
+        return;
+      }
       case 'install-sa':
         return this.#install(command, body);
       case 'remove-sa':
         if (command.direction === 'in') return this.#removeInbound(this.#session(command.slot), command.spi);
         return this.#removeOutbound(this.#session(command.slot), command.spi);
       case 'close-session':
-        return this.#close(this.#session(command.slot));
+        return this.#leave(this.#party(command.slot));
     }
   }
 
@@ -90,16 +98,34 @@ export class CommandHandler {
     return session;
   }
 
+  #party(slot: number): Party {
+    const party = this.#table.partyAt(slot);
+    if (!party) throw new Error(`no session in slot ${slot}`);
+    return party;
+  }
+
   #open(command: Extract<Command, { type: 'open-session' }>, now: number): void {
-    const { slot, generation, id, path } = command;
+    const { slot, id, path } = command;
     const socket = this.#sockets[path.socket]!;
     const inner = command.inner === undefined ? undefined : new Net4(prefix(command.inner));
     const session = new Session(this.#arena, this.#paths, id, slot, inner, this.#flowOf(path), socket);
     if (this.#keepalive) session.scheduleKeepalive(now);
+    this.#beginCounting(command);
+    this.#table.add(session.party);
+  }
+
+  #join(command: Extract<SessionCommand, { type: 'join-session' }>): void {
+    const host = this.#session(command.host);
+    const party = new Party(host, command.slot, undefined);
+    this.#beginCounting(command);
+    host.parties = host.parties.concat(party);
+    this.#table.add(party);
+  }
+
+  #beginCounting({ slot, generation }: { readonly slot: number; readonly generation: number }): void {
     const base = slot * SessionCounter.count;
     this.#counters.fill(0, base, base + SessionCounter.count);
     this.#counters[base + SessionCounter.generation] = generation;
-    this.#table.add(session);
   }
 
   #flowOf(path: SocketPath): Flow {
@@ -137,7 +163,7 @@ export class CommandHandler {
         bytes: 0,
         softBytes: command.softBytes ?? Number.POSITIVE_INFINITY,
         rekeyAsked: false,
-        maxInner: 0,
+        maxContent: 0,
       };
       session.addOutbound(sa);
     }
@@ -159,10 +185,18 @@ export class CommandHandler {
     sa.sealer.free();
   }
 
+  /** Its own party takes the session with it. */
+  #leave(party: Party): void {
+    const { session } = party;
+    if (session.party === party) return this.#close(session);
+    session.parties = session.parties.filter((one) => one !== party);
+    this.#table.remove(party);
+  }
+
   #close(session: Session): void {
     while (session.inbound.length > 0) this.#removeInbound(session, session.inbound[0]!.spi);
     while (session.outbound.length > 0) this.#removeOutbound(session, session.outbound[0]!.spi);
-    this.#table.remove(session);
+    for (const party of session.parties) this.#table.remove(party);
   }
 }
 

@@ -44,7 +44,7 @@ export interface DataplaneOptions {
   readonly keepalive?: boolean;
 }
 
-/** Cumulative, since the session was opened. Read from shared memory: the worker is not disturbed. */
+/** Cumulative, since the session was opened, or since its call was up. Read from shared memory: the worker is not disturbed. */
 export interface SessionCounters {
   readonly packetsIn: number;
   /** Inner bytes, as the client's interface counts them. */
@@ -101,7 +101,12 @@ export interface Dataplane {
   sendInner(sessionId: number, packet: Uint8Array): void;
   /** `inner`: what the peer may send from; undefined: nothing before `bindCall`. Throws when `id` is open. */
   openSession(id: number, inner: Prefix | undefined, path: EspPath): void;
-  /** The session's L2TP call is up: packets for `inner` go through it, and it may send from there. */
+  /**
+   * A further call in the L2TP tunnel of session `hostId`: with an address and counters of its own, by that one's path and SAs, as
+   * long as those are there. Throws when `id` is open, or `hostId` isn't.
+   */
+  joinSession(id: number, hostId: number): void;
+  /** The session's L2TP call is up, and its counters begin: packets for `inner` go through it, and it may send from there. */
   bindCall(id: number, inner: Prefix, call: PppCall): void;
   /** The call is over. Unknown: nothing happens. */
   unbindCall(id: number): void;

@@ -106,10 +106,18 @@ export class DataplaneHandle implements Dataplane {
     });
   }
 
+  joinSession(id: number, hostId: number): void {
+    const host = this.#registry.require(hostId);
+    const { slot, generation } = this.#registry.open(id, host);
+    this.#command({ type: 'join-session', slot, generation, host: host.slot });
+  }
+
   bindCall(id: number, inner: Prefix, call: PppCall): void {
     requireIpv4(inner);
-    const { slot } = this.#registry.require(id);
-    this.#command({ type: 'bind-call', slot, inner: formatPrefix(inner), call });
+    const session = this.#registry.require(id);
+    this.#registry.renew(session);
+    const { slot, generation } = session;
+    this.#command({ type: 'bind-call', slot, generation, inner: formatPrefix(inner), call });
   }
 
   unbindCall(id: number): void {

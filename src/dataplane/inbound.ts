@@ -10,6 +10,7 @@ import { MAX_L2TP_MESSAGES_PER_SECOND } from './limits.ts';
 import { clampMss, isSyn } from './mss.ts';
 import { openPacket, payloadAt, payloadLength } from './open.ts';
 import type { Outbound } from './outbound.ts';
+import type { Party } from './party.ts';
 import type { Flow } from './path.ts';
 import type { Reports } from './reports.ts';
 import { ESP_HEADER, type InboundSa } from './sa.ts';
@@ -83,7 +84,7 @@ export class Inbound {
     const payload = payloadLength(this.#arena, sa, at, length);
     if (payload < 0) counters[-payload]!++;
     else if (sa.transport) this.#readTransport(session, sa, payloadAt(sa, at), payload, now);
-    else this.#deliver(session, sa, payloadAt(sa, at), payload);
+    else this.#deliver(session.party, sa, payloadAt(sa, at), payload);
     return true;
   }
 
@@ -97,7 +98,7 @@ export class Inbound {
     now: number,
   ): void {
     // with L2TP only packets count: its keepalives would keep an idle session for ever
-    if (!sa.transport) this.#noteTraffic(session, now);
+    if (!sa.transport) this.#noteTraffic(session.party, now);
     if (!sa.used && !sa.transport) sa.used = this.#reports.firstPacket(session, sa.spi);
     // Only a packet newer than all others tells where the peer is: an older one may have been held back.
     if (newest && !session.flow.equals(flow) && !session.hasReplaced(sa)) this.#learn(session, flow, socket);
@@ -119,27 +120,28 @@ export class Inbound {
   /** UDP, L2TP and PPP around a packet; all but packets is the engines'. */
   #readTransport(session: Session, sa: InboundSa, at: number, available: number, now: number): void {
     const reader = this.#transport;
-    const content = reader.read(at, available, session.call);
+    const content = reader.read(at, available, session.parties);
     if (content === Content.PACKET) {
+      const party = session.parties[reader.index]!;
       // whoever names the call's numbers is its client, whatever phase 1 the SA is of
       if (!sa.used) sa.used = this.#reports.firstPacket(session, sa.spi);
-      this.#noteTraffic(session, now);
-      this.#deliver(session, sa, reader.at, reader.length);
+      this.#noteTraffic(party, now);
+      this.#deliver(party, sa, reader.at, reader.length);
     } else if (content !== Content.MESSAGE) this.#drop(content);
     else if (!mayReport(session, now)) this.#drop(Counter.drop_l2tp_rate);
     else this.#reports.l2tp(session, reader.port, reader.at, reader.length);
   }
 
-  #noteTraffic(session: Session, now: number): void {
-    this.#sessions[session.slot * SessionCounter.count + SessionCounter.lastInbound] = now;
+  #noteTraffic(party: Party, now: number): void {
+    this.#sessions[party.slot * SessionCounter.count + SessionCounter.lastInbound] = now;
   }
 
-  #deliver(session: Session, sa: InboundSa, at: number, available: number): void {
+  #deliver(party: Party, sa: InboundSa, at: number, available: number): void {
     const { u8, view } = this.#arena;
     const length = wholeIp4(u8, at, available);
     if (length === 0) return this.#drop(Counter.drop_inner_header);
     const source = view.getUint32(at + Ip4.source);
-    if (!sa.remoteSelector.contains(source) || !session.inner?.contains(source))
+    if (!sa.remoteSelector.contains(source) || !party.inner?.contains(source))
       return this.#drop(Counter.drop_inner_source);
     const destination = view.getUint32(at + Ip4.destination);
     if (!sa.localSelector.contains(destination)) return this.#drop(Counter.drop_inner_destination);
@@ -147,18 +149,19 @@ export class Inbound {
       if (!markCongestion(u8, at)) return this.#drop(Counter.drop_congestion);
       this.#counters[Counter.congestion_marks]!++;
     }
-    this.#count(session, length);
-    const newestOut = session.outbound[0];
-    if (newestOut !== undefined && isSyn(u8, at, length)) clampMss(this.#arena, at, length, newestOut.maxInner, true);
+    this.#count(party, length);
+    const newestOut = party.session.outbound[0];
+    if (newestOut !== undefined && isSyn(u8, at, length))
+      clampMss(this.#arena, at, length, party.maxInner(newestOut), true);
     const other = this.#table.towards(destination);
-    if (other === undefined || other === session) this.#tun.write(at, length);
+    if (other === undefined || other === party) this.#tun.write(at, length);
     else if (this.#clientToClient) this.#outbound.forward(at, length);
     else this.#drop(Counter.drop_client_to_client);
   }
 
-  #count(session: Session, length: number): void {
+  #count(party: Party, length: number): void {
     const counters = this.#sessions;
-    const base = session.slot * SessionCounter.count;
+    const base = party.slot * SessionCounter.count;
     counters[base + SessionCounter.packetsIn]!++;
     counters[base + SessionCounter.bytesIn]! += length;
   }

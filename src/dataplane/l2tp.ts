@@ -17,6 +17,8 @@ export const Content = { PACKET: 0, MESSAGE: -1 } as const;
 
 /** Reads what transport mode carried; the packet or message found is at `at`, `length` bytes. */
 export class TransportReader {
+  /** Whose call a packet came by, by its place among those given. */
+  index = 0;
   at = 0;
   length = 0;
   /** UDP port of the client. */
@@ -29,8 +31,8 @@ export class TransportReader {
     this.#view = view;
   }
 
-  /** One of {@link Content}, or the counter of the reason why it is dropped. */
-  read(at: number, available: number, call: Call | undefined): number {
+  /** One of {@link Content}, or the counter of the reason why it is dropped. @param parties those of the client's calls */
+  read(at: number, available: number, parties: readonly CallHolder[]): number {
     const view = this.#view;
     if (available < UDP_HEADER_LENGTH) return Counter.drop_l2tp_malformed;
     const udpLength = view.getUint16(at + 4);
@@ -39,10 +41,10 @@ export class TransportReader {
     this.port = view.getUint16(at);
     this.at = at + UDP_HEADER_LENGTH;
     this.length = udpLength - UDP_HEADER_LENGTH;
-    return this.#readMessage(this.at, this.at + this.length, call);
+    return this.#readMessage(this.at, this.at + this.length, parties);
   }
 
-  #readMessage(start: number, udpEnd: number, call: Call | undefined): number {
+  #readMessage(start: number, udpEnd: number, parties: readonly CallHolder[]): number {
     const view = this.#view;
     if (udpEnd - start < DATA_HEADER) return Counter.drop_l2tp_malformed;
     const flags = view.getUint16(start);
@@ -65,10 +67,27 @@ export class TransportReader {
       at += 2 + view.getUint16(at);
     }
     if (at > end) return Counter.drop_l2tp_malformed;
-    if (control || call === undefined) return Content.MESSAGE;
-    if (view.getUint16(ids) !== call.localTunnel || view.getUint16(ids + 2) !== call.localSession)
-      return Counter.drop_l2tp_session;
-    return this.#readPpp(at, end);
+    if (control) return Content.MESSAGE;
+    return this.#readData(view.getUint16(ids), view.getUint16(ids + 2), at, end, parties);
+  }
+
+  /** A call that isn't up yet, beside others that are, has no packets, but its PPP is the engines'. */
+  #readData(tunnel: number, session: number, at: number, end: number, parties: readonly CallHolder[]): number {
+    let hasCall = false;
+    let isOurs = false;
+    for (let i = 0; i < parties.length; i++) {
+      const { call } = parties[i]!;
+      if (call === undefined) continue;
+      hasCall = true;
+      if (call.localTunnel !== tunnel) continue;
+      isOurs = true;
+      if (call.localSession !== session) continue;
+      this.index = i;
+      return this.#readPpp(at, end);
+    }
+    if (!hasCall) return Content.MESSAGE;
+    const content = isOurs ? this.#readPpp(at, end) : Content.PACKET;
+    return content === Content.PACKET ? Counter.drop_l2tp_session : content;
   }
 
   #readPpp(start: number, end: number): number {
@@ -86,6 +105,11 @@ export class TransportReader {
     this.length = end - at;
     return Content.PACKET;
   }
+}
+
+/** Of a client's calls one, or none while it isn't up. */
+export interface CallHolder {
+  readonly call: Call | undefined;
 }
 
 /** A call whose PPP link is up: which data messages are its own, and what leads its packets. */

@@ -38,7 +38,15 @@ export type Command =
       readonly inner: string | undefined;
       readonly path: SocketPath;
     }
-  | { readonly type: 'bind-call'; readonly slot: number; readonly inner: string; readonly call: PppCall }
+  /** `host`: the slot of the session whose SAs it shares. */
+  | { readonly type: 'join-session'; readonly slot: number; readonly generation: number; readonly host: number }
+  | {
+      readonly type: 'bind-call';
+      readonly slot: number;
+      readonly generation: number;
+      readonly inner: string;
+      readonly call: PppCall;
+    }
   | { readonly type: 'unbind-call'; readonly slot: number }
   | { readonly type: 'open-flow'; readonly path: SocketPath }
   | { readonly type: 'close-flow'; readonly path: SocketPath }

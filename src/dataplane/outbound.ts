@@ -14,6 +14,7 @@ import { DONT_FRAGMENT, Ip4, u16, wholeIp4 } from './ip4.ts';
 import { writeUdp } from './l2tp.ts';
 import { MAX_GSO_BYTES, SEQUENCE_END, SEQUENCE_REKEY } from './limits.ts';
 import { clampMss, isSyn } from './mss.ts';
+import type { Party } from './party.ts';
 import type { Reports } from './reports.ts';
 import { type OutboundSa, sealedLength } from './sa.ts';
 import { sealPacket } from './seal.ts';
@@ -35,8 +36,9 @@ export class Outbound implements PacketSink {
   readonly #fragmenter: Fragmenter;
   readonly #icmp: number;
   // What the packets of the frame at hand are sealed for.
-  #session!: Session;
+  #party!: Party;
   #sa!: OutboundSa;
+  #maxInner = 0;
 
   constructor(
     arena: Arena,
@@ -77,7 +79,7 @@ export class Outbound implements PacketSink {
     }
     const partial = (flags & VNET_NEEDS_CSUM) !== 0;
     if (!this.#choose(at)) return;
-    if (isSyn(u8, at, total)) clampMss(this.#arena, at, total, this.#sa.maxInner, !partial);
+    if (isSyn(u8, at, total)) clampMss(this.#arena, at, total, this.#maxInner, !partial);
     if (gsoType === VNET_GSO_TCPV4) {
       this.#segment(at, total, gsoSize, checksumStart);
       return;
@@ -116,7 +118,7 @@ export class Outbound implements PacketSink {
     const [sa] = session.outbound;
     if (sa?.transport !== true) {
       this.#drop(Counter.drop_no_sa);
-    } else if (this.#aim(session, sa)) {
+    } else if (this.#aim(session.party, sa)) {
       writeUdp(this.#arena.view, at - UDP_HEADER_LENGTH, port, UDP_HEADER_LENGTH + length);
       this.#sealContent(at - UDP_HEADER_LENGTH, UDP_HEADER_LENGTH + length);
     }
@@ -129,8 +131,8 @@ export class Outbound implements PacketSink {
       this.#drop(Counter.drop_inner_header);
     } else if (sa === undefined) {
       this.#drop(Counter.drop_no_sa);
-    } else if (this.#aim(session, sa)) {
-      if (length <= sa.maxInner) this.#seal(at, length);
+    } else if (this.#aim(session.party, sa)) {
+      if (length <= this.#maxInner) this.#seal(at, length);
       else this.#drop(Counter.drop_too_big);
     }
   }
@@ -139,27 +141,29 @@ export class Outbound implements PacketSink {
   #choose(at: number): boolean {
     const { view } = this.#arena;
     const destination = view.getUint32(at + Ip4.destination);
-    const session = this.#table.towards(destination);
-    if (session === undefined) return this.#drop(Counter.drop_no_session);
-    const sa = session.outboundFor(view.getUint32(at + Ip4.source), destination);
+    const party = this.#table.towards(destination);
+    if (party === undefined) return this.#drop(Counter.drop_no_session);
+    const sa = party.session.outboundFor(view.getUint32(at + Ip4.source), destination);
     if (sa === undefined) return this.#drop(Counter.drop_no_sa);
-    return this.#aim(session, sa);
+    return this.#aim(party, sa);
   }
 
   /** Makes these what packets are sealed for; false when there is nowhere to send to yet. */
-  #aim(session: Session, sa: OutboundSa): boolean {
+  #aim(party: Party, sa: OutboundSa): boolean {
+    const { session } = party;
     if (!session.reachable)
       return this.#drop(session.socket.role === 'cisco-tcp' ? Counter.drop_no_flow : Counter.drop_no_peer_port);
     session.active = true;
-    this.#session = session;
+    this.#party = party;
     this.#sa = sa;
+    this.#maxInner = party.maxInner(sa);
     return true;
   }
 
   #segment(at: number, length: number, mss: number, tcpOffset: number): void {
     const { u8 } = this.#arena;
     const headers = tcpOffset + ((u8[at + tcpOffset + 12]! >>> 4) << 2);
-    if (headers + Math.min(mss, length - headers) > this.#sa.maxInner && (u8[at + Ip4.flags]! & DONT_FRAGMENT) !== 0) {
+    if (headers + Math.min(mss, length - headers) > this.#maxInner && (u8[at + Ip4.flags]! & DONT_FRAGMENT) !== 0) {
       this.#tooBig(at);
       return;
     }
@@ -168,12 +172,12 @@ export class Outbound implements PacketSink {
 
   /** A packet of a segmented frame. */
   packet(at: number, length: number): void {
-    if (length <= this.#sa.maxInner) this.#seal(at, length);
+    if (length <= this.#maxInner) this.#seal(at, length);
     else this.#fragment(at, length);
   }
 
   #send(at: number, length: number): void {
-    if (length <= this.#sa.maxInner) this.#seal(at, length);
+    if (length <= this.#maxInner) this.#seal(at, length);
     else if ((this.#arena.u8[at + Ip4.flags]! & DONT_FRAGMENT) !== 0) this.#tooBig(at);
     else this.#fragment(at, length);
   }
@@ -181,19 +185,19 @@ export class Outbound implements PacketSink {
   readonly #sealFragment: PacketSink = { packet: (at, length) => this.#seal(at, length) };
 
   #fragment(at: number, length: number): void {
-    if (!this.#fragmenter.split(at, length, this.#sa.maxInner, this.#sealFragment)) this.#drop(Counter.drop_too_big);
+    if (!this.#fragmenter.split(at, length, this.#maxInner, this.#sealFragment)) this.#drop(Counter.drop_too_big);
   }
 
   #tooBig(at: number): void {
     this.#drop(Counter.drop_too_big);
-    const length = writeTooBig(this.#arena, this.#sum, at, this.#sa.maxInner, this.#icmp);
+    const length = writeTooBig(this.#arena, this.#sum, at, this.#maxInner, this.#icmp);
     if (length === 0) return;
     this.#counters[Counter.icmp_too_big_sent]!++;
     this.#tun.writeAlone(this.#icmp, length);
   }
 
   #seal(at: number, length: number): void {
-    const { call } = this.#session;
+    const { call } = this.#party;
     let headers = 0;
     if (this.#sa.transport) {
       if (call === undefined) {
@@ -205,7 +209,7 @@ export class Outbound implements PacketSink {
     }
     if (!this.#sealContent(at - headers, headers + length)) return;
     const counters = this.#sessions;
-    const base = this.#session.slot * SessionCounter.count;
+    const base = this.#party.slot * SessionCounter.count;
     counters[base + SessionCounter.packetsOut]!++;
     counters[base + SessionCounter.bytesOut]! += length;
   }
@@ -213,7 +217,7 @@ export class Outbound implements PacketSink {
   /** What ESP carries: a packet, or in transport mode a UDP datagram. */
   #sealContent(at: number, length: number): boolean {
     const sa = this.#sa;
-    const session = this.#session;
+    const { session } = this.#party;
     const sealed = sealedLength(sa.sealer, length);
     if (sealed > MAX_GSO_BYTES) return this.#drop(Counter.drop_too_big);
     const { tcp } = session.flow;

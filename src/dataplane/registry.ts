@@ -9,8 +9,12 @@ import { MAX_SAS, MAX_SAS_PER_SESSION, MAX_SESSIONS } from './limits.ts';
 export interface OpenSession {
   readonly id: number;
   readonly slot: number;
-  /** Which opening of the slot this is. */
-  readonly generation: number;
+  /** Which opening of the slot this is, or which call in it: counters begin anew with each. */
+  generation: number;
+  /** Whose SAs it shares; undefined: it has its own. */
+  readonly host: OpenSession | undefined;
+  /** Those whose host it is. */
+  guests: readonly OpenSession[];
   /** SPIs. */
   inbound: readonly number[];
   outbound: readonly number[];
@@ -24,7 +28,8 @@ export class Registry {
   #generations = 0;
   #sas = 0;
 
-  open(id: number): OpenSession {
+  /** @param host whose SAs it shares */
+  open(id: number, host?: OpenSession): OpenSession {
     if (this.#sessions.has(id)) throw new DataplaneError('session-open', `session ${id} is open already`);
     if (this.#sessions.size === MAX_SESSIONS)
       throw new DataplaneError('too-many-sessions', `all ${MAX_SESSIONS} sessions of this gateway are taken`);
@@ -33,11 +38,19 @@ export class Registry {
       id,
       slot,
       generation: ++this.#generations,
+      host,
+      guests: [],
       inbound: [],
       outbound: [],
     };
     this.#sessions.set(id, session);
+    if (host) host.guests = host.guests.concat(session);
     return session;
+  }
+
+  /** Another user comes into the session: its counters begin anew. */
+  renew(session: OpenSession): void {
+    session.generation = ++this.#generations;
   }
 
   find(id: number): OpenSession | undefined {
@@ -82,7 +95,11 @@ export class Registry {
     return true;
   }
 
+  /** Its guests go with it. */
   close(session: OpenSession): void {
+    for (const guest of session.guests) this.close(guest);
+    const { host } = session;
+    if (host) host.guests = host.guests.filter((guest) => guest !== session);
     for (const spi of session.inbound) this.removeSa(session, 'in', spi);
     for (const spi of session.outbound) this.removeSa(session, 'out', spi);
     this.#sessions.delete(session.id);

@@ -31,8 +31,8 @@ export interface OutboundSa {
   /** Infinity: never by volume. */
   readonly softBytes: number;
   rekeyAsked: boolean;
-  /** The largest inner packet that fits the path; follows path and MTU. */
-  maxInner: number;
+  /** The most that one packet may carry on the path: an inner packet, with L2TP behind its headers. Follows path and MTU. */
+  maxContent: number;
 }
 
 /** Length of the ESP packet around `inner` bytes. */

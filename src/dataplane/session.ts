@@ -1,10 +1,10 @@
-/** One session in the worker: its path, its SAs, and what it may send. */
+/** One session in the worker: its path, its SAs, and who is at its inner end. */
 import { CTCP_TRAILER } from '../core/wire/ctcp.ts';
 import { AF_INET6 } from '../ffi/libc.ts';
 import type { Arena } from './arena.ts';
-import type { Call } from './l2tp.ts';
 import { DEFAULT_PATH_MTU, KEEPALIVE_INTERVAL } from './limits.ts';
 import type { Net4 } from './net4.ts';
+import { Party } from './party.ts';
 import { Flow, isRaw, PATH_SIZE, sockaddrLength, writePath } from './path.ts';
 import { type InboundSa, largestInner, type OutboundSa } from './sa.ts';
 import type { WorkerSocket } from './worker-socket.ts';
@@ -17,10 +17,9 @@ const TCP_HEADER = 20;
 export class Session {
   readonly id: number;
   readonly slot: number;
-  /** What the peer may send from; undefined: nothing yet. */
-  inner: Net4 | undefined;
-  /** Its L2TP call, while one is up. */
-  call: Call | undefined;
+  /** Its own; `parties` has those of further L2TP calls besides. */
+  readonly party: Party;
+  parties: readonly Party[];
   /** L2TP messages handed up in the second at hand. */
   l2tpSecond = 0;
   l2tpMessages = 0;
@@ -52,7 +51,8 @@ export class Session {
   ) {
     this.id = id;
     this.slot = slot;
-    this.inner = inner;
+    this.party = new Party(this, slot, inner);
+    this.parties = [this.party];
     this.pathAt = pathsAt + slot * PATH_SIZE;
     this.socket = socket;
     this.moveTo(arena, flow, socket);
@@ -115,11 +115,6 @@ export class Session {
     return undefined;
   }
 
-  setCall(call: Call | undefined): void {
-    this.call = call;
-    this.#fitAll();
-  }
-
   scheduleKeepalive(now: number): void {
     this.keepaliveAt = now + KEEPALIVE_INTERVAL;
   }
@@ -129,8 +124,7 @@ export class Session {
   }
 
   #fit(sa: OutboundSa): void {
-    const room = largestInner(sa.sealer, this.#largestSealed());
-    sa.maxInner = this.call === undefined ? room : Math.min(room - this.call.overhead, this.call.mru);
+    sa.maxContent = largestInner(sa.sealer, this.#largestSealed());
   }
 
   #largestSealed(): number {

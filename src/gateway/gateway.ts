@@ -236,6 +236,9 @@ class Gateway {
       case 'authenticate-chap':
         this.#checkLogin(event);
         break;
+      case 'join-session':
+        this.#order(event.id, (dataplane) => dataplane.joinSession(event.id, event.host));
+        break;
       case 'bind-call':
         this.#order(event.id, (dataplane) => dataplane.bindCall(event.id, event.inner, event.call));
         break;
@@ -280,7 +283,7 @@ class Gateway {
       if (this.#dataplane) what(this.#dataplane);
     } catch (error) {
       this.#log.error({ session, err: error }, 'the dataplane refused');
-      if (session !== undefined) this.#state.kick(session, 'the dataplane has no room for it', now());
+      if (session !== undefined) this.#state.breakOff(session, 'the dataplane has no room for it', now());
     }
   }
 

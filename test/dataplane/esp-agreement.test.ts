@@ -30,7 +30,7 @@ const IPV4 = 4;
 function outbound(sa: EspContext): OutboundSa {
   const sealer = ciphers.sealer(sa.suite, sa.keys);
   const common = { slot: 0, localSelector: ANY, remoteSelector: ANY, softBytes: Number.POSITIVE_INFINITY };
-  return { ...common, spi: sa.spi, sealer, sequence: 0, bytes: 0, rekeyAsked: false, maxInner: 1400 };
+  return { ...common, spi: sa.spi, sealer, sequence: 0, bytes: 0, rekeyAsked: false, maxContent: 1400 };
 }
 
 function inbound(sa: EspContext): InboundSa {

@@ -26,27 +26,35 @@ const arena = new Arena();
 const AT = arena.allocate(4096) + 64;
 const reader = new TransportReader(arena);
 
+/** A further call in the same tunnel, with a number that differs in little. */
+const NEXT: PppCall = { ...CALL, localSession: 0x5679, peerSession: 0xdef1 };
+
 interface Verdict {
   readonly kind: string;
   readonly port?: number;
+  /** Our number of the call that a packet came by. */
+  readonly call?: number;
   readonly bytes?: Uint8Array;
 }
 
-function readFast(payload: Uint8Array, call: PppCall | undefined): Verdict {
+function readFast(payload: Uint8Array, calls: readonly PppCall[]): Verdict {
   // what lay there before must not matter
   arena.u8.fill(0xff, AT, AT + 2000);
   arena.u8.set(payload, AT);
-  const content = reader.read(AT, payload.length, call && new Call(call));
+  // one that isn't up yet stands among them
+  const parties = [{ call: undefined }, ...calls.map((call) => ({ call: new Call(call) }))];
+  const content = reader.read(AT, payload.length, parties);
   if (content > 0) return { kind: COUNTER_NAMES[content - 1]!.replace('drop_l2tp_', '') };
   const bytes = arena.u8.slice(reader.at, reader.at + reader.length);
-  return content === Content.PACKET ? { kind: 'packet', bytes } : { kind: 'message', port: reader.port, bytes };
+  if (content !== Content.PACKET) return { kind: 'message', port: reader.port, bytes };
+  return { kind: 'packet', call: parties[reader.index]!.call!.localSession, bytes };
 }
 
-function readSlow(payload: Uint8Array, call: PppCall | undefined): Verdict {
-  const content = readTransport(payload, call);
+function readSlow(payload: Uint8Array, calls: readonly PppCall[]): Verdict {
+  const content = readTransport(payload, calls);
   if (content.kind === 'drop') return { kind: content.reason };
-  if (content.kind === 'packet') return { kind: 'packet', bytes: content.packet.slice() };
-  return { kind: 'message', port: content.port, bytes: content.message.slice() };
+  if (content.kind !== 'packet') return { kind: 'message', port: content.port, bytes: content.message.slice() };
+  return { kind: 'packet', call: content.call.localSession, bytes: content.packet.slice() };
 }
 
 /** A datagram with any of the header's parts, now and then one that lies. */
@@ -64,7 +72,7 @@ function randomPayload(random: Seeded): Uint8Array {
   const lengthAt = w.length;
   if (flags & L2tpFlag.LENGTH) w.u16(0);
   w.u16(random.chance(0.95) ? CALL.localTunnel : random.u32() & 0xffff);
-  w.u16(random.chance(0.95) ? CALL.localSession : random.u32() & 0xffff);
+  w.u16(random.chance(0.95) ? CALL.localSession + random.below(2) : random.u32() & 0xffff);
   if (flags & L2tpFlag.SEQUENCE) w.u32(random.u32());
   if (flags & L2tpFlag.OFFSET) {
     const pad = random.below(20);
@@ -88,9 +96,9 @@ test('inward: the same verdict and the same bytes for random and for mutated dat
   const seen = new Map<string, number>();
   for (let round = 0; round < 60_000; round++) {
     const payload = randomPayload(random);
-    const call = random.chance(0.8) ? CALL : undefined;
-    const fast = readFast(payload, call);
-    assert.deepEqual(fast, readSlow(payload, call), `SEED=${SEED} ${Buffer.from(payload).toString('hex')}`);
+    const calls = random.pick([[], [CALL], [CALL, NEXT], [NEXT, CALL]]);
+    const fast = readFast(payload, calls);
+    assert.deepEqual(fast, readSlow(payload, calls), `SEED=${SEED} ${Buffer.from(payload).toString('hex')}`);
     seen.set(fast.kind, (seen.get(fast.kind) ?? 0) + 1);
   }
   for (const kind of ['packet', 'message', 'malformed', 'port', 'session'])
@@ -103,8 +111,12 @@ test('inward: cut at every length', () => {
   payload[2] = 1701 >> 8;
   payload[3] = 1701 & 0xff;
   for (let length = 0; length <= payload.length; length++)
-    assert.deepEqual(readFast(payload.slice(0, length), mine), readSlow(payload.slice(0, length), mine), `${length}`);
-  assert.equal(readFast(payload, mine).kind, 'packet');
+    assert.deepEqual(
+      readFast(payload.slice(0, length), [mine]),
+      readSlow(payload.slice(0, length), [mine]),
+      `${length}`,
+    );
+  assert.equal(readFast(payload, [mine]).kind, 'packet');
 });
 
 test('outward: the same headers for every framing', () => {

@@ -11,7 +11,8 @@ import { ivLength } from '../../src/core/esp/packet.ts';
 import { ReplayWindow } from '../../src/core/esp/replay.ts';
 import { sealEsp } from '../../src/core/esp/seal.ts';
 import { readTransport, writeTransport } from '../../src/core/l2tp/data.ts';
-import type { PppCall } from '../../src/core/wire/l2tp.ts';
+import { encodeL2tpData, type PppCall } from '../../src/core/wire/l2tp.ts';
+import { encodeUdp } from '../../src/core/wire/udp.ts';
 import { Arena } from '../../src/dataplane/arena.ts';
 import { createSum } from '../../src/dataplane/checksum.ts';
 import { TunWriter } from '../../src/dataplane/coalesce.ts';
@@ -52,6 +53,10 @@ function callOf(client: Client): PppCall {
   };
   return { port: 50_000 + client, ...numbers, mru: 1400, acfc: client === 1, pfc: client === 1 };
 }
+
+/** The second call in client 1's tunnel, which frames its packets in another way. */
+const SECOND_CALL: PppCall = { ...callOf(1), localSession: 99, peerSession: 98, acfc: false, pfc: false, mru: 1300 };
+const SECOND = '10.8.0.9';
 
 let road: Road;
 beforeEach(() => {
@@ -134,25 +139,51 @@ class Road {
       } as const;
       this.commands.handle(command, Uint8Array.of(...keys.encryption, ...keys.salt, ...keys.integrity), 0);
     }
-    if (transport) this.commands.handle({ type: 'bind-call', slot: client, inner, call: callOf(client) }, EMPTY, 0);
+    if (transport)
+      this.commands.handle({ type: 'bind-call', slot: client, generation: 1, inner, call: callOf(client) }, EMPTY, 0);
+  }
+
+  /** A second call in the tunnel of client 1, for somebody at `SECOND`. */
+  join(): void {
+    this.commands.handle({ type: 'join-session', slot: 4, generation: 1, host: 1 }, EMPTY, 0);
+  }
+
+  joinAndBind(): void {
+    this.join();
+    const inner = `${SECOND}/32`;
+    this.commands.handle({ type: 'bind-call', slot: 4, generation: 1, inner, call: SECOND_CALL }, EMPTY, 0);
   }
 
   /** What the client seals around a packet: its call, or the packet as it is. */
-  seal(client: Client, packet: Uint8Array): Uint8Array {
+  seal(client: Client, packet: Uint8Array, call = callOf(client)): Uint8Array {
     const sequence = ++this.#sequence;
     const suite = SUITES[client];
     const sa = { spi: spiOf(client, 1), suite, keys: keysOf(suite, client, 1) };
     const iv = new Uint8Array(ivLength(suite)).fill(sequence);
     if (client === 3) return sealEsp(nodeCrypto, sa, sequence, iv, packet, 4);
-    const { localTunnel: peerTunnel, localSession: peerSession } = callOf(client);
-    const payload = writeTransport(packet, { ...callOf(client), peerTunnel, peerSession, port: 1701 });
+    const { localTunnel: peerTunnel, localSession: peerSession } = call;
+    const payload = writeTransport(packet, { ...call, peerTunnel, peerSession, port: 1701 });
     return sealEsp(nodeCrypto, sa, sequence, iv, payload, 17);
   }
 
+  /** What transport mode carries, whatever it is. */
+  sealContent(client: Client, content: Uint8Array): Uint8Array {
+    const sequence = ++this.#sequence;
+    const suite = SUITES[client];
+    const sa = { spi: spiOf(client, 1), suite, keys: keysOf(suite, client, 1) };
+    return sealEsp(nodeCrypto, sa, sequence, new Uint8Array(ivLength(suite)).fill(sequence), content, 17);
+  }
+
   /** Packets side by side, as receive offload gives them. */
-  receive(client: Client, packets: readonly Uint8Array[]): void {
+  receive(client: Client, packets: readonly Uint8Array[], call = callOf(client)): void {
+    this.receiveSealed(
+      client,
+      packets.map((packet) => this.seal(client, packet, call)),
+    );
+  }
+
+  receiveSealed(client: Client, sealed: readonly Uint8Array[]): void {
     const flow = flowOf({ socket: 0, local: '192.0.2.1', remote: { address: `198.51.100.${client}`, port: 4500 } });
-    const sealed = packets.map((packet) => this.seal(client, packet));
     this.#arena.u8.set(Buffer.concat(sealed), this.#at);
     let at = this.#at;
     for (const { length } of sealed) {
@@ -192,7 +223,19 @@ class Road {
 
   /** The packets that went through the client's call. */
   called(client: Client): Uint8Array[] {
-    const { peerTunnel: localTunnel, peerSession: localSession, port } = callOf(client);
+    return this.calledBy(client).map(({ packet }) => packet);
+  }
+
+  /** The same, each with our number of its call. */
+  calledBy(client: Client): { session: number; packet: Uint8Array }[] {
+    const calls = [callOf(client), ...(client === 1 ? [SECOND_CALL] : [])];
+    const { port } = callOf(client);
+    const asTheyKnowThem = calls.map((call) => ({
+      ...call,
+      localTunnel: call.peerTunnel,
+      localSession: call.peerSession,
+      peerSession: call.localSession,
+    }));
     return this.opened(client).map(({ nextHeader, payload }) => {
       assert.equal(nextHeader, 17);
       assert.equal(u16(payload, 0), 1701);
@@ -201,14 +244,11 @@ class Road {
       // the client reads it as we read what comes: as sent to 1701
       const content = readTransport(
         Uint8Array.of(...payload.subarray(0, 2), 1701 >> 8, 1701 & 255, ...payload.subarray(4)),
-        {
-          ...callOf(client),
-          localTunnel,
-          localSession,
-        },
+        asTheyKnowThem,
       );
       assert.equal(content.kind, 'packet');
-      return content.kind === 'packet' ? content.packet.slice() : EMPTY;
+      if (content.kind !== 'packet') return { session: 0, packet: EMPTY };
+      return { session: content.call.peerSession, packet: content.packet.slice() };
     });
   }
 
@@ -333,4 +373,91 @@ test('without its call a client is neither reached nor heard', () => {
     ['l2tp'],
     'it is for the engines to judge',
   );
+});
+
+test('two calls of one tunnel: each has its own address and counters, and both go by the same SAs', () => {
+  road.joinAndBind();
+  const [first, second] = [INNER[1], SECOND].map((source) => ip4({ source, destination: US }, data));
+  road.receive(1, [first!]);
+  road.receive(1, [second!], SECOND_CALL);
+  assert.deepEqual(road.delivered(), [first, second]);
+  assert.deepEqual([road.session(1, 'packetsIn'), road.session(4, 'packetsIn')], [1, 1]);
+  assert.equal(road.session(4, 'lastInbound'), 1234);
+  for (const destination of [INNER[1], SECOND, INNER[1], SECOND]) road.send(ip4({ source: US, destination }, data));
+  assert.deepEqual(
+    road.calledBy(1).map(({ session, packet }) => [session, packet.subarray(16, 20).join('.')]),
+    [
+      [21, INNER[1]],
+      [99, SECOND],
+      [21, INNER[1]],
+      [99, SECOND],
+    ],
+  );
+  assert.deepEqual([road.session(1, 'packetsOut'), road.session(4, 'packetsOut')], [2, 2]);
+  assert.deepEqual(road.counted(), {});
+});
+
+test('two calls of one tunnel: neither sends with the address of the other, and no other tunnel has either', () => {
+  road.joinAndBind();
+  road.receive(1, [ip4({ source: SECOND, destination: US }, data)]);
+  road.receive(1, [ip4({ source: INNER[1], destination: US }, data)], SECOND_CALL);
+  assert.deepEqual(road.counted(), { drop_inner_source: 2 });
+  road.receiveSealed(2, [road.seal(2, ip4({ source: SECOND, destination: US }, data), SECOND_CALL)]);
+  road.receiveSealed(2, [road.seal(2, ip4({ source: INNER[2], destination: US }, data), SECOND_CALL)]);
+  assert.deepEqual(road.counted(), { drop_inner_source: 2, drop_l2tp_session: 2 });
+  assert.deepEqual(road.delivered(), []);
+});
+
+test('two calls of one tunnel: packets pass between them as between any clients', () => {
+  road.joinAndBind();
+  road.receive(1, [ip4({ source: INNER[1], destination: SECOND }, data)]);
+  const [{ session, packet } = { session: 0, packet: EMPTY }] = road.calledBy(1);
+  assert.equal(session, 99);
+  assert.deepEqual(packet.subarray(20), data);
+  assert.deepEqual(road.counted(), {});
+});
+
+test('two calls of one tunnel: each is told its own MTU', () => {
+  road.joinAndBind();
+  for (const [i, destination] of [INNER[1], SECOND].entries()) {
+    road.send(ip4({ source: US, destination, flags: DF }, new Uint8Array(1390)));
+    assert.equal(u16(road.delivered()[i]!, 26), i === 0 ? 1400 : 1300);
+  }
+});
+
+test('a call that is not up yet is the engines’, beside one that is; its packets are nobody’s', () => {
+  road.join();
+  road.receive(1, [ip4({ source: SECOND, destination: US }, data)], SECOND_CALL);
+  assert.deepEqual(road.counted(), { drop_l2tp_session: 1 });
+  assert.deepEqual(road.reports(), []);
+  const { localTunnel: tunnelId, localSession: sessionId } = SECOND_CALL;
+  const lcp = Uint8Array.of(0xc0, 0x21, 1, 1, 0, 4);
+  const message = encodeL2tpData({ tunnelId, sessionId, ns: undefined, payload: lcp });
+  road.receiveSealed(1, [road.sealContent(1, encodeUdp({ source: 1701, destination: 1701, payload: message }))]);
+  assert.deepEqual(road.reports(), [{ type: 'l2tp', id: 1, port: 1701 }]);
+});
+
+test('two calls of one tunnel end alone, or both with their session', () => {
+  const reach = () => {
+    for (const destination of [INNER[1], SECOND]) road.send(ip4({ source: US, destination }, data));
+    return road.calledBy(1).map(({ session }) => session);
+  };
+  road.joinAndBind();
+  road.commands.handle({ type: 'unbind-call', slot: 1 }, EMPTY, 0);
+  assert.deepEqual(reach(), [99]);
+  const bind = { type: 'bind-call', slot: 1, generation: 2, inner: `${INNER[1]}/32`, call: callOf(1) } as const;
+  road.commands.handle(bind, EMPTY, 0);
+  assert.deepEqual(reach(), [21, 99]);
+  assert.deepEqual(
+    [road.session(1, 'generation'), road.session(1, 'packetsOut')],
+    [2, 1],
+    'it counts from its own beginning',
+  );
+  road.commands.handle({ type: 'close-session', slot: 4 }, EMPTY, 0);
+  assert.deepEqual(reach(), [21]);
+  road.joinAndBind();
+  assert.deepEqual(reach(), [21, 99]);
+  road.commands.handle({ type: 'close-session', slot: 1 }, EMPTY, 0);
+  assert.deepEqual(reach(), []);
+  assert.deepEqual(road.counted(), { drop_no_session: 4 });
 });

@@ -58,3 +58,19 @@ test('a closed session frees its SPIs; removing twice is nothing', () => {
   registry.open(2);
   registry.addSa(sa(2, 'in', 500));
 });
+
+test('sessions that share the SAs of another take a slot each, and close by themselves or with it', () => {
+  const registry = new Registry();
+  const host = registry.open(1);
+  for (const id of [2, 3]) registry.open(id, host);
+  const slots = new Set([1, 2, 3].map((id) => registry.require(id).slot));
+  assert.equal(slots.size, 3);
+  registry.close(registry.require(2));
+  assert.deepEqual([host.guests.map(({ id }) => id), registry.find(2)], [[3], undefined]);
+  const before = host.generation;
+  registry.renew(host);
+  assert.notEqual(host.generation, before);
+  registry.close(host);
+  assert.equal(registry.find(3), undefined);
+  for (const id of [4, 5, 6]) assert.ok(slots.has(registry.open(id).slot), 'all slots are free again');
+});

@@ -459,7 +459,7 @@ test('too large: with DF an ICMP error goes back, without it leaves in fragments
   road.openClient();
   const session = road.table.at(1)!;
   session.setPathMtu(576);
-  const most = session.outbound[0]!.maxInner;
+  const most = session.outbound[0]!.maxContent;
   road.send(ip4({ source: US, destination: CLIENT, flags: DF }, new Uint8Array(most - 20)));
   assert.equal(road.session(1, 'packetsOut'), 1);
   road.send(ip4({ source: US, destination: CLIENT, flags: DF }, new Uint8Array(most - 19)));
@@ -476,7 +476,7 @@ test("a client's SYN is clamped on its way in", () => {
   const options = Uint8Array.of(2, 4, 0xff, 0xff);
   road.receive(tcp4({ source: CLIENT, destination: US }, { flags: SYN, options }, EMPTY));
   const [syn] = road.delivered();
-  assert.equal(u16(syn!, 42), road.table.at(1)!.outbound[0]!.maxInner - 40);
+  assert.equal(u16(syn!, 42), road.table.at(1)!.outbound[0]!.maxContent - 40);
 });
 
 test('after the session is closed nothing of it is known', () => {

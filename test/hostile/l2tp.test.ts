@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { concat } from '../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../src/core/bytes/text.ts';
 import { MAX_SENDINGS, MAX_WAITING } from '../../src/core/l2tp/control-channel.ts';
+import { MAX_CALLS } from '../../src/core/l2tp/lns.ts';
 import { avp, encodeMessage, pair, readMessage } from '../../src/core/l2tp/messages.ts';
 import { parseIp, parsePrefix } from '../../src/core/net/address.ts';
 import { MINUTE } from '../../src/core/net/time.ts';
@@ -148,20 +149,30 @@ test('a challenge for the secret of tunnels whose own answer is wrong, reflected
 });
 
 test('calls without end in one tunnel', () => {
-  const siege = new Siege();
-  const { hostile, scene } = siege;
-  const { nr } = hostile;
-  const before = scene.all('send-l2tp').length;
-  for (let i = 0; i < 500; i++) {
-    hostile.nr = nr;
-    hostile.icrq();
-    scene.run();
+  for (const acknowledges of [false, true]) {
+    const siege = new Siege();
+    const { hostile, scene } = siege;
+    const before = scene.all('send-l2tp').length;
+    for (let i = 0; i < 500; i++) {
+      const { nr } = hostile;
+      // each comes up, as far as L2TP goes: nobody logs in
+      hostile.callMore({ mute: true });
+      if (!acknowledges) hostile.nr = nr;
+      scene.run();
+      assert.ok(scene.dataplane.sessions.size <= 1 + MAX_CALLS, 'sessions of both clients');
+    }
+    // acknowledged is each, and LCP asks in each that is up
+    assert.ok(scene.all('send-l2tp').length - before <= 2 * 500 + MAX_WAITING + 2 * MAX_CALLS);
+    assert.equal(scene.all('bind-call').length, 2);
+    siege.checkHonest();
+    scene.advance(2 * MINUTE);
+    siege.checkHonest();
+    assert.ok(scene.dataplane.sessions.size <= 2, 'who never logs in is gone');
+    assert.deepEqual(
+      scene.addresses.filter((address) => address !== siege.honest.address && address !== hostile.address),
+      [],
+    );
   }
-  hostile.nr = nr;
-  // acknowledged is each, refused are as many as wait for a silent client
-  assert.ok(scene.all('send-l2tp').length - before <= 500 + MAX_WAITING + 10);
-  assert.equal(scene.all('bind-call').length, 2);
-  siege.checkHonest();
 });
 
 test("another user's answer to a challenge, said again", () => {

@@ -200,7 +200,7 @@ export class Tunnels {
     const inner = `${INNER[client]}/32`;
     const common = { type: 'open-session', slot: client, generation: 1, id: client, path } as const;
     this.#commands.handle({ ...common, inner: this.#l2tp ? undefined : inner }, new Uint8Array(0), 0);
-    const bind = { type: 'bind-call', slot: client, inner, call: callOf(client) } as const;
+    const bind = { type: 'bind-call', slot: client, generation: 1, inner, call: callOf(client) } as const;
     if (this.#l2tp) this.#commands.handle(bind, new Uint8Array(0), 0);
     const keys = keysOf(this.suite, client, 1);
     const install = {

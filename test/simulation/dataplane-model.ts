@@ -13,6 +13,8 @@ import type { PppCall } from '../../src/core/wire/l2tp.ts';
 import type { Content } from './network.ts';
 
 interface ModelSession {
+  /** Whose path and SAs it shares. */
+  readonly host?: number;
   inner: Prefix | undefined;
   call: PppCall | undefined;
   path: EspPath;
@@ -45,6 +47,14 @@ export class DataplaneModel {
         this.sessions.set(event.id, { inner, call: undefined, path, lastTraffic: 0, outbound: [] });
         break;
       }
+      case 'join-session': {
+        assert.ok(!this.sessions.has(event.id), `session ${event.id} was opened twice`);
+        const { path, outbound, host } = this.#session(event.host);
+        assert.equal(host, undefined, 'a host has no host');
+        const empty = { inner: undefined, call: undefined, lastTraffic: 0 };
+        this.sessions.set(event.id, { ...empty, host: event.host, path, outbound });
+        break;
+      }
       case 'bind-call': {
         this.#mustBeFree(event.inner, event.id);
         const { inner, call } = event;
@@ -69,6 +79,8 @@ export class DataplaneModel {
       case 'close-session':
         this.#session(event.id);
         this.sessions.delete(event.id);
+        for (const [id, { host }] of this.sessions)
+          assert.notEqual(host, event.id, `session ${id} outlived the one whose SAs it shares`);
         for (const [spi, sa] of this.inbound) if (sa.sessionId === event.id) this.inbound.delete(spi);
         break;
       case 'session-up':

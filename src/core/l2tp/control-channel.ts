@@ -45,6 +45,11 @@ export class ControlChannel {
     return this.#repeatAt;
   }
 
+  /** There is something for `flush`. */
+  get hasFresh(): boolean {
+    return this.#waiting.some(({ sendings }, i) => i < this.#window && sendings === 0);
+  }
+
   /** False when more wait than a living peer could leave unacknowledged. */
   send(sessionId: number, body: Bytes): boolean {
     if (this.#waiting.length === MAX_WAITING) return false;

@@ -9,24 +9,26 @@ import { encodePppFrame, PppProtocol, parsePppFrame } from '../wire/ppp.ts';
 import { encodeUdp, parseUdp } from '../wire/udp.ts';
 
 export type TransportContent =
-  /** An IPv4 packet of the call. */
-  | { readonly kind: 'packet'; readonly packet: Bytes }
-  /** For the engines: L2TP's control, PPP's other protocols, and all as long as no call is up. */
+  /** An IPv4 packet of a call. */
+  | { readonly kind: 'packet'; readonly call: PppCall; readonly packet: Bytes }
+  /** For the engines: L2TP's control, PPP's other protocols, also of calls not up yet, and all as long as no call is up. */
   | { readonly kind: 'message'; readonly port: number; readonly message: Bytes }
   | { readonly kind: 'drop'; readonly reason: 'malformed' | 'port' | 'session' };
 
-/** @param payload what ESP carried under next header 17; @param call the call that is up, if one is */
-export function readTransport(payload: Bytes, call: PppCall | undefined): TransportContent {
+/** @param payload what ESP carried under next header 17; @param calls those of the client's tunnel that are up */
+export function readTransport(payload: Bytes, calls: readonly PppCall[]): TransportContent {
   try {
     const { source: port, destination, payload: bytes } = parseUdp(payload);
     if (destination !== L2TP_PORT) return { kind: 'drop', reason: 'port' };
     const message = parseL2tp(bytes);
-    if (message.kind === 'control' || !call) return { kind: 'message', port, message: bytes };
+    if (message.kind === 'control' || calls.length === 0) return { kind: 'message', port, message: bytes };
     const { tunnelId, sessionId } = message;
-    if (tunnelId !== call.localTunnel || sessionId !== call.localSession) return { kind: 'drop', reason: 'session' };
+    const mine = calls.filter(({ localTunnel }) => localTunnel === tunnelId);
+    if (mine.length === 0) return { kind: 'drop', reason: 'session' };
     const { protocol, information } = parsePppFrame(message.payload);
     if (protocol !== PppProtocol.IPV4) return { kind: 'message', port, message: bytes };
-    return { kind: 'packet', packet: information };
+    const call = mine.find(({ localSession }) => localSession === sessionId);
+    return call ? { kind: 'packet', call, packet: information } : { kind: 'drop', reason: 'session' };
   } catch (error) {
     if (error instanceof MalformedError) return { kind: 'drop', reason: 'malformed' };
     throw error;

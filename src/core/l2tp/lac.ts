@@ -11,7 +11,7 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Instant } from '../net/time.ts';
-import { AvpType, L2TP_PORT, MessageType } from '../wire/l2tp.ts';
+import { AvpType, type CallIds, L2TP_PORT, MessageType } from '../wire/l2tp.ts';
 import {
   CallResult,
   type ControlMessage,
@@ -31,8 +31,7 @@ export type LacEvent = TunnelEvent;
 
 type LacState =
   /** `challenge`: what its answer has to prove the tunnel's secret by. */
-  | { readonly awaits: 'SCCRP'; readonly challenge: Bytes | undefined; readonly call?: never }
-  /** With a call, its number at the gateway is 0 until that has named it. */
+  | { readonly awaits: 'SCCRP'; readonly challenge: Bytes | undefined }
   | { readonly awaits: 'ICRP' | 'nothing'; readonly call: Call };
 
 type LacConnection = Connection<LacState>;
@@ -51,6 +50,18 @@ export class Lac extends TunnelEnd<LacState> {
     return this.connection?.state.awaits ?? 'begin';
   }
 
+  /** Undefined while the call isn't up. */
+  get call(): CallIds | undefined {
+    const { state } = this.connection ?? {};
+    return state?.awaits === 'nothing' ? this.idsOf(state.call.localSession) : undefined;
+  }
+
+  /** A PPP frame to the gateway; without a call it goes nowhere. */
+  sendPpp(frame: Bytes): void {
+    const { call } = this;
+    if (call) this.sendFrame(call.localSession, frame);
+  }
+
   /** Dials; what there was before is forgotten without a word. */
   begin(now: Instant): void {
     const challenge = this.secret?.newChallenge();
@@ -62,6 +73,11 @@ export class Lac extends TunnelEnd<LacState> {
   /** Takes what an authentic UDP datagram from the gateway's port 1701 carried. Nothing that it can send makes it throw. */
   handleInput(bytes: Bytes, now: Instant): void {
     this.take(bytes, L2TP_PORT, now);
+  }
+
+  /** There is no other. */
+  protected override handleHangUp(_call: Call, reason: string): void {
+    this.end(reason);
   }
 
   protected override act(connection: LacConnection, message: ControlMessage, sessionId: number): boolean {
@@ -98,7 +114,8 @@ export class Lac extends TunnelEnd<LacState> {
     }
     const window = numberIn(message, AvpType.RECEIVE_WINDOW_SIZE);
     if (window !== undefined) channel.window = window;
-    const call = { localSession: this.newId(), peerSession: 0 };
+    const call = { localSession: this.newId(), peerSession: 0, isUp: false };
+    connection.calls = [call];
     connection.state = { awaits: 'ICRP', call };
     channel.send(0, encodeScccn({ response: asked && this.secret!.respond(MessageType.SCCCN, asked) }));
     channel.send(0, encodeIcrq(call.localSession));
@@ -107,15 +124,18 @@ export class Lac extends TunnelEnd<LacState> {
   #finishCall(connection: LacConnection, message: ControlMessage, sessionId: number): void {
     const { channel, state } = connection;
     if (state.awaits !== 'ICRP' || sessionId !== state.call.localSession) return this.drop('l2tp_unexpected');
-    const { localSession } = state.call;
+    const { call } = state;
+    const { localSession } = call;
     const peerSession = numberIn(message, AvpType.ASSIGNED_SESSION_ID) ?? 0;
     if (message.unknown || peerSession === 0) {
       const error = message.unknown ? ErrorCode.UNKNOWN_MANDATORY_AVP : ErrorCode.BAD_VALUE;
       channel.send(peerSession, encodeCdn(localSession, CallResult.GENERAL_ERROR, error));
       return this.end(message.unknown ? this.unknownText(message) : 'the gateway gives its call no number');
     }
-    connection.state = { awaits: 'nothing', call: { localSession, peerSession } };
+    call.peerSession = peerSession;
+    call.isUp = true;
+    connection.state = { awaits: 'nothing', call };
     channel.send(peerSession, encodeIccn());
-    this.tell({ type: 'call-up' });
+    this.tell({ type: 'call-up', session: localSession });
   }
 }

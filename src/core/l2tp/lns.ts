@@ -9,6 +9,7 @@
  *                          <-      ICRP                   ICCN
  *     ICCN                 ->                             nothing: PPP frames both ways
  *
+ * ICRQ and what follows come once for each call; each has its own PPP link, and they end one by one or all with the tunnel.
  * A client that begins anew under the same SA takes its own old connection's place.
  */
 import type { Bytes } from '../bytes/bytes.ts';
@@ -28,22 +29,25 @@ import {
   StopResult,
   speaksOurVersion,
 } from './messages.ts';
-import { type Call, type Connection, TunnelEnd, type TunnelEvent } from './tunnel-end.ts';
+import { type Call, type Connection, type FirstMessage, TunnelEnd, type TunnelEvent } from './tunnel-end.ts';
 import type { TunnelSecret } from './tunnel-secret.ts';
 
 type LnsOwnEvent =
-  /** The client began anew: its call, if there was one, is no more. */
+  /** The client began anew: the calls that there were are no more. */
   | { readonly type: 'restarted' }
   /** It doesn't get what it asked for; all else goes on. */
-  | { readonly type: 'refused'; readonly reason: string };
+  | { readonly type: 'refused'; readonly reason: string }
+  /** A call is over, also one that hadn't come up yet. */
+  | { readonly type: 'call-down'; readonly session: number; readonly reason: string };
 
 export type LnsEvent = TunnelEvent | LnsOwnEvent;
 
+/** Calls of one tunnel: a client has one, a LAC that others dial a few. Who needs more makes another tunnel under another SA. */
+export const MAX_CALLS = 16;
+
 type LnsState =
   /** `challenge`: what its answer has to prove the tunnel's secret by. */
-  | { readonly awaits: 'SCCCN'; readonly challenge?: Bytes; readonly call?: never }
-  | { readonly awaits: 'ICRQ'; readonly call?: never }
-  | { readonly awaits: 'ICCN' | 'nothing'; readonly call: Call };
+  { readonly awaits: 'SCCCN'; readonly challenge?: Bytes } | { readonly awaits: 'calls' };
 
 /**
  * A repeat of the SCCRQ may come late, behind the SCCCN: one so soon after is passed over. Who does begin anew under the number
@@ -64,7 +68,15 @@ export class Lns extends TunnelEnd<LnsState, LnsOwnEvent> {
 
   /** What is awaited, for who asks why nothing came. */
   get awaits(): string {
-    return this.connection?.state.awaits ?? 'SCCRQ';
+    const { state, calls = [] } = this.connection ?? {};
+    if (state?.awaits !== 'calls') return state?.awaits ?? 'SCCRQ';
+    if (calls.length === 0) return 'ICRQ';
+    return calls.some(({ isUp }) => isUp) ? 'nothing' : 'ICCN';
+  }
+
+  /** No call is up or on its way. */
+  get isIdle(): boolean {
+    return (this.connection?.calls.length ?? 0) === 0;
   }
 
   /** Takes what an authentic UDP datagram from `port` to 1701 carried. Nothing that a peer can send makes it throw. */
@@ -72,19 +84,37 @@ export class Lns extends TunnelEnd<LnsState, LnsOwnEvent> {
     this.take(bytes, port, now);
   }
 
+  /** A PPP frame to the client; without the call it goes nowhere. */
+  sendPpp(session: number, frame: Bytes): void {
+    this.sendFrame(session, frame);
+  }
+
+  /** Ends one call; what there is to say about it is to be sent next: see `pollTimeout`. */
+  hangUp(session: number): void {
+    const { connection } = this;
+    const call = this.callOf(session);
+    if (!connection || !call) return;
+    this.forgetCall(connection, call);
+    connection.channel.send(call.peerSession, encodeCdn(session, CallResult.ADMINISTRATIVE));
+  }
+
   /** Only an SCCRQ comes without our tunnel's number. A repeat of the one that we answered begins nothing. */
-  protected override handleFirst(message: ControlMessage, port: number, now: Instant): boolean {
-    if (message.type !== MessageType.SCCRQ) return true;
+  protected override handleFirst(message: ControlMessage, port: number, now: Instant): FirstMessage {
+    if (message.type !== MessageType.SCCRQ) return 'stray';
     const peerTunnel = numberIn(message, AvpType.ASSIGNED_TUNNEL_ID);
     if (!peerTunnel) throw new MalformedError('SCCRQ without an Assigned Tunnel ID');
     const old = this.connection;
     if (old?.peerTunnel === peerTunnel) {
-      if (old.state.awaits === 'SCCCN') return true;
-      if (now < old.begunAt + LATE) return false;
+      if (old.state.awaits === 'SCCCN') return 'first';
+      if (now < old.begunAt + LATE) return 'late';
     }
     if (old) this.tell({ type: 'restarted' });
     this.connect(peerTunnel, { awaits: 'SCCCN' }, port, now);
-    return true;
+    return 'first';
+  }
+
+  protected override handleHangUp({ localSession: session }: Call, reason: string): void {
+    this.tell({ type: 'call-down', session, reason });
   }
 
   protected override act(connection: LnsConnection, message: ControlMessage, sessionId: number): boolean {
@@ -133,7 +163,7 @@ export class Lns extends TunnelEnd<LnsState, LnsOwnEvent> {
       const reason = "the client doesn't know the tunnel secret that it asked for; compare it with 'l2tp.secret'";
       return this.refuse(connection, reason, StopResult.NOT_AUTHORIZED);
     }
-    connection.state = { awaits: 'ICRQ' };
+    connection.state = { awaits: 'calls' };
   }
 
   /** Who asks for the secret is asked for it in turn; who doesn't, as Windows, has proven itself to IPsec. */
@@ -151,29 +181,43 @@ export class Lns extends TunnelEnd<LnsState, LnsOwnEvent> {
       channel.send(peerSession, encodeCdn(0, CallResult.GENERAL_ERROR, ErrorCode.UNKNOWN_MANDATORY_AVP));
       return this.tell({ type: 'refused', reason: this.unknownText(message) });
     }
-    if (state.awaits !== 'ICRQ') {
+    // to refuse it would end the call that has the number
+    if (connection.calls.some((call) => call.peerSession === peerSession)) return this.drop('l2tp_unexpected');
+    if (connection.calls.length === MAX_CALLS) {
       channel.send(peerSession, encodeCdn(0, CallResult.NO_FACILITIES));
-      return this.tell({ type: 'refused', reason: 'the client makes a second call in its tunnel; it may have one' });
+      return this.tell({
+        type: 'refused',
+        reason: `the client has ${MAX_CALLS} calls in its tunnel; it may have no more`,
+      });
     }
-    const call = { localSession: this.newId(), peerSession };
-    connection.state = { awaits: 'ICCN', call };
-    channel.send(peerSession, encodeIcrp(call.localSession));
+    const localSession = this.#newSession();
+    // who leaves so many of our messages unacknowledged isn't served
+    if (!channel.send(peerSession, encodeIcrp(localSession))) return this.drop('l2tp_unexpected');
+    connection.calls = connection.calls.concat({ localSession, peerSession, isUp: false });
+  }
+
+  #newSession(): number {
+    for (;;) {
+      const id = this.newId();
+      if (!this.callOf(id)) return id;
+    }
   }
 
   #finishCall(connection: LnsConnection, message: ControlMessage, sessionId: number): void {
-    const { channel, state } = connection;
-    if (state.awaits !== 'ICCN' || sessionId !== state.call.localSession) return this.drop('l2tp_unexpected');
-    const { peerSession, localSession } = state.call;
+    const call = this.callOf(sessionId);
+    if (!call || call.isUp) return this.drop('l2tp_unexpected');
     // numbers in data messages are read over; to have to send them is another matter
     const sequencing = message.values.has(AvpType.SEQUENCING_REQUIRED);
     if (message.unknown || sequencing) {
       const error = message.unknown ? ErrorCode.UNKNOWN_MANDATORY_AVP : ErrorCode.BAD_VALUE;
-      channel.send(peerSession, encodeCdn(localSession, CallResult.GENERAL_ERROR, error));
-      return this.end(
+      connection.channel.send(call.peerSession, encodeCdn(sessionId, CallResult.GENERAL_ERROR, error));
+      this.forgetCall(connection, call);
+      return this.handleHangUp(
+        call,
         message.unknown ? this.unknownText(message) : 'the client requires sequence numbers in data messages',
       );
     }
-    connection.state = { awaits: 'nothing', call: state.call };
-    this.tell({ type: 'call-up' });
+    call.isUp = true;
+    this.tell({ type: 'call-up', session: sessionId });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * One end of a tunnel, RFC 2661 sections 5 to 7, as LNS and LAC have it alike: the one control connection and the one call
- * that a client needs. Which messages the one and the other wait for is in `lns.ts` and `lac.ts`.
+ * One end of a tunnel, RFC 2661 sections 5 to 7, as LNS and LAC have it alike: the one control connection and its calls.
+ * Which messages the one and the other wait for is in `lns.ts` and `lac.ts`.
  *
  * It belongs to one IPsec SA and so to one peer: numbers of another's tunnel mean nothing here.
  */
@@ -9,6 +9,7 @@ import { MalformedError } from '../bytes/reader.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { type Instant, MINUTE } from '../net/time.ts';
 import {
+  AvpType,
   type CallIds,
   encodeL2tpControl,
   encodeL2tpData,
@@ -22,6 +23,7 @@ import {
   ErrorCode,
   encodeHello,
   encodeStopCcn,
+  numberIn,
   readMessage,
   resultText,
   StopResult,
@@ -37,9 +39,9 @@ export type L2tpDrop =
   | 'l2tp_unexpected';
 
 export type TunnelEvent =
-  /** PPP may begin. */
-  | { readonly type: 'call-up' }
-  | { readonly type: 'ppp'; readonly frame: Bytes }
+  /** PPP may begin. A call is named by our number of it. */
+  | { readonly type: 'call-up'; readonly session: number }
+  | { readonly type: 'ppp'; readonly session: number; readonly frame: Bytes }
   /** All is over; what there is still to send is only said once. */
   | { readonly type: 'closed'; readonly reason: string }
   | { readonly type: 'dropped'; readonly reason: L2tpDrop };
@@ -53,9 +55,12 @@ export interface L2tpTransmit {
 /** After so much silence the peer is asked whether it is there (section 6.5); the channel's repeats then decide. */
 export const HELLO_INTERVAL = MINUTE;
 
+/** A call on its way, or up. */
 export interface Call {
   readonly localSession: number;
-  readonly peerSession: number;
+  /** 0: the peer hasn't named it yet. */
+  peerSession: number;
+  isUp: boolean;
 }
 
 export interface Connection<State> {
@@ -64,20 +69,18 @@ export interface Connection<State> {
   /** 0: the peer hasn't named it yet. */
   peerTunnel: number;
   state: State;
+  calls: readonly Call[];
   /** Where the peer sends from: answers go there (section 8.1). */
   port: number;
   readonly begunAt: Instant;
   heardAt: Instant;
 }
 
-/** A call that is up, or on its way there. */
-interface Calling {
-  readonly awaits: string;
-  readonly call?: Call;
-}
+/** What a control message is that names no tunnel of ours: the first of the connection, behind its time, or nobody's. */
+export type FirstMessage = 'first' | 'late' | 'stray';
 
 /** `State`: what an end waits for; `More`: what it tells besides. */
-export abstract class TunnelEnd<State extends Calling, More = never> {
+export abstract class TunnelEnd<State, More = never> {
   protected readonly secret: TunnelSecret | undefined;
   readonly #crypto: CryptoProvider;
   readonly #lastTraffic: () => Instant;
@@ -95,11 +98,12 @@ export abstract class TunnelEnd<State extends Calling, More = never> {
     this.#peer = peer;
   }
 
-  /** Undefined while no call is up. */
-  get call(): CallIds | undefined {
-    const { state, port, localTunnel, peerTunnel } = this.connection ?? {};
-    if (state?.awaits !== 'nothing') return undefined;
-    return { port: port!, localTunnel: localTunnel!, peerTunnel: peerTunnel!, ...state.call! };
+  /** What data messages of the call name it by; undefined while it isn't up. */
+  idsOf(session: number): CallIds | undefined {
+    const call = this.callOf(session);
+    if (!this.connection || !call?.isUp) return undefined;
+    const { port, localTunnel, peerTunnel } = this.connection;
+    return { port, localTunnel, peerTunnel, localSession: session, peerSession: call.peerSession };
   }
 
   handleTimeout(now: Instant): void {
@@ -119,7 +123,8 @@ export abstract class TunnelEnd<State extends Calling, More = never> {
 
   pollTimeout(): Instant | undefined {
     if (!this.connection) return undefined;
-    return this.connection.channel.pollTimeout() ?? this.#silentUntil(this.connection);
+    const { channel } = this.connection;
+    return channel.hasFresh ? 0 : (channel.pollTimeout() ?? this.#silentUntil(this.connection));
   }
 
   pollTransmit(): L2tpTransmit | undefined {
@@ -130,11 +135,11 @@ export abstract class TunnelEnd<State extends Calling, More = never> {
     return this.#events.shift();
   }
 
-  /** A PPP frame to the peer; without a call it goes nowhere. */
-  sendPpp(frame: Bytes): void {
-    const { call } = this;
-    if (!call) return;
-    const { port, peerTunnel: tunnelId, peerSession: sessionId } = call;
+  /** A PPP frame to the peer; without the call it goes nowhere. */
+  protected sendFrame(session: number, frame: Bytes): void {
+    const ids = this.idsOf(session);
+    if (!ids) return;
+    const { port, peerTunnel: tunnelId, peerSession: sessionId } = ids;
     this.#transmits.push({ port, message: encodeL2tpData({ tunnelId, sessionId, ns: undefined, payload: frame }) });
   }
 
@@ -149,9 +154,20 @@ export abstract class TunnelEnd<State extends Calling, More = never> {
   /** A message that came in its turn and isn't of those that both ends take alike; false: it isn't served. */
   protected abstract act(connection: Connection<State>, message: ControlMessage, sessionId: number): boolean;
 
-  /** A control message that names no tunnel of ours; false: there is nothing to it. */
-  protected handleFirst(_message: ControlMessage, _port: number, _now: Instant): boolean {
-    return true;
+  /** A control message that names no tunnel of ours. */
+  protected handleFirst(_message: ControlMessage, _port: number, _now: Instant): FirstMessage {
+    return 'stray';
+  }
+
+  /** The peer has ended a call, which is no more. */
+  protected abstract handleHangUp(call: Call, reason: string): void;
+
+  protected callOf(session: number): Call | undefined {
+    return this.connection?.calls.find(({ localSession }) => localSession === session);
+  }
+
+  protected forgetCall(connection: Connection<State>, call: Call): void {
+    connection.calls = connection.calls.filter((one) => one !== call);
   }
 
   /** Takes what an authentic UDP datagram from `port` carried. Nothing that a peer can send makes it throw. */
@@ -169,7 +185,8 @@ export abstract class TunnelEnd<State extends Calling, More = never> {
 
   protected connect(peerTunnel: number, state: State, port: number, now: Instant): Connection<State> {
     const channel = new ControlChannel();
-    this.connection = { channel, localTunnel: this.newId(), peerTunnel, state, port, begunAt: now, heardAt: now };
+    const times = { begunAt: now, heardAt: now };
+    this.connection = { channel, localTunnel: this.newId(), peerTunnel, state, calls: [], port, ...times };
     return this.connection;
   }
 
@@ -218,19 +235,15 @@ export abstract class TunnelEnd<State extends Calling, More = never> {
 
   #handleControl(message: L2tpControl, port: number, now: Instant): void {
     const isAcknowledgment = message.body.length === 0;
-    if (
-      message.tunnelId === 0 &&
-      !isAcknowledgment &&
-      !this.handleFirst(readMessage(message.body, this.secret), port, now)
-    ) {
-      return this.drop('l2tp_out_of_order');
-    }
-    const { connection } = this;
-    if (!connection || (message.tunnelId !== 0 && message.tunnelId !== connection.localTunnel)) {
+    if (message.tunnelId !== 0 && message.tunnelId !== this.connection?.localTunnel) {
       return this.drop('l2tp_unknown_tunnel');
     }
     // read before it counts: what can't be read isn't acknowledged
     const content = isAcknowledgment ? undefined : readMessage(message.body, this.secret);
+    const named = message.tunnelId !== 0 || this.#namedWithin(content, port, now);
+    const { connection } = this;
+    if (named === 'late') return this.drop('l2tp_out_of_order');
+    if (!named || !connection) return this.drop('l2tp_unknown_tunnel');
     connection.heardAt = now;
     connection.port = port;
     const isNext = connection.channel.receive(message.ns, message.nr, isAcknowledgment);
@@ -238,15 +251,25 @@ export abstract class TunnelEnd<State extends Calling, More = never> {
     else if (content) this.drop('l2tp_out_of_order');
   }
 
+  /**
+   * Who hasn't heard our tunnel's number sends 0. By section 4.4.3 a StopCCN then says which tunnel it means by the number that its
+   * sender gave it; of one that has given none yet there is but the one that we dialled.
+   */
+  #namedWithin(content: ControlMessage | undefined, port: number, now: Instant): boolean | 'late' {
+    if (content?.type === MessageType.StopCCN) {
+      const { peerTunnel } = this.connection ?? {};
+      return peerTunnel === 0 || numberIn(content, AvpType.ASSIGNED_TUNNEL_ID) === peerTunnel;
+    }
+    const first = content ? this.handleFirst(content, port, now) : 'stray';
+    return first === 'late' ? first : first === 'first';
+  }
+
   #act(connection: Connection<State>, message: ControlMessage, sessionId: number): void {
     switch (message.type) {
       case MessageType.StopCCN:
         return this.end(`${this.#peer} closed its tunnel (StopCCN, ${resultText(message) ?? 'without a result'})`);
-      case MessageType.CDN: {
-        const { call } = connection.state;
-        if (!call || (sessionId !== 0 && sessionId !== call.localSession)) return this.drop('l2tp_unknown_session');
-        return this.end(`${this.#peer} hung up (CDN, ${resultText(message) ?? 'without a result'})`);
-      }
+      case MessageType.CDN:
+        return this.#handleCdn(connection, message, sessionId);
       case MessageType.HELLO:
       case MessageType.WEN:
       case MessageType.SLI:
@@ -258,12 +281,23 @@ export abstract class TunnelEnd<State extends Calling, More = never> {
     this.refuse(connection, reason, StopResult.GENERAL_ERROR, ErrorCode.BAD_VALUE);
   }
 
-  #handleData(tunnelId: number, sessionId: number, frame: Bytes, now: Instant): void {
-    const { call, connection } = this;
+  /** Who hasn't heard our number of the call sends 0, and says by its own which it means (section 4.4.4). */
+  #handleCdn(connection: Connection<State>, message: ControlMessage, sessionId: number): void {
+    const theirs = numberIn(message, AvpType.ASSIGNED_SESSION_ID);
+    const call = connection.calls.find(({ localSession, peerSession }) =>
+      sessionId === 0 ? peerSession === theirs : localSession === sessionId,
+    );
+    if (!call) return this.drop('l2tp_unknown_session');
+    this.forgetCall(connection, call);
+    this.handleHangUp(call, `${this.#peer} hung up (CDN, ${resultText(message) ?? 'without a result'})`);
+  }
+
+  #handleData(tunnelId: number, session: number, frame: Bytes, now: Instant): void {
+    const { connection } = this;
     if (tunnelId !== connection?.localTunnel) return this.drop('l2tp_unknown_tunnel');
-    if (!call || sessionId !== call.localSession) return this.drop('l2tp_unknown_session');
+    if (!this.callOf(session)?.isUp) return this.drop('l2tp_unknown_session');
     connection.heardAt = now;
-    this.tell({ type: 'ppp', frame });
+    this.tell({ type: 'ppp', session, frame });
   }
 
   /** Nobody waits for the acknowledgment: the SA goes with the connection. */

@@ -1,6 +1,9 @@
 /**
  * L2TP's part of sessions: a client without XAUTH makes a call through transport mode, its user logs in by PPP, and what PPP
- * comes to is the session. IPsec's pairs, tunnel, call, link and address live and die together, whichever goes first.
+ * comes to is the session. IPsec's pairs, tunnel, calls, links and addresses live and die together, whichever goes first.
+ *
+ * A client may make further calls in its tunnel, each for a user of its own. The first is the session that has phase 1 and
+ * pairs; each further one is a session whose `host` that is. They end one by one, and the last takes all with it.
  */
 
 import type { Bytes } from '../bytes/bytes.ts';
@@ -15,7 +18,7 @@ import { type PppEvent, PppLink } from '../ppp/link.ts';
 import type { PppProof } from '../ppp/login.ts';
 import type { GatewayEvent, LoginVerdict } from './events.ts';
 import type { GatewaySettings } from './policy.ts';
-import type { Session } from './session.ts';
+import { Session, type SessionStage } from './session.ts';
 
 export interface CallsOptions {
   readonly crypto: CryptoProvider;
@@ -26,13 +29,19 @@ export interface CallsOptions {
   readonly newRequest: () => number;
   /** Its deadline may have changed. */
   readonly touch: (session: Session) => void;
+  /** Of a session that is new. */
+  readonly newId: () => number;
+  /** A further call's session is on its way in. */
+  readonly enter: (session: Session) => void;
   /** Lets the user in with an address; a refusal says why not. */
   readonly admit: (session: Session, user: string, verdict: LoginVerdict & { ok: boolean }) => string | undefined;
   /** The session is on: its user may send. */
   readonly up: (session: Session) => void;
-  /** The client made a new call: its user is nobody again. */
-  readonly restarted: (session: Session, now: Instant) => void;
+  /** The client made a new tunnel: its calls are over, `further` ones and its own, whose session is nobody's again. */
+  readonly restarted: (line: Session, further: readonly Session[], now: Instant) => void;
+  /** Ends a session, and with the last call of a tunnel all of it. */
   readonly end: (session: Session, reason: string) => void;
+  readonly endLine: (line: Session, reason: string) => void;
 }
 
 /** From the quick mode to the user's address; people have typed their password by then. */
@@ -40,16 +49,24 @@ export const CALL_PATIENCE = MINUTE;
 /** Characters; longer ones belong to nobody and are not passed on. */
 const MAX_USER_NAME = 64;
 
-/** What a session has of L2TP. */
-export interface SessionCall {
+/** What a client has of L2TP. */
+export interface SessionTunnel {
   readonly lns: Lns;
-  link: PppLink | undefined;
-  /** The login that is being checked. */
-  asked: { readonly requestId: number; readonly user: string } | undefined;
+  /** The sessions whose call is up, at most one for each that the LNS takes. */
+  calls: readonly Session[];
   /** Who the client is, for when it renews phase 1. */
   key: string;
   /** The phase 1 of the newest pair that packets go out on. */
   provenUnder: Ikev1Sa;
+}
+
+/** What one of its users has. */
+export interface SessionCall {
+  /** Our number of it in the tunnel. */
+  readonly number: number;
+  readonly link: PppLink;
+  /** The login that is being checked. */
+  asked: { readonly requestId: number; readonly user: string } | undefined;
 }
 
 export class Calls {
@@ -62,13 +79,25 @@ export class Calls {
   }
 
   /** The client has transport mode: it may call. */
-  begin(session: Session, sa: Ikev1Sa, now: Instant): void {
-    if (session.l2tp) return;
-    const { crypto, settings, lastTraffic } = this.#options;
-    const lns = new Lns(crypto, () => lastTraffic(session.id), settings().policy.l2tp?.secret);
-    session.l2tp = { lns, link: undefined, asked: undefined, key: '', provenUnder: sa };
-    session.stage = { awaits: 'call', until: now + CALL_PATIENCE };
-    this.noteMoved(session, sa);
+  begin(line: Session, sa: Ikev1Sa, now: Instant): void {
+    if (line.l2tp) return;
+    const { crypto, settings } = this.#options;
+    const lns = new Lns(crypto, () => this.lastTraffic(line), settings().policy.l2tp?.secret);
+    line.l2tp = { lns, calls: [], key: '', provenUnder: sa };
+    line.stage = { awaits: 'call', until: now + CALL_PATIENCE };
+    this.noteMoved(line, sa);
+  }
+
+  /** When a client was last heard, in whichever of its calls; 0: never. */
+  lastTraffic(line: Session): Instant {
+    const { lastTraffic } = this.#options;
+    const own = lastTraffic(line.id);
+    return line.l2tp?.calls.reduce((latest, { id }) => Math.max(latest, lastTraffic(id)), own) ?? own;
+  }
+
+  /** Whether other calls go on in its tunnel when it ends. */
+  isShared(session: Session): boolean {
+    return session.line.l2tp?.calls.some((one) => one !== session) ?? false;
   }
 
   /** Whose phase 1 a new one renews: that of the client with the same identity at the same address and port. */
@@ -77,30 +106,30 @@ export class Calls {
   }
 
   /** It is found by where it is. */
-  noteMoved(session: Session, sa = session.phase1): void {
-    if (!session.l2tp || !sa?.established) return;
-    this.#forgetKey(session, session.l2tp);
-    session.l2tp.key = keyOf(sa);
-    this.#byPeer.set(session.l2tp.key, session);
+  noteMoved(line: Session, sa = line.phase1): void {
+    if (!line.l2tp || !sa?.established) return;
+    this.#forgetKey(line, line.l2tp);
+    line.l2tp.key = keyOf(sa);
+    this.#byPeer.set(line.l2tp.key, line);
   }
 
-  /** An L2TP message that came through the session's own SA, so it is its client's. */
-  handleMessage(session: Session, port: number, message: Bytes, now: Instant): void {
-    if (!session.l2tp) return;
-    session.l2tp.lns.handleInput(message, port, now);
-    this.#settle(session, session.l2tp, now);
+  /** An L2TP message that came through the client's own SA, so it is its own. */
+  handleMessage(line: Session, port: number, message: Bytes, now: Instant): void {
+    if (!line.l2tp) return;
+    line.l2tp.lns.handleInput(message, port, now);
+    this.#settle(line, line.l2tp, now);
   }
 
   handleTimeout(session: Session, now: Instant): void {
-    const { l2tp } = session;
-    if (!l2tp || (this.pollTimeout(session) ?? Number.POSITIVE_INFINITY) > now) return;
-    l2tp.lns.handleTimeout(now);
-    l2tp.link?.handleTimeout(now);
-    this.#settle(session, l2tp, now);
+    const { line, call } = session;
+    if (!line.l2tp || (this.pollTimeout(session) ?? Number.POSITIVE_INFINITY) > now) return;
+    session.l2tp?.lns.handleTimeout(now);
+    call?.link.handleTimeout(now);
+    this.#settle(line, line.l2tp, now);
   }
 
-  pollTimeout({ l2tp }: Session): Instant | undefined {
-    return earliest(l2tp?.lns.pollTimeout(), l2tp?.link?.pollTimeout());
+  pollTimeout({ l2tp, call }: Session): Instant | undefined {
+    return earliest(l2tp?.lns.pollTimeout(), call?.link.pollTimeout());
   }
 
   /** The verdict on a login; false: it is none of a call. */
@@ -108,40 +137,60 @@ export class Calls {
     const session = this.#byRequest.get(requestId);
     this.#byRequest.delete(requestId);
     if (!session) return false;
-    const { l2tp } = session;
-    if (!l2tp?.link || l2tp.asked?.requestId !== requestId) return true;
-    const { user } = l2tp.asked;
-    l2tp.asked = undefined;
+    const { line, call } = session;
+    if (!line.l2tp || call?.asked?.requestId !== requestId) return true;
+    const { user } = call.asked;
+    call.asked = undefined;
     const reason = this.#admit(session, user, verdict);
     if (reason === undefined && verdict.ok === true) {
       const { address, group } = session;
       const { nbns = [] } = this.#options.settings().policy.l2tp ?? {};
       const given = { address: address!, ownAddress: this.#options.ownAddress, dns: group!.dns, nbns };
-      l2tp.link.answer({ ok: true, given, response: verdict.response }, now);
+      call.link.answer({ ok: true, given, response: verdict.response }, now);
     } else {
       session.told = true;
       this.#options.emit({ type: 'failure', who: { ...session.who, user }, step: 'login', reason: reason! });
-      l2tp.link.answer({ ok: false, reason: `login failed: ${reason}` }, now);
+      call.link.answer({ ok: false, reason: `login failed: ${reason}` }, now);
     }
-    this.#settle(session, l2tp, now);
+    this.#settle(line, line.l2tp, now);
     return true;
   }
 
-  /** Says good-bye through the SA, as long as there is one. */
-  close(session: Session): void {
-    const { l2tp } = session;
-    if (!l2tp) return;
-    session.l2tp = undefined;
-    this.#forgetKey(session, l2tp);
-    if (l2tp.asked) this.#byRequest.delete(l2tp.asked.requestId);
-    l2tp.link?.close();
-    this.#passFrames(l2tp);
-    l2tp.lns.close();
-    this.#transmit(session, l2tp);
+  /** Ends one call of several. */
+  hangUp(session: Session): void {
+    const { line, call } = session;
+    if (!line.l2tp || !call) return;
+    this.#sayGoodbye(line.l2tp, session, call);
+    line.l2tp.lns.hangUp(call.number);
+    this.#transmit(line, line.l2tp);
+    this.#options.touch(line);
   }
 
-  #forgetKey(session: Session, { key }: SessionCall): void {
-    if (this.#byPeer.get(key) === session) this.#byPeer.delete(key);
+  /** Says good-bye through the SA, as long as there is one. */
+  close(line: Session): void {
+    const { l2tp } = line;
+    if (!l2tp) return;
+    for (const session of l2tp.calls) this.#sayGoodbye(l2tp, session, session.call!);
+    line.l2tp = undefined;
+    this.#forgetKey(line, l2tp);
+    l2tp.lns.close();
+    this.#transmit(line, l2tp);
+  }
+
+  #sayGoodbye(l2tp: SessionTunnel, session: Session, call: SessionCall): void {
+    call.link.close();
+    this.#passFrames(l2tp, call);
+    this.#forget(l2tp, session, call);
+  }
+
+  #forget(l2tp: SessionTunnel, session: Session, { asked }: SessionCall): void {
+    if (asked) this.#byRequest.delete(asked.requestId);
+    session.call = undefined;
+    l2tp.calls = l2tp.calls.filter((one) => one !== session);
+  }
+
+  #forgetKey(line: Session, { key }: SessionTunnel): void {
+    if (this.#byPeer.get(key) === line) this.#byPeer.delete(key);
   }
 
   #admit(session: Session, user: string, verdict: LoginVerdict): string | undefined {
@@ -151,86 +200,109 @@ export class Calls {
     return this.#options.admit(session, user, verdict);
   }
 
-  /** Carries what the engines have to say from the one to the other, and out. */
-  #settle(session: Session, l2tp: SessionCall, now: Instant): void {
-    let over: string | undefined;
+  /** Carries what the engines have to say from the one to the other, and out; then ends what is over. */
+  #settle(line: Session, l2tp: SessionTunnel, now: Instant): void {
+    const over = new Map<Session, string>();
+    let allOver: string | undefined;
     for (let quiet = false; !quiet; ) {
       quiet = true;
       for (let event = l2tp.lns.pollEvent(); event; event = l2tp.lns.pollEvent()) {
         quiet = false;
-        over ??= this.#applyLns(session, l2tp, event, now);
+        if (event.type === 'closed') allOver ??= event.reason;
+        else if (event.type === 'call-down') allOver ??= this.#callDown(line, l2tp, event, over);
+        else this.#applyLns(line, l2tp, event, now);
       }
-      for (let event = l2tp.link?.pollEvent(); event; event = l2tp.link?.pollEvent()) {
-        quiet = false;
-        over ??= this.#applyLink(session, l2tp, event, now);
+      for (const session of l2tp.calls) {
+        for (let event = session.call?.link.pollEvent(); event; event = session.call?.link.pollEvent()) {
+          quiet = false;
+          if (event.type === 'down') over.set(session, over.get(session) ?? event.reason);
+          else this.#applyLink(session, l2tp, event, now);
+        }
       }
     }
-    this.#passFrames(l2tp);
-    this.#transmit(session, l2tp);
-    this.#options.touch(session);
-    if (over !== undefined) this.#options.end(session, over);
+    for (const { call } of l2tp.calls) this.#passFrames(l2tp, call!);
+    this.#transmit(line, l2tp);
+    for (const session of [line, ...l2tp.calls]) this.#options.touch(session);
+    if (allOver !== undefined) return this.#options.endLine(line, allOver);
+    for (const [session, reason] of over) this.#options.end(session, reason);
   }
 
-  #passFrames({ lns, link }: SessionCall): void {
-    for (let frame = link?.pollTransmit(); frame; frame = link?.pollTransmit()) lns.sendPpp(frame);
+  #passFrames({ lns }: SessionTunnel, { link, number }: SessionCall): void {
+    for (let frame = link.pollTransmit(); frame; frame = link.pollTransmit()) lns.sendPpp(number, frame);
   }
 
-  #transmit(session: Session, { lns }: SessionCall): void {
+  #transmit(line: Session, { lns }: SessionTunnel): void {
     for (let sent = lns.pollTransmit(); sent; sent = lns.pollTransmit()) {
-      this.#options.emit({ type: 'send-l2tp', id: session.id, ...sent });
+      this.#options.emit({ type: 'send-l2tp', id: line.id, ...sent });
     }
   }
 
-  /** A sentence: all is over. */
-  #applyLns(session: Session, l2tp: SessionCall, event: LnsEvent, now: Instant): string | undefined {
+  /** A sentence: it was the only one, and all is over. */
+  #callDown(
+    line: Session,
+    { lns, calls }: SessionTunnel,
+    { session: number, reason }: Extract<LnsEvent, { type: 'call-down' }>,
+    over: Map<Session, string>,
+  ): string | undefined {
+    const session = calls.find(({ call }) => call?.number === number);
+    if (session) over.set(session, reason);
+    else if (calls.length === 0 && lns.isIdle) return reason;
+    else this.#options.emit({ type: 'failure', who: line.who, step: 'call', reason });
+    return undefined;
+  }
+
+  #applyLns(
+    line: Session,
+    l2tp: SessionTunnel,
+    event: Exclude<LnsEvent, { type: 'closed' | 'call-down' }>,
+    now: Instant,
+  ): void {
     switch (event.type) {
-      case 'call-up': {
-        const methods = this.#options.settings().policy.l2tp?.methods ?? [];
-        if (methods.length === 0) return "L2TP was turned off meanwhile; see 'l2tp'";
-        const lastTraffic = () => this.#options.lastTraffic(session.id);
-        l2tp.link = new PppLink(this.#options.crypto, methods, lastTraffic, now);
-        return undefined;
-      }
+      case 'call-up':
+        return this.#callUp(line, l2tp, event.session, now);
       case 'ppp':
-        l2tp.link?.handleInput(event.frame, now);
-        return undefined;
-      case 'restarted':
-        l2tp.link = undefined;
-        if (l2tp.asked) this.#byRequest.delete(l2tp.asked.requestId);
-        l2tp.asked = undefined;
-        this.#options.restarted(session, now);
-        return undefined;
+        return l2tp.calls.find(({ call }) => call?.number === event.session)?.call?.link.handleInput(event.frame, now);
+      case 'restarted': {
+        const { calls } = l2tp;
+        for (const session of calls) this.#forget(l2tp, session, session.call!);
+        const further = calls.filter(({ host }) => host !== undefined);
+        return this.#options.restarted(line, further, now);
+      }
       case 'dropped':
-        this.#options.emit(event);
-        return undefined;
+        return this.#options.emit(event);
       case 'refused':
-        this.#options.emit({ type: 'failure', who: session.who, step: 'call', reason: event.reason });
-        return undefined;
-      case 'closed':
-        return event.reason;
+        return this.#options.emit({ type: 'failure', who: line.who, step: 'call', reason: event.reason });
     }
   }
 
-  #applyLink(session: Session, l2tp: SessionCall, event: PppEvent, now: Instant): string | undefined {
+  /** PPP begins, for the client's own session or, where that has a call, for a further one. */
+  #callUp(line: Session, l2tp: SessionTunnel, number: number, now: Instant): void {
+    const stage: SessionStage = { awaits: 'call', until: now + CALL_PATIENCE };
+    const session = line.call ? new Session(this.#options.newId(), line.subject, stage, now, line) : line;
+    if (session.stage.awaits === 'next call') Object.assign(session, { stage, since: now, told: false });
+    const methods = this.#options.settings().policy.l2tp?.methods ?? [];
+    const lastTraffic = () => this.#options.lastTraffic(session.id);
+    session.call = { number, link: new PppLink(this.#options.crypto, methods, lastTraffic, now), asked: undefined };
+    l2tp.calls = l2tp.calls.concat(session);
+    if (session.host) this.#options.emit({ type: 'join-session', id: session.id, host: line.id });
+    this.#options.enter(session);
+  }
+
+  #applyLink(session: Session, l2tp: SessionTunnel, event: Exclude<PppEvent, { type: 'down' }>, now: Instant): void {
     switch (event.type) {
       case 'authenticate':
-        this.#ask(session, l2tp, event.proof, now);
-        return undefined;
+        return this.#ask(session, event.proof, now);
       case 'up':
-        this.#up(session, l2tp, event.peer);
-        return undefined;
+        return this.#up(session, l2tp, event.peer);
       case 'dropped':
-        this.#options.emit(event);
-        return undefined;
-      case 'down':
-        return event.reason;
+        return this.#options.emit(event);
     }
   }
 
-  #ask(session: Session, l2tp: SessionCall, proof: PppProof, now: Instant): void {
+  #ask(session: Session, proof: PppProof, now: Instant): void {
     const requestId = this.#options.newRequest();
     const user = proof.name.slice(0, MAX_USER_NAME);
-    l2tp.asked = { requestId, user };
+    session.call!.asked = { requestId, user };
     this.#byRequest.set(requestId, session);
     if (proof.name.length > MAX_USER_NAME) {
       this.answer(requestId, { ok: false, reason: 'the name is too long for any user here' }, now);
@@ -245,8 +317,8 @@ export class Calls {
     }
   }
 
-  #up(session: Session, { lns }: SessionCall, peer: PeerLink): void {
-    const ids = lns.call;
+  #up(session: Session, { lns }: SessionTunnel, peer: PeerLink): void {
+    const ids = lns.idsOf(session.call!.number);
     if (!ids || !session.inner) return;
     this.#options.emit({ type: 'bind-call', id: session.id, inner: session.inner, call: { ...ids, ...peer } });
     this.#options.up(session);

@@ -55,6 +55,8 @@ export type GatewayEvent =
     }
   /** `inner` is undefined with L2TP: then `bind-call` says it. */
   | { readonly type: 'open-session'; readonly id: number; readonly inner: Prefix | undefined; readonly path: EspPath }
+  /** A further call in the L2TP tunnel of session `host`: it shares that one's path and SAs, and closes by itself or with it. */
+  | { readonly type: 'join-session'; readonly id: number; readonly host: number }
   | { readonly type: 'bind-call'; readonly id: number; readonly inner: Prefix; readonly call: PppCall }
   | { readonly type: 'unbind-call'; readonly id: number }
   | { readonly type: 'send-l2tp'; readonly id: number; readonly port: number; readonly message: Bytes }

@@ -156,6 +156,12 @@ export class GatewayState {
     return found;
   }
 
+  /** The dataplane can't do what it was ordered: that ends the session, and whoever shares SAs with it. */
+  breakOff(sessionId: number, reason: string, now: Instant): void {
+    this.#sessions.breakById(sessionId, reason);
+    this.#settleTouched(now);
+  }
+
   /** Ends all of a user's sessions, and keeps a login under way out. */
   endUser(user: string, reason: string, now: Instant): void {
     this.#sessions.endByUser(user, reason);
@@ -164,7 +170,7 @@ export class GatewayState {
 
   /** Ends all sessions, with deletes. */
   close(now: Instant): void {
-    for (const session of this.#sessions.all) this.#sessions.end(session, 'the gateway stops');
+    for (const session of this.#sessions.all) this.#sessions.endLine(session.line, 'the gateway stops');
     this.#settleTouched(now);
   }
 

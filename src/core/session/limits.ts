@@ -4,14 +4,15 @@ import type { Session } from './session.ts';
 
 /** When to look again; `lastTraffic` is when the client was last heard in its tunnel, 0 for never. */
 export function limitDeadline(session: Session, lastTraffic: Instant): Instant | undefined {
+  if (session.stage.awaits === 'next call') return undefined;
   return earliest(endOfSession(session), endOfSilence(session, lastTraffic));
 }
 
 /** Why the session ends now; undefined: it may go on. */
 export function limitReached(session: Session, lastTraffic: Instant, now: Instant): string | undefined {
+  if ((limitDeadline(session, lastTraffic) ?? Number.POSITIVE_INFINITY) > now) return undefined;
   if ((endOfSession(session) ?? Number.POSITIVE_INFINITY) <= now) return 'its session_timeout is over';
-  if ((endOfSilence(session, lastTraffic) ?? Number.POSITIVE_INFINITY) <= now) return 'silent for its idle_timeout';
-  return undefined;
+  return 'silent for its idle_timeout';
 }
 
 function endOfSession({ group, since }: Session): Instant | undefined {

@@ -36,10 +36,13 @@ export class Roster {
     this.#byUser.set(user, mates.add(session));
   }
 
-  /** The other sessions of its user in its group that have an address, the oldest first. */
+  /**
+   * The other sessions of its user in its group that have an address, the oldest first. Other calls in the same tunnel don't count:
+   * that client has them at once.
+   */
   othersOfUser(session: Session): Session[] {
     const mates = session.user === undefined ? [] : [...(this.#byUser.get(session.user) ?? [])];
-    return mates.filter((one) => one !== session && sameGroup(one.group, session.group) && hasAddress(one));
+    return mates.filter((one) => one.line !== session.line && sameGroup(one.group, session.group) && hasAddress(one));
   }
 
   /**
@@ -47,7 +50,7 @@ export class Roster {
    * new one, login and all) keeps its address and its tunnels.
    */
   predecessor(session: Session): Session | undefined {
-    return this.othersOfUser(session).find((one) => sameHost(one, session) && samePort(one, session));
+    return this.othersOfUser(session).find((one) => !one.host && sameHost(one, session) && samePort(one, session));
   }
 
   /** Sessions of a group whose user is known. */

@@ -7,7 +7,7 @@ import { phase1SuiteName } from '../ikev1/phase1-proposal.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
 import { formatEndpoint, type IpAddress, type Prefix } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
-import type { SessionCall } from './calls.ts';
+import type { SessionCall, SessionTunnel } from './calls.ts';
 import { Children } from './children.ts';
 import type { Subject } from './credentials.ts';
 import type { Who } from './events.ts';
@@ -38,6 +38,8 @@ export type SessionStage =
   | { readonly awaits: 'nobody'; readonly until: Instant; readonly thenAsk: boolean }
   /** It has transport mode, and makes its L2TP call and its user's login by `until`. */
   | { readonly awaits: 'call'; readonly until: Instant }
+  /** Its user hung up, and other calls go on in its tunnel: it is nobody's until the client makes the next one. */
+  | { readonly awaits: 'next call' }
   | { readonly awaits: 'nothing' };
 
 export type Renewal =
@@ -48,7 +50,10 @@ export type Renewal =
 export class Session {
   readonly id: number;
   subject: Subject;
-  readonly since: Instant;
+  /** When its client came, or with a further call its user. */
+  since: Instant;
+  /** With a second and further call of an L2TP tunnel: whose phase 1s, ESP pairs and tunnel it shares. */
+  readonly host: Session | undefined;
   /** The oldest first; the last one is in use. */
   phase1s: readonly Ikev1Sa[] = [];
   readonly children = new Children();
@@ -60,8 +65,10 @@ export class Session {
   /** Our own renewal of a peer's phase 1. */
   renewal: Renewal = { awaits: 'nothing' };
   ciscoUdp = false;
-  /** Set while it comes by L2TP. */
-  l2tp: SessionCall | undefined;
+  /** Set while it comes by L2TP and has no host. */
+  l2tp: SessionTunnel | undefined;
+  /** Set while its own call is up. */
+  call: SessionCall | undefined;
   /** The client said that it begins anew (INITIAL_CONTACT). */
   initialContact = false;
   /** Set while the dataplane has the session open. */
@@ -73,15 +80,21 @@ export class Session {
   /** Announced as up. */
   announced = false;
 
-  constructor(id: number, subject: Subject, stage: SessionStage, now: Instant) {
+  constructor(id: number, subject: Subject, stage: SessionStage, now: Instant, host?: Session) {
     this.id = id;
     this.subject = subject;
     this.stage = stage;
     this.since = now;
+    this.host = host;
+  }
+
+  /** The session that has what its packets take. */
+  get line(): Session {
+    return this.host ?? this;
   }
 
   get phase1(): Ikev1Sa | undefined {
-    return this.phase1s.at(-1);
+    return this.line.phase1s.at(-1);
   }
 
   get group(): GroupPolicy | undefined {
@@ -96,6 +109,19 @@ export class Session {
       group: this.group?.name,
       user: this.user,
     };
+  }
+}
+
+/** When what it awaits has taken too long; undefined: never. */
+export function stageDeadline({ stage }: Session): Instant | undefined {
+  switch (stage.awaits) {
+    case 'goodbye':
+    case 'nobody':
+    case 'call':
+    case 'configuration':
+      return stage.until;
+    default:
+      return undefined;
   }
 }
 
@@ -114,14 +140,15 @@ export interface SessionView {
 }
 
 export function viewSession(session: Session): SessionView {
+  const { line } = session;
   const established = session.phase1?.established;
-  const esp = session.children.current?.pair.suite.esp;
+  const esp = line.children.current?.pair.suite.esp;
   return {
     id: session.id,
     who: session.who,
     address: session.address?.text,
-    carrier: session.espPath?.carrier ?? session.phase1?.path.carrier ?? 'udp',
-    protocol: session.l2tp ? 'l2tp' : 'ipsec',
+    carrier: line.espPath?.carrier ?? session.phase1?.path.carrier ?? 'udp',
+    protocol: line.l2tp ? 'l2tp' : 'ipsec',
     phase1: established ? phase1SuiteName(established.suite) : '',
     esp: esp && suiteName(esp),
     since: session.since,

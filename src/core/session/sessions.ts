@@ -14,20 +14,21 @@ import type { InitiatorIntent } from '../ikev1/phase1.ts';
 import { isTransportMode } from '../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
 import type { EndReason, Ikev1Event, Phase1Established, Phase2Grant, Phase2Request } from '../ikev1/types.ts';
-import { type IpAddress, prefixOf } from '../net/address.ts';
+import type { IpAddress } from '../net/address.ts';
 import { earliest, type Instant, MINUTE, SECOND } from '../net/time.ts';
-import { type Attribute, Authentication } from '../wire/ikev1.ts';
+import { Authentication } from '../wire/ikev1.ts';
 import { AddressBook } from './addresses.ts';
 import { CALL_PATIENCE, Calls } from './calls.ts';
 import { samePath } from './children.ts';
-import { asksForCiscoUdp, configurationPush, configurationReply, requestedAddress } from './configuration.ts';
+import { Configurations } from './configurations.ts';
 import type { Subject } from './credentials.ts';
+import { endingOf } from './ending.ts';
 import type { GatewayEvent, LoginVerdict, Who } from './events.ts';
 import { limitDeadline, limitReached } from './limits.ts';
 import { Logins } from './logins.ts';
 import type { GatewaySettings } from './policy.ts';
-import { Roster, sameClient } from './roster.ts';
-import { Session } from './session.ts';
+import { Roster } from './roster.ts';
+import { Session, stageDeadline } from './session.ts';
 import { Tunnels } from './tunnels.ts';
 
 export interface SessionsOptions {
@@ -47,8 +48,6 @@ const MAX_PHASE1S = 4;
 export const MAX_ENTERING = 2048;
 /** A peer that didn't answer to the renewal of its phase 1 is tried again after this, as long as the old one holds. */
 const RENEWAL_RETRY = MINUTE;
-/** Silence after which a user's session may be taken for one that its client has lost. */
-const GIVEN_BACK_AFTER = 8 * SECOND;
 /** A proven group secret without a login is worth no longer than this. */
 const NOBODY_PATIENCE = MINUTE;
 
@@ -70,6 +69,7 @@ export class Sessions {
   readonly #tunnels: Tunnels;
   readonly #logins: Logins;
   readonly #calls: Calls;
+  readonly #configurations: Configurations;
   readonly #entering = new Set<Session>();
   /** SAs that were given something to do outside their own input, and sessions whose deadline may have changed. */
   readonly #touched = new Set<Ikev1Sa>();
@@ -93,7 +93,18 @@ export class Sessions {
         touch,
         end,
         // who renews phase 1 from the same socket may leave Mode-Config out
-        admitted: (session, sa) => this.#continueOlder(session, sa, undefined),
+        admitted: (session, sa) => this.#configurations.continueOlder(session, sa, undefined),
+      },
+      this.#roster,
+      this.#addresses,
+    );
+    this.#configurations = new Configurations(
+      {
+        ...options,
+        touch,
+        end,
+        leaveEntrance: (session) => this.#entering.delete(session),
+        addPhase1: (session, sa) => this.#addPhase1(session, sa),
       },
       this.#roster,
       this.#addresses,
@@ -102,10 +113,13 @@ export class Sessions {
       ...options,
       newRequest,
       touch,
+      enter: (session) => this.#enter(session),
+      newId: () => ++this.#lastId,
       admit: (session, user, verdict) => this.#logins.admit(session, user, verdict)?.reason,
       up: (session) => this.#callUp(session),
-      restarted: (session, now) => this.#callRestarted(session, now),
+      restarted: (line, further, now) => this.#restart(line, further, now),
       end,
+      endLine: (line, reason) => this.endLine(line, reason),
     });
   }
 
@@ -142,7 +156,7 @@ export class Sessions {
 
   lastTraffic(saId: number): Instant {
     const session = this.#bySa.get(saId);
-    return session?.espPath ? this.#options.lastTraffic(session.id) : 0;
+    return session?.espPath ? this.#calls.lastTraffic(session) : 0;
   }
 
   takeTouched(): readonly Ikev1Sa[] {
@@ -175,9 +189,7 @@ export class Sessions {
       return this.#options.emit({ type: 'notice', who: caller.who, text: 'phase 1 renewed by the client' });
     }
     const session = new Session(++this.#lastId, subject, { awaits: 'nothing' }, now);
-    this.#roster.add(session);
-    this.#entering.add(session);
-    if (this.#entering.size > MAX_ENTERING) this.end(this.#entering.values().next().value!, 'too many logins at once');
+    this.#enter(session);
     this.#addPhase1(session, sa);
     if (subject.kind === 'peer') {
       session.inner = subject.peer.inner;
@@ -201,14 +213,15 @@ export class Sessions {
     }
     const session = this.#bySa.get(sa.id);
     if (!session) return;
-    const { stage, who } = session;
+    const { stage } = session;
     this.#bySa.delete(sa.id);
     const newest = session.phase1 === sa;
-    session.phase1s = session.phase1s.filter((one) => one !== sa);
+    const others = session.phase1s.filter((one) => one !== sa);
     const words = stage.awaits === 'goodbye' ? stage.reason : `${reason}: ${detail}`;
-    if (session.phase1s.length === 0) this.#remove(session, who, words);
+    if (others.length === 0) this.#removeLine(session, words);
+    session.phase1s = others;
     // who deletes what it renewed goes on with the new one; who deletes the new one leaves
-    else if (newest && reason === 'deleted by the peer') this.end(session, words);
+    if (others.length > 0 && newest && reason === 'deleted by the peer') this.endLine(session, words);
   }
 
   handleEvent(sa: Ikev1Sa, event: Ikev1Event, now: Instant): void {
@@ -219,7 +232,7 @@ export class Sessions {
       case 'xauth-answered':
         return this.#logins.handle(session, sa, event.userName, event.password, now);
       case 'configuration-requested':
-        return this.#handleConfigurationRequest(session, sa, event.messageId, event.attributes, now);
+        return this.#configurations.handle(session, sa, event.messageId, event.attributes, now);
       case 'initial-contact':
         session.initialContact = true;
         return;
@@ -307,24 +320,43 @@ export class Sessions {
 
   endById(id: number, reason: string): boolean {
     const session = this.#roster.find(id);
-    if (session) this.end(session, reason);
-    return session !== undefined;
+    if (!session || session.stage.awaits === 'next call') return false;
+    this.end(session, reason);
+    return true;
+  }
+
+  /** What a session's packets take can't be had: whoever shares it ends with it. */
+  breakById(id: number, reason: string): void {
+    const session = this.#roster.find(id);
+    if (session?.host) this.end(session, reason);
+    else if (session) this.endLine(session, reason);
   }
 
   /** Ends all of a user's sessions, also those still on the way in. */
   endByUser(user: string, reason: string): void {
     for (const session of this.all) {
-      const { stage, l2tp } = session;
-      const typed = stage.awaits === 'verdict' ? stage.user : (l2tp?.asked?.user ?? session.user);
+      const { stage, call } = session;
+      const typed = stage.awaits === 'verdict' ? stage.user : (call?.asked?.user ?? session.user);
       if (typed === user) this.end(session, reason);
     }
   }
 
-  /** Ends a session from our side: tells the peer, frees all that it had. */
+  /** Ends a session from our side: tells the peer, frees all that it had. Other calls in its tunnel go on. */
   end(session: Session, reason: string): void {
+    if (!this.#roster.has(session)) return;
+    if (!this.#calls.isShared(session)) return this.endLine(session.line, reason);
+    this.#calls.hangUp(session);
+    if (session.host) return this.#remove(session, reason);
+    this.#vacate(session, reason);
+    session.stage = { awaits: 'next call' };
+  }
+
+  /** Ends a session with its phase 1s, pairs, tunnel, and whoever shares these. */
+  endLine(line: Session, reason: string): void {
+    if (!this.#roster.has(line)) return;
     // the delete of phase 1 says it all; vpnc would answer one of ESP with a new quick mode
-    this.#remove(session, session.who, reason);
-    for (const sa of session.phase1s) {
+    this.#removeLine(line, reason);
+    for (const sa of line.phase1s) {
       sa.close(reason);
       this.#bySa.delete(sa.id);
       this.#touched.add(sa);
@@ -350,82 +382,6 @@ export class Sessions {
     this.#touched.add(surplus);
   }
 
-  #handleConfigurationRequest(
-    session: Session,
-    sa: Ikev1Sa,
-    messageId: number,
-    requested: readonly Attribute[],
-    now: Instant,
-  ): void {
-    const { stage } = session;
-    // a login refused for want of an address would have its user type another password
-    if (stage.awaits === 'goodbye' && stage.isProven) return sa.answerRequest(messageId, [], now);
-    if (stage.awaits !== 'configuration' && stage.awaits !== 'nothing') {
-      const reason = 'it asked for its configuration before its login succeeded';
-      this.#options.emit({ type: 'failure', who: session.who, step: 'Mode-Config', reason });
-      return;
-    }
-    const wanted = requestedAddress(requested);
-    const owner = this.#continueOlder(session, sa, wanted);
-    if (wanted && owner === session && stage.awaits === 'configuration') this.#giveBack(session, wanted, now);
-    const { group, address } = owner;
-    if (!group || !address) return;
-    // a client that found a NAT and floated speaks NAT-T; what a session began with it stays with
-    const offered = asksForCiscoUdp(requested) && sa.path.carrier === 'udp';
-    const port = offered ? this.#options.settings().policy.ciscoUdpPort : undefined;
-    if (port !== undefined) owner.ciscoUdp = true;
-    sa.answerRequest(messageId, configurationReply(requested, address, group, port), now);
-    this.#configured(owner);
-  }
-
-  #configured(session: Session): void {
-    const { group, address, user } = session;
-    session.stage = { awaits: 'nothing' };
-    this.#entering.delete(session);
-    this.#touch(session);
-    if (address && !this.#addresses.hold(address, session))
-      return this.end(session, 'its address went to another login');
-    if (address && user !== undefined) this.#options.emit({ type: 'leased', group: group?.name, user, address });
-  }
-
-  /** A renewed phase 1 goes over to the session that it renews; else the session stands on its own. */
-  #continueOlder(session: Session, sa: Ikev1Sa, wanted: IpAddress | undefined): Session {
-    if (session.stage.awaits === 'nothing') return session;
-    const holder = wanted && this.#addresses.holder(wanted);
-    const mine = holder && this.#roster.othersOfUser(session).includes(holder) && sameClient(holder, session);
-    const older = mine ? holder : this.#roster.predecessor(session);
-    if (!older) return session;
-    session.phase1s = [];
-    this.#addPhase1(older, sa);
-    this.#addresses.release(session);
-    this.#roster.remove(session);
-    this.#entering.delete(session);
-    this.#dirty.add(older.id);
-    this.#options.emit({ type: 'notice', who: older.who, text: 'phase 1 renewed by the client' });
-    return older;
-  }
-
-  /**
-   * A client that comes back wants the address that it had: it is free, or its own old session holds it, in silence since it
-   * lost its network.
-   */
-  #giveBack(session: Session, wanted: IpAddress, now: Instant): void {
-    const { group, address } = session;
-    if (!group || !address || this.#addresses.isReserved(address)) return;
-    const holder = this.#addresses.holder(wanted);
-    if (holder) {
-      const own = this.#roster.othersOfUser(session).includes(holder);
-      const heard = Math.max(holder.since, this.#options.lastTraffic(holder.id));
-      if (!own || now < heard + GIVEN_BACK_AFTER) return;
-      this.end(holder, 'its client came back from elsewhere');
-    }
-    if (this.#addresses.choose(group.pool, wanted)?.text !== wanted.text) return;
-    this.#addresses.release(session);
-    session.address = wanted;
-    session.inner = prefixOf(wanted, 32);
-    this.#addresses.hold(wanted, session);
-  }
-
   /** Only a peer without a user can be asked to prove itself again: a login is the client's to begin. */
   #renewPhase1(session: Session, sa: Ikev1Sa, now: Instant): void {
     const { subject } = session;
@@ -446,7 +402,7 @@ export class Sessions {
     } else if (stage.awaits === 'nobody' && stage.thenAsk && phase1) {
       this.#logins.ask(session, phase1, 1, now);
     } else if (stage.awaits === 'call') {
-      this.end(session, `its user was not logged in in time: L2TP awaited ${session.l2tp?.lns.awaits ?? 'SCCRQ'}`);
+      this.end(session, `its user was not logged in in time: L2TP awaited ${session.line.l2tp?.lns.awaits ?? 'SCCRQ'}`);
     } else if (stage.awaits === 'nobody') {
       const reason =
         "the group secret is right, but the client does neither XAUTH nor L2TP, and no entry of 'peers' names it";
@@ -456,26 +412,37 @@ export class Sessions {
     } else if (stage.awaits === 'configuration' && !stage.push) {
       this.end(session, 'it logged in, but never asked for its address (Mode-Config)');
     } else if (stage.awaits === 'configuration' && phase1 && session.address && session.group) {
-      const older = this.#continueOlder(session, phase1, undefined);
-      if (older.address && older.group) phase1.pushConfiguration(configurationPush(older.address, older.group), now);
-      this.#configured(older);
+      this.#configurations.push(session, phase1, now);
     }
   }
 
-  #remove(session: Session, who: Who, reason: string): void {
-    this.#calls.close(session);
-    this.#addresses.release(session);
+  #enter(session: Session): void {
+    this.#roster.add(session);
+    this.#entering.add(session);
+    this.#dirty.add(session.id);
+    if (this.#entering.size > MAX_ENTERING) this.end(this.#entering.values().next().value!, 'too many logins at once');
+  }
+
+  #removeLine(line: Session, reason: string): void {
+    const { calls = [] } = line.l2tp ?? {};
+    this.#calls.close(line);
+    for (const session of calls) if (session.host) this.#remove(session, reason);
+    this.#remove(line, reason);
+  }
+
+  #remove(session: Session, reason: string): void {
     this.#roster.remove(session);
     this.#entering.delete(session);
     this.#dirty.add(session.id);
-    if (session.announced) this.#options.emit({ type: 'session-down', id: session.id, who, reason });
-    else if (changedItsMind(session, reason)) {
-      // a client that tries several ways at once hangs up on all but one
-      this.#options.emit({ type: 'notice', who, text: 'the client hung up before a login' });
-    } else if (!session.told) {
-      this.#options.emit({ type: 'failure', who, step: `waiting for ${session.stage.awaits}`, reason });
-    }
-    this.#tunnels.close(session);
+    this.#addresses.release(session);
+    this.#tellEnd(session, reason);
+    if (session.host) this.#options.emit({ type: 'close-session', id: session.id });
+    else this.#tunnels.close(session);
+  }
+
+  #tellEnd(session: Session, reason: string): void {
+    const ending = endingOf(session, reason);
+    if (ending) this.#options.emit(ending);
   }
 
   #callUp(session: Session): void {
@@ -487,40 +454,34 @@ export class Sessions {
   }
 
   /** Under the same SA the client is still nobody in particular. */
-  #callRestarted(session: Session, now: Instant): void {
-    const { id, who } = session;
-    if (session.announced) this.#options.emit({ type: 'session-down', id, who, reason: 'its client began anew' });
-    if (session.inner) this.#options.emit({ type: 'unbind-call', id });
-    this.#tunnels.switchWaiting(session, now);
-    this.#addresses.release(session);
-    this.#roster.setUser(session, undefined);
-    session.announced = false;
-    session.address = undefined;
-    session.inner = undefined;
-    session.stage = { awaits: 'call', until: now + CALL_PATIENCE };
-    this.#entering.add(session);
+  #restart(line: Session, further: readonly Session[], now: Instant): void {
+    const reason = 'its client began anew';
+    for (const session of further) this.#remove(session, reason);
+    // to begin anew before a login is no failure
+    line.told ||= !line.announced;
+    this.#tunnels.switchWaiting(line, now);
+    this.#vacate(line, reason);
+    line.stage = { awaits: 'call', until: now + CALL_PATIENCE };
+    line.told = false;
+    this.#entering.add(line);
+  }
+
+  /** Its user is off, and it is nobody's. */
+  #vacate(line: Session, reason: string): void {
+    this.#tellEnd(line, reason);
+    if (line.inner) this.#options.emit({ type: 'unbind-call', id: line.id });
+    this.#addresses.release(line);
+    this.#roster.setUser(line, undefined);
+    this.#entering.delete(line);
+    line.announced = false;
+    line.told = true;
+    line.address = undefined;
+    line.inner = undefined;
   }
 
   #touch(session: Session): void {
-    for (const sa of session.phase1s) this.#touched.add(sa);
+    for (const sa of session.line.phase1s) this.#touched.add(sa);
     this.#dirty.add(session.id);
-  }
-}
-
-/** It was asked for a name the first time, and deleted its phase 1. */
-function changedItsMind({ stage }: Session, reason: string): boolean {
-  return stage.awaits === 'login' && stage.attempt === 1 && reason.startsWith('deleted by the peer');
-}
-
-function stageDeadline({ stage }: Session): Instant | undefined {
-  switch (stage.awaits) {
-    case 'goodbye':
-    case 'nobody':
-    case 'call':
-    case 'configuration':
-      return stage.until;
-    default:
-      return undefined;
   }
 }
 

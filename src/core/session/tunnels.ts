@@ -173,12 +173,13 @@ export class Tunnels {
 
   /** Traffic can flow. */
   announce(session: Session, sa: Ikev1Sa): void {
-    const pair = session.children.current?.pair;
-    if (!pair || !session.espPath) return;
+    const { line } = session;
+    const pair = line.children.current?.pair;
+    if (!pair || !line.espPath) return;
     session.announced = true;
     const address = session.address?.text ?? (session.inner ? formatPrefix(session.inner) : '');
     const phase1 = sa.established ? phase1SuiteName(sa.established.suite) : '';
-    const carrier = `${session.l2tp ? 'l2tp over ' : ''}${session.espPath.carrier}`;
+    const carrier = `${line.l2tp ? 'l2tp over ' : ''}${line.espPath.carrier}`;
     const summary = `${carrier}, ${phase1}, ESP ${suiteName(pair.suite.esp)}`;
     this.#options.emit({ type: 'session-up', id: session.id, who: session.who, address, summary });
   }
@@ -298,12 +299,12 @@ function isInUdp(mode: number): boolean {
 }
 
 /**
- * A phase 1 took an L2TP call over because it comes from the same address and port with the same identity, which a
- * neighbour behind the same NAT may come to have, too. So what is for the user goes out on its pair only once a packet of the
- * call itself came in on it: its numbers are known to the true client alone.
+ * A phase 1 took L2TP calls over because it comes from the same address and port with the same identity, which a neighbour
+ * behind the same NAT may come to have, too. So what is for the users goes out on its pair only once a packet of a call itself
+ * came in on it: its numbers are known to the true client alone.
  */
 function isUnproven({ l2tp }: Session, sa: Ikev1Sa): boolean {
-  return l2tp?.link !== undefined && l2tp.provenUnder !== sa;
+  return l2tp !== undefined && l2tp.calls.length > 0 && l2tp.provenUnder !== sa;
 }
 
 /** Why a session may have no tunnel yet; undefined: it may. */

@@ -25,7 +25,7 @@ describe('the LAC', () => {
     const both = new TunnelPair().dial();
     assert.deepEqual([told(both.lacEvents), told(both.lnsEvents)], [['call-up'], ['call-up']]);
     const { localTunnel, localSession, peerTunnel, peerSession, port } = both.lac.call!;
-    assert.deepEqual(both.lns.call, {
+    assert.deepEqual(both.lnsCall, {
       port: 1701,
       localTunnel: peerTunnel,
       localSession: peerSession,
@@ -34,16 +34,16 @@ describe('the LAC', () => {
     });
     assert.equal(port, 1701);
     both.lac.sendPpp(Uint8Array.of(1));
-    both.lns.sendPpp(Uint8Array.of(2));
+    both.lns.sendPpp(peerSession, Uint8Array.of(2));
     both.advance(100);
-    assert.deepEqual(both.lnsEvents.at(-1), { type: 'ppp', frame: Uint8Array.of(1) });
-    assert.deepEqual(both.lacEvents.at(-1), { type: 'ppp', frame: Uint8Array.of(2) });
+    assert.deepEqual(both.lnsEvents.at(-1), { type: 'ppp', session: peerSession, frame: Uint8Array.of(1) });
+    assert.deepEqual(both.lacEvents.at(-1), { type: 'ppp', session: localSession, frame: Uint8Array.of(2) });
   });
 
   it('makes it over lines that lose and reorder', () => {
     for (let seed = 1; seed <= 200; seed++) {
       const both = new TunnelPair({ seed, loss: 0.1, jitter: 1500 }).dial(60_000);
-      assert.ok(both.lac.call && both.lns.call, `seed ${seed}: ${closedBy(both.lacEvents)}`);
+      assert.ok(both.lac.call && both.lnsCall, `seed ${seed}: ${closedBy(both.lacEvents)}`);
       assert.equal(told(both.lacEvents).filter((one) => one === 'call-up').length, 1);
       assert.equal(told(both.lnsEvents).includes('restarted'), false, `seed ${seed}`);
     }
@@ -67,7 +67,7 @@ describe('the LAC', () => {
 
   it('stays as long as there is an answer to Hello, and no longer', () => {
     const both = new TunnelPair().dial().advance(20 * HELLO_INTERVAL);
-    assert.ok(both.lac.call && both.lns.call);
+    assert.ok(both.lac.call && both.lnsCall);
     both.line.cut = true;
     both.advance(2 * HELLO_INTERVAL);
     assert.match(closedBy(both.lacEvents)!, /unanswered/);
@@ -81,7 +81,7 @@ describe('the LAC', () => {
       both.advance(100);
       const other = end === 'lac' ? both.lnsEvents : both.lacEvents;
       assert.match(closedBy(other)!, /closed its tunnel \(StopCCN, result 6\)/);
-      assert.deepEqual([both.lac.call, both.lns.call], [undefined, undefined]);
+      assert.deepEqual([both.lac.call, both.lnsCall], [undefined, undefined]);
       assert.deepEqual([both.lac.pollTimeout(), both.lns.pollTimeout()], [undefined, undefined]);
     }
   });

@@ -6,6 +6,7 @@ import { avp, encodeMessage, pair, readMessage } from '../../../src/core/l2tp/me
 import {
   type Avp,
   AvpType,
+  type CallIds,
   encodeL2tpControl,
   encodeL2tpData,
   type L2tpControl,
@@ -66,8 +67,9 @@ export abstract class LacSide {
     return this.say(MessageType.SCCCN, more);
   }
 
-  icrq(more: readonly Avp[] = []): this {
-    return this.say(MessageType.ICRQ, [avp(AvpType.ASSIGNED_SESSION_ID, pair(PEER_SESSION)), ...more]);
+  /** `session`: our number of the call. */
+  icrq(more: readonly Avp[] = [], session = PEER_SESSION): this {
+    return this.say(MessageType.ICRQ, [avp(AvpType.ASSIGNED_SESSION_ID, pair(session)), ...more]);
   }
 
   iccn(more: readonly Avp[] = []): this {
@@ -128,9 +130,19 @@ export class Lac extends LacSide {
     return this.events.map((event) => (event.type === 'dropped' ? event.reason : event.type));
   }
 
+  /** The newest one, while it is up. */
+  get call(): CallIds | undefined {
+    return newestCall(this.lns, this.events);
+  }
+
   get closed(): string | undefined {
     return this.events.flatMap((event) => (event.type === 'closed' ? [event.reason] : []))[0];
   }
+}
+
+export function newestCall(lns: Lns, events: readonly LnsEvent[]): CallIds | undefined {
+  const [newest] = events.flatMap((event) => (event.type === 'call-up' ? [event.session] : [])).slice(-1);
+  return newest === undefined ? undefined : lns.idsOf(newest);
 }
 
 export function sccrqAvps(peerTunnel: number): Avp[] {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { MAX_SENDINGS, MAX_WAITING } from '../../../src/core/l2tp/control-channel.ts';
+import { MAX_CALLS } from '../../../src/core/l2tp/lns.ts';
 import { avp, encodeMessage, pair, readMessage } from '../../../src/core/l2tp/messages.ts';
 import { HELLO_INTERVAL } from '../../../src/core/l2tp/tunnel-end.ts';
 import { type Avp, AvpType, encodeL2tpControl, MessageType as M, MAX_AVPS } from '../../../src/core/wire/l2tp.ts';
@@ -17,7 +18,7 @@ describe('the LNS', () => {
     lac.dial();
     assert.deepEqual(lac.takeTypes(), [M.SCCRP, 0, M.ICRP, 0]);
     assert.deepEqual(lac.told, ['call-up']);
-    assert.deepEqual(lac.lns.call, {
+    assert.deepEqual(lac.call, {
       port: 50_001,
       localTunnel: lac.tunnel,
       localSession: lac.session,
@@ -25,8 +26,8 @@ describe('the LNS', () => {
       peerSession: PEER_SESSION,
     });
     lac.sayPpp(Uint8Array.of(1, 2, 3));
-    assert.deepEqual(lac.events.at(-1), { type: 'ppp', frame: Uint8Array.of(1, 2, 3) });
-    lac.lns.sendPpp(Uint8Array.of(4));
+    assert.deepEqual(lac.events.at(-1), { type: 'ppp', session: lac.session, frame: Uint8Array.of(1, 2, 3) });
+    lac.lns.sendPpp(lac.session, Uint8Array.of(4));
     lac.listen();
     const expected = { kind: 'data', tunnelId: PEER_TUNNEL, sessionId: PEER_SESSION, ns: undefined };
     assert.deepEqual(lac.heard.at(-1), { ...expected, payload: Uint8Array.of(4) });
@@ -83,19 +84,36 @@ describe('the LNS', () => {
     assert.match(lac.closed!, /unanswered/);
   });
 
-  it('ends with StopCCN and with CDN, and acknowledges them', () => {
-    for (const [type, session] of [
-      [M.StopCCN, 0],
-      [M.CDN, 1],
-    ] as const) {
+  it('ends with StopCCN, and acknowledges it', () => {
+    const lac = new Lac().dial();
+    lac.takeTypes();
+    lac.say(M.StopCCN, [avp(AvpType.RESULT_CODE, pair(1))]);
+    assert.match(lac.closed!, /result 1/);
+    assert.deepEqual(lac.takeTypes(), [0]);
+    assert.equal(lac.call, undefined);
+    assert.equal(lac.lns.pollTimeout(), undefined);
+  });
+
+  it('knows the tunnel of a StopCCN that comes without our number by the number that the client gave it', () => {
+    const stop = (tunnel: readonly Avp[]) => encodeMessage(M.StopCCN, [avp(AvpType.RESULT_CODE, pair(1)), ...tunnel]);
+    const named = avp(AvpType.ASSIGNED_TUNNEL_ID, pair(PEER_TUNNEL));
+    for (const other of [[], [avp(AvpType.ASSIGNED_TUNNEL_ID, pair(PEER_TUNNEL + 1))]]) {
       const lac = new Lac().dial();
-      lac.takeTypes();
-      lac.say(type, [avp(AvpType.RESULT_CODE, pair(1))], session && lac.session);
-      assert.match(lac.closed!, /result 1/);
-      assert.deepEqual(lac.takeTypes(), [0]);
-      assert.equal(lac.lns.call, undefined);
-      assert.equal(lac.lns.pollTimeout(), undefined);
+      lac.sayBody(stop(other), 0, lac.ns, 0);
+      assert.equal(lac.told.at(-1), 'l2tp_unknown_tunnel');
+      assert.ok(lac.call);
+      lac.sayBody(stop([named]), 0, lac.ns, 0);
+      assert.match(lac.closed!, /StopCCN/);
     }
+    const early = new Lac().sccrq().sayBody(stop([named]), 0, 1, 0);
+    assert.match(early.closed!, /StopCCN/);
+  });
+
+  it('hears nothing else that names no tunnel', () => {
+    const lac = new Lac().dial();
+    for (const type of [M.HELLO, M.CDN, M.ICRQ, M.SCCCN]) lac.sayBody(encodeMessage(type, []), 0, lac.ns, 0);
+    lac.sayBody(new Uint8Array(0), 0, lac.ns, 0);
+    assert.deepEqual(lac.told, ['call-up', ...new Array(5).fill('l2tp_unknown_tunnel')]);
   });
 
   it('says StopCCN when it is closed', () => {
@@ -112,8 +130,8 @@ describe('the LNS', () => {
     Object.assign(lac, { tunnel: 0, session: 0, ns: 0, nr: 0, port: 40_000 });
     lac.sccrq([], 78).scccn().icrq().iccn();
     assert.deepEqual(lac.told, ['call-up', 'restarted', 'call-up']);
-    assert.equal(lac.lns.call?.peerTunnel, 78);
-    assert.equal(lac.lns.call?.port, 40_000);
+    assert.equal(lac.call?.peerTunnel, 78);
+    assert.equal(lac.call?.port, 40_000);
     lac.sayPpp(Uint8Array.of(1), before);
     assert.equal(lac.told.at(-1), 'l2tp_unknown_tunnel');
   });
@@ -125,7 +143,7 @@ describe('the LNS', () => {
     again();
     assert.deepEqual(lac.told, ['call-up', 'l2tp_out_of_order']);
     assert.deepEqual(lac.takeTypes(), [], 'not even acknowledged');
-    assert.ok(lac.lns.call);
+    assert.ok(lac.call);
     lac.advance(100);
     again();
     assert.equal(lac.told.at(-1), 'restarted');
@@ -138,6 +156,102 @@ describe('the LNS', () => {
     lac.scccn([harmless]).icrq([harmless]).iccn([harmless]);
     lac.sayBody(encodeMessage(200, []).with(0, 0));
     assert.deepEqual(lac.told, ['call-up', 'l2tp_unexpected']);
+  });
+});
+
+describe('calls of one tunnel', () => {
+  const call = (lac: Lac, number: number) => lac.icrq([], number).iccn().session;
+
+  it('come up each with numbers and frames of its own', () => {
+    const lac = new Lac().dial();
+    const [first, second] = [lac.session, call(lac, 89)];
+    assert.notEqual(first, second);
+    assert.deepEqual(lac.told, ['call-up', 'call-up']);
+    assert.deepEqual([lac.lns.idsOf(first)?.peerSession, lac.lns.idsOf(second)?.peerSession], [PEER_SESSION, 89]);
+    lac.sayPpp(Uint8Array.of(1), lac.tunnel, first).sayPpp(Uint8Array.of(2), lac.tunnel, second);
+    assert.deepEqual(lac.events.slice(2), [
+      { type: 'ppp', session: first, frame: Uint8Array.of(1) },
+      { type: 'ppp', session: second, frame: Uint8Array.of(2) },
+    ]);
+    lac.lns.sendPpp(second, Uint8Array.of(3));
+    lac.listen();
+    const said = lac.heard.at(-1)!;
+    assert.ok(said.kind === 'data' && said.sessionId === 89);
+  });
+
+  it('end one by one with CDN, from either side, and the tunnel stays', () => {
+    const lac = new Lac().dial();
+    const [first, second] = [lac.session, call(lac, 89)];
+    const third = call(lac, 90);
+    lac.acknowledge().takeTypes();
+    lac.say(M.CDN, [avp(AvpType.RESULT_CODE, pair(3))], first);
+    assert.deepEqual(lac.events.at(-1), {
+      type: 'call-down',
+      session: first,
+      reason: 'the client hung up (CDN, result 3)',
+    });
+    assert.deepEqual(lac.takeTypes(), [0]);
+    lac.lns.hangUp(second);
+    assert.equal(lac.lns.pollTimeout(), 0, 'there is something to say');
+    lac.advance(0);
+    const [cdn] = lac.heard;
+    assert.ok(cdn?.kind === 'control' && cdn.sessionId === 89);
+    assert.equal(readMessage(cdn.body).type, M.CDN);
+    for (const gone of [first, second]) lac.sayPpp(Uint8Array.of(1), lac.tunnel, gone);
+    assert.deepEqual(lac.told.slice(-2), ['l2tp_unknown_session', 'l2tp_unknown_session']);
+    lac.lns.hangUp(second);
+    assert.ok(lac.lns.idsOf(third));
+    assert.equal(lac.lns.isIdle, false);
+    lac.say(M.CDN, [], third);
+    assert.equal(lac.lns.isIdle, true);
+    assert.equal(lac.closed, undefined);
+    assert.ok(call(lac, PEER_SESSION));
+  });
+
+  it('are known by their own number where the CDN comes without ours', () => {
+    const lac = new Lac().dial();
+    const first = lac.session;
+    lac.icrq([], 89);
+    lac.say(M.CDN, [avp(AvpType.RESULT_CODE, pair(2))]);
+    assert.equal(lac.told.at(-1), 'l2tp_unknown_session');
+    lac.say(M.CDN, [avp(AvpType.ASSIGNED_SESSION_ID, pair(89))]);
+    assert.equal(lac.told.at(-1), 'call-down');
+    assert.ok(lac.lns.idsOf(first));
+  });
+
+  it('are as many as there may be; more are refused for want of facilities, and the others go on', () => {
+    const lac = new Lac().dial();
+    const numbers = [lac.session];
+    for (let i = 1; i < MAX_CALLS; i++) numbers.push(call(lac, PEER_SESSION + i));
+    assert.equal(new Set(numbers).size, MAX_CALLS);
+    lac.heard.length = 0;
+    const other = PEER_SESSION + MAX_CALLS;
+    lac.icrq([], other);
+    const [refusal] = lac.heard;
+    assert.ok(refusal?.kind === 'control' && refusal.sessionId === other, 'it is for the last');
+    const { type, values } = readMessage(refusal.body);
+    assert.equal(type, M.CDN);
+    assert.deepEqual(values.get(AvpType.RESULT_CODE), pair(4));
+    assert.equal(lac.told.at(-1), 'refused');
+    for (const number of numbers) assert.ok(lac.lns.idsOf(number));
+    lac.say(M.CDN, [], numbers[3]!);
+    assert.ok(call(lac, other), 'there is room again');
+  });
+
+  it('that are on their way count as well', () => {
+    const lac = new Lac().sccrq().scccn();
+    for (let i = 0; i < MAX_CALLS; i++) lac.icrq([], 1 + i);
+    assert.deepEqual(lac.told, []);
+    lac.icrq([], 1 + MAX_CALLS);
+    assert.deepEqual(lac.told, ['refused']);
+  });
+
+  it('are not begun under a number that is in use', () => {
+    const lac = new Lac().dial();
+    lac.takeTypes();
+    lac.icrq();
+    assert.deepEqual(lac.takeTypes(), [0], 'to refuse it by that number would end the other');
+    assert.ok(lac.call);
   });
 });
 
@@ -165,41 +279,23 @@ describe('the LNS, against a LAC that is wrong', () => {
     lac.sccrq().scccn().icrq([UNKNOWN]);
     assert.equal(lac.takeTypes().at(-1), M.CDN);
     lac.icrq().iccn();
-    assert.ok(lac.lns.call);
-  });
-
-  it('refuses a second call in the same tunnel for want of facilities, and goes on with the first', () => {
-    for (const whenUp of [true, false]) {
-      const lac = new Lac().sccrq().scccn().icrq();
-      if (whenUp) lac.iccn();
-      lac.heard.length = 0;
-      const other = PEER_SESSION + 1;
-      lac.say(M.ICRQ, [avp(AvpType.ASSIGNED_SESSION_ID, pair(other))]);
-      const [refusal] = lac.heard;
-      assert.ok(refusal?.kind === 'control' && refusal.sessionId === other, 'it is for the second');
-      const { type, values } = readMessage(refusal.body);
-      assert.equal(type, M.CDN);
-      assert.deepEqual(values.get(AvpType.RESULT_CODE), pair(4));
-      if (!whenUp) lac.iccn();
-      assert.deepEqual(lac.told, whenUp ? ['call-up', 'refused'] : ['refused', 'call-up']);
-      assert.equal(lac.lns.call?.peerSession, PEER_SESSION);
-    }
+    assert.ok(lac.call);
   });
 
   it('says no more often than it is asked, and no more than a peer acknowledges', () => {
     const lac = new Lac().dial();
     lac.heard.length = 0;
-    for (let i = 0; i < 1000; i++) lac.icrq();
+    for (let i = 0; i < 1000; i++) lac.icrq([], 1000 + i);
     assert.ok(lac.heard.length <= 1000 + MAX_WAITING);
     const silent = new Lac().dial();
     const { nr } = silent;
     silent.heard.length = 0;
     for (let i = 0; i < 1000; i++) {
       silent.nr = nr;
-      silent.icrq();
+      silent.icrq([], 1000 + i);
     }
-    const said = silent.takeTypes().filter((type) => type === M.CDN).length;
-    assert.ok(said <= MAX_WAITING, `${said} refusals that nobody acknowledged`);
+    const said = silent.takeTypes().filter((type) => type !== 0).length;
+    assert.ok(said <= MAX_WAITING, `${said} answers that nobody acknowledged`);
     assert.match(silent.advance(60_000).closed!, /unanswered/);
   });
 
@@ -211,7 +307,9 @@ describe('the LNS, against a LAC that is wrong', () => {
       .scccn()
       .icrq()
       .iccn([avp(AvpType.SEQUENCING_REQUIRED, new Uint8Array(0))]);
-    assert.match(numbers.closed!, /sequence numbers/);
+    const [down] = numbers.events;
+    assert.match(down?.type === 'call-down' ? down.reason : '', /sequence numbers/);
+    assert.equal(numbers.takeTypes().at(-1), M.CDN);
     const version = new Lac();
     version.say(M.SCCRQ, sccrqAvps(1).with(0, avp(AvpType.PROTOCOL_VERSION, pair(0x0200))));
     assert.match(version.closed!, /version/);
@@ -225,7 +323,7 @@ describe('the LNS, against a LAC that is wrong', () => {
     const early = new Lac().sccrq();
     early.icrq().iccn();
     assert.deepEqual(early.told, ['l2tp_unexpected', 'l2tp_unexpected']);
-    assert.equal(early.lns.call, undefined);
+    assert.equal(early.call, undefined);
     early.sayPpp(Uint8Array.of(1), early.tunnel, 6);
     assert.equal(early.told.at(-1), 'l2tp_unknown_session');
   });
@@ -237,7 +335,7 @@ describe('the LNS, against a LAC that is wrong', () => {
     assert.deepEqual(lac.told.slice(1), ['l2tp_unknown_tunnel', 'l2tp_unknown_session']);
     lac.say(M.CDN, [avp(AvpType.RESULT_CODE, pair(1))], session ^ 1);
     lac.sayBody(encodeMessage(M.StopCCN, []), 0, lac.ns, tunnel ^ 1);
-    assert.ok(lac.lns.call);
+    assert.ok(lac.call);
   });
 
   it('gives a flood of SCCRQ one tunnel at a time', () => {

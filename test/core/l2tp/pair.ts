@@ -3,9 +3,11 @@ import type { Bytes } from '../../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../../src/core/bytes/text.ts';
 import { Lac, type LacEvent } from '../../../src/core/l2tp/lac.ts';
 import { Lns, type LnsEvent } from '../../../src/core/l2tp/lns.ts';
+import type { CallIds } from '../../../src/core/wire/l2tp.ts';
 import { Seeded } from '../../seeded.ts';
 import { seededCrypto } from '../../seeded-crypto.ts';
 import { Line, type LineEnd, type LineOptions } from '../line.ts';
+import { newestCall } from './lac.ts';
 
 export interface TunnelPairOptions extends LineOptions {
   /** The tunnel's secret, as each end has it. */
@@ -31,6 +33,10 @@ export class TunnelPair {
     this.client = this.#end(this.lac, this.lacEvents, (bytes, now) => this.lac.handleInput(bytes, now));
     this.gateway = this.#end(this.lns, this.lnsEvents, (bytes, now) => this.lns.handleInput(bytes, 1701, now));
     this.line = new Line([this.client, this.gateway], options);
+  }
+
+  get lnsCall(): CallIds | undefined {
+    return newestCall(this.lns, this.lnsEvents);
   }
 
   dial(milliseconds = 1000): this {

@@ -2,16 +2,16 @@
 import type { Bytes } from '../../../src/core/bytes/bytes.ts';
 import { udpTransportMode } from '../../../src/core/ikev1/phase2-proposal.ts';
 import type { EspPair, Ikev1Event } from '../../../src/core/ikev1/types.ts';
-import { readMessage } from '../../../src/core/l2tp/messages.ts';
+import { avp, pair, readMessage } from '../../../src/core/l2tp/messages.ts';
 import { type Endpoint, parseIp, prefixOf } from '../../../src/core/net/address.ts';
 import type { Persona } from '../../../src/core/personas/persona.ts';
 import { WINDOWS_VISTA } from '../../../src/core/personas/windows.ts';
 import type { PppMethod } from '../../../src/core/ppp/methods.ts';
 import { phase1Intent, phase2Intent } from '../../../src/core/session/client-offer.ts';
 import { Authentication } from '../../../src/core/wire/ikev1.ts';
-import { MessageType, parseL2tp } from '../../../src/core/wire/l2tp.ts';
+import { AvpType, MessageType, parseL2tp } from '../../../src/core/wire/l2tp.ts';
 import { quickModeIntent } from '../ikev1/pair.ts';
-import { LacSide } from '../l2tp/lac.ts';
+import { LacSide, PEER_SESSION } from '../l2tp/lac.ts';
 import { PppPeer } from '../ppp/peer.ts';
 import { type Dialer, GATEWAY, type Scene } from './scene.ts';
 
@@ -29,6 +29,15 @@ export interface CallerOptions {
   readonly until?: 'phase 1' | 'quick mode' | 'call';
 }
 
+/** A further call in a client's tunnel, for a user of its own. */
+export interface FurtherCall {
+  readonly ppp: PppPeer;
+  /** The gateway's number of it. */
+  session: number;
+  /** The gateway ended it by CDN. */
+  hungUp: boolean;
+}
+
 const PRIVATE = parseIp('192.168.1.7')!;
 const callers = new WeakMap<Scene, Caller[]>();
 
@@ -36,6 +45,8 @@ export class Caller extends LacSide {
   readonly #scene: Scene;
   readonly #options: CallerOptions;
   readonly ppp: PppPeer;
+  /** By our number. */
+  readonly #further = new Map<number, FurtherCall>();
   dialer: Dialer;
   /** It neither says nor hears anything any more. */
   silent = false;
@@ -44,11 +55,7 @@ export class Caller extends LacSide {
     super();
     this.#scene = scene;
     this.#options = options;
-    const { user, password, method } = options;
-    const can = method && { can: [method] };
-    this.ppp = new PppPeer({ ...(user && { name: user }), ...(password && { password }), ...can }, (frame) =>
-      this.sayPpp(frame),
-    );
+    this.ppp = peerOf(options, (frame) => this.sayPpp(frame));
     const all = callers.get(scene) ?? [];
     callers.set(scene, [...all, this]);
     scene.onL2tp = ({ id, message }) => {
@@ -109,11 +116,13 @@ export class Caller extends LacSide {
   receive(bytes: Bytes): void {
     if (this.silent) return;
     const before = { tunnel: this.tunnel, session: this.session };
-    this.hear(bytes);
     const message = parseL2tp(bytes);
-    if (message.kind === 'data') return this.ppp.hear(message.payload);
-    const isHello = message.body.length > 0 && readMessage(message.body).type === MessageType.HELLO;
-    if (isHello) this.acknowledge();
+    const further = this.#further.get(message.sessionId);
+    this.hear(bytes);
+    if (message.kind === 'data') return (further ?? this).ppp.hear(message.payload);
+    const type = message.body.length > 0 ? readMessage(message.body).type : undefined;
+    if (type === MessageType.HELLO || type === MessageType.CDN) this.acknowledge();
+    if (further) return this.#receiveFurther(further, type, before.session);
     if (before.tunnel !== this.tunnel) this.scccn().icrq();
     if (before.session !== this.session) {
       this.iccn();
@@ -121,7 +130,41 @@ export class Caller extends LacSide {
     }
   }
 
+  #receiveFurther(further: FurtherCall, type: number | undefined, ownSession: number): void {
+    if (type === MessageType.CDN) further.hungUp = true;
+    if (type !== MessageType.ICRP) return;
+    further.session = this.session;
+    this.session = ownSession;
+    this.say(MessageType.ICCN, [], further.session);
+    if (!further.ppp.mute) further.ppp.requestLcp();
+  }
+
+  /** Makes a further call in its tunnel. */
+  callMore(options: Pick<CallerOptions, 'user' | 'password' | 'method'> & { readonly mute?: boolean }): FurtherCall {
+    const number = PEER_SESSION + 1 + this.#further.size;
+    const ppp = peerOf(options, (frame) => this.sayPpp(frame, this.tunnel, further.session));
+    const further: FurtherCall = { ppp, session: 0, hungUp: false };
+    this.#further.set(number, further);
+    this.icrq([], number);
+    this.#scene.run();
+    return further;
+  }
+
+  /** Ends one of them. */
+  hangUp({ session }: FurtherCall): void {
+    this.say(MessageType.CDN, [avp(AvpType.RESULT_CODE, pair(3))], session);
+    this.#scene.run();
+  }
+
   get address(): string | undefined {
     return this.ppp.address;
   }
+}
+
+function peerOf(
+  { user, password, method, mute = false }: Pick<CallerOptions, 'user' | 'password' | 'method'> & { mute?: boolean },
+  say: (frame: Bytes) => void,
+): PppPeer {
+  const can = method && { can: [method] };
+  return new PppPeer({ ...(user && { name: user }), ...(password && { password }), ...can, mute }, say);
 }

@@ -122,15 +122,6 @@ describe('an L2TP client', () => {
     assert.match(stage.all('session-down')[0]!.reason, /session_timeout/);
   });
 
-  it('may make one call: a second is refused with a line in the log, and the first goes on', () => {
-    const stage = scene();
-    const caller = call(stage, 1);
-    caller.icrq();
-    stage.run();
-    assert.deepEqual(stage.failures, ['call: the client makes a second call in its tunnel; it may have one']);
-    assert.deepEqual(stage.addresses, [caller.address]);
-  });
-
   it('may use any port for its L2TP, and is answered there', () => {
     const stage = scene();
     assert.ok(call(stage, 1, { port: 50_123 }).address);

@@ -8,7 +8,7 @@ import { type Instant, MINUTE, SECOND } from '../../../../src/core/net/time.ts';
 import { PppLink } from '../../../../src/core/ppp/link.ts';
 import { ClientCall } from '../../../../src/core/session/client/call.ts';
 import type { ClientEvent } from '../../../../src/core/session/client/events.ts';
-import { L2TP_PORT } from '../../../../src/core/wire/l2tp.ts';
+import { type CallIds, L2TP_PORT } from '../../../../src/core/wire/l2tp.ts';
 import { Seeded } from '../../../seeded.ts';
 import { seededCrypto } from '../../../seeded-crypto.ts';
 
@@ -21,6 +21,7 @@ class Bench {
   readonly call: ClientCall;
   readonly lns: Lns;
   link: PppLink | undefined;
+  #number = 0;
   now: Instant = SECOND;
   silent = false;
   readonly #given: { readonly address: IpAddress; readonly dns: readonly IpAddress[] };
@@ -32,6 +33,10 @@ class Bench {
     const common = { crypto, user: 'sally', password: 'secret', secret: undefined, lastTraffic: () => 0, emit };
     this.call = new ClientCall({ ...common, gateway: [GATEWAY] }, this.now);
     this.lns = new Lns(crypto, () => 0);
+  }
+
+  get lnsCall(): CallIds | undefined {
+    return this.lns.idsOf(this.#number);
   }
 
   run(): this {
@@ -63,21 +68,25 @@ class Bench {
 
   #serve(): void {
     for (let event = this.lns.pollEvent(); event; event = this.lns.pollEvent()) {
-      if (event.type === 'call-up') this.link = new PppLink(this.crypto, ['pap'], () => 0, this.now);
-      else if (event.type === 'ppp') this.link?.handleInput(event.frame, this.now);
+      if (event.type === 'call-up') {
+        this.#number = event.session;
+        this.link = new PppLink(this.crypto, ['pap'], () => 0, this.now);
+      } else if (event.type === 'ppp') this.link?.handleInput(event.frame, this.now);
     }
     for (let event = this.link?.pollEvent(); event; event = this.link?.pollEvent()) {
       if (event.type !== 'authenticate') continue;
       const given = { ...this.#given, ownAddress: parseIp('10.0.0.1')!, nbns: [] };
       this.link!.answer({ ok: true, given, response: undefined }, this.now);
     }
-    for (let frame = this.link?.pollTransmit(); frame; frame = this.link?.pollTransmit()) this.lns.sendPpp(frame);
+    for (let frame = this.link?.pollTransmit(); frame; frame = this.link?.pollTransmit())
+      this.lns.sendPpp(this.#number, frame);
   }
 }
 
 describe("a client's call", () => {
   it('brings an address, name servers, and the numbers of the call', () => {
-    const { call, lns } = new Bench('10.0.0.2', ['10.0.0.53']).run();
+    const bench = new Bench('10.0.0.2', ['10.0.0.53']).run();
+    const { call } = bench;
     assert.equal(call.up?.given.address.text, '10.0.0.2');
     assert.deepEqual(
       call.up?.given.dns.map(({ text }) => text),
@@ -85,8 +94,8 @@ describe("a client's call", () => {
     );
     assert.equal(call.up?.given.routes, 'all');
     assert.equal(call.up?.neighbour?.text, '10.0.0.1');
-    assert.equal(call.up?.call.peerTunnel, lns.call?.localTunnel);
-    assert.equal(call.up?.call.localSession, lns.call?.peerSession);
+    assert.equal(call.up?.call.peerTunnel, bench.lnsCall?.localTunnel);
+    assert.equal(call.up?.call.localSession, bench.lnsCall?.peerSession);
   });
 
   for (const address of [GATEWAY.text, '127.0.0.1', '169.254.1.1', '224.0.0.1', '255.255.255.255']) {
