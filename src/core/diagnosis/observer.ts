@@ -20,7 +20,7 @@ import type { IkeWay } from './negotiation.ts';
 import { PLAIN_READING, type Reading } from './reading.ts';
 import { judge } from './rules.ts';
 import type { Sighting } from './sighting.ts';
-import { ciscoPackets, hasCiscoTrailer, streamPackets } from './tcp-payload.ts';
+import { TcpStreams } from './tcp-streams.ts';
 
 const IKE_PORT = 500;
 const NAT_T_PORT = 4500;
@@ -37,6 +37,7 @@ export class Observer {
   readonly #ike: IkeTable;
   readonly #conversations = new ConversationTable();
   readonly #dropped = new Map<string, number>();
+  readonly #streams = new TcpStreams();
   /** Spares the search for most traffic. */
   #hasMarkedPorts = false;
   #sightings = 0;
@@ -214,40 +215,24 @@ export class Observer {
   }
 
   #takeTcp(sighting: Sighting): boolean {
-    const { payload, sourcePort, destinationPort, tcp } = sighting;
-    const isKnownPort = [CISCO_PORT, NAT_T_PORT].some((port) => sourcePort === port || destinationPort === port);
-    const carriesCisco = hasCiscoTrailer(payload);
-    if (!isKnownPort && !carriesCisco) return false;
+    const { sourcePort, destinationPort, tcp } = sighting;
+    const has = (port: number) => sourcePort === port || destinationPort === port;
+    const taken = this.#streams.take(sighting, has(CISCO_PORT) ? 'cisco' : has(NAT_T_PORT) ? 'stream' : undefined);
+    if (!taken) return false;
     const [source, destination] = endpointsOf(sighting);
     const fromClient = destinationPort === CISCO_PORT || destinationPort === NAT_T_PORT || sourcePort > destinationPort;
     const [client, server] = fromClient ? [source, destination] : [destination, source];
     const flow = this.#conversationOf(sighting)?.tcpFlow(client, server);
     if (!flow) return true;
     noteFlags(flow, tcp?.flags ?? 0, fromClient, sighting);
-    const carried = carriesCisco ? this.#takeCiscoTcp(sighting) : this.#takeStream(sighting);
-    if (fromClient) flow.fromClient += carried;
-    else flow.fromServer += carried;
+    for (const { kind, bytes } of taken.packets) {
+      if (kind === 'ike') this.#takeIke(sighting, taken.kind === 'cisco' ? 'cisco-tcp' : 'tcp', bytes, bytes.length);
+      // ESP in RFC 9329's goes by none of the carriers that flows are told by
+      else if (taken.kind === 'cisco') this.#takeEsp(sighting, 'cisco-tcp', bytes, bytes.length);
+    }
+    if (fromClient) flow.fromClient += taken.packets.length;
+    else flow.fromServer += taken.packets.length;
     return true;
-  }
-
-  #takeCiscoTcp(sighting: Sighting): number {
-    let count = 0;
-    for (const { kind, bytes } of ciscoPackets(sighting.payload)) {
-      if (kind === 'ike') this.#takeIke(sighting, 'cisco-tcp', bytes, bytes.length);
-      else this.#takeEsp(sighting, 'cisco-tcp', bytes, bytes.length);
-      count++;
-    }
-    return count;
-  }
-
-  #takeStream(sighting: Sighting): number {
-    let count = 0;
-    for (const { kind, bytes } of streamPackets(sighting.payload)) {
-      // ESP in it goes by none of the carriers that flows are told by
-      if (kind === 'ike') this.#takeIke(sighting, 'tcp', bytes, bytes.length);
-      count++;
-    }
-    return count;
   }
 
   #conversationOf({ source, destination }: Sighting): Conversation | undefined {

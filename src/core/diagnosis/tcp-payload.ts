@@ -1,4 +1,4 @@
-/** The packets in what a TCP segment carries: Cisco's, or those of RFC 9329, as far as segments begin with one. */
+/** The packets in what TCP carries: Cisco's, or those of RFC 9329. What isn't whole yet is left for the next segment. */
 import { type Bytes, readU32 } from '../bytes/bytes.ts';
 import {
   CTCP_TRAILER,
@@ -15,39 +15,54 @@ export interface TcpPacket {
   readonly bytes: Bytes;
 }
 
+export interface Unpacked {
+  readonly packets: readonly TcpPacket[];
+  /** What was used up; what follows is the beginning of a packet. */
+  readonly used: number;
+}
+
 export function hasCiscoTrailer(payload: Bytes): boolean {
   return payload.length > CTCP_TRAILER && readTrailer(payload, payload.length - CTCP_TRAILER) !== 0;
 }
 
-/** Segments carry packets whole as a rule; those that are split or joined with others' pieces are passed over. */
-export function* ciscoPackets(payload: Bytes): Generator<TcpPacket> {
-  for (let at = 0; at < payload.length; ) {
+export function hasStreamPrefix(payload: Bytes): boolean {
+  return PREFIX.every((letter, i) => payload[i] === letter);
+}
+
+/** Each packet ends in a trailer. */
+export function unpackCisco(payload: Bytes): Unpacked {
+  const packets: TcpPacket[] = [];
+  let at = 0;
+  for (;;) {
     const trailer = findTrailer(payload, at, payload.length, plainSearch);
-    if (trailer < 0) return;
+    if (trailer < 0) return { packets, used: at };
     if (readTrailer(payload, trailer) === CtcpProtocol.IKE) {
       const length = ikeLength(payload, at, trailer - at);
       const begin = at + CTCP_UDP_HEADER;
-      yield { kind: 'ike', bytes: payload.subarray(begin, begin + length) };
-    } else yield { kind: 'esp', bytes: payload.subarray(at, trailer) };
+      packets.push({ kind: 'ike', bytes: payload.subarray(begin, begin + length) });
+    } else packets.push({ kind: 'esp', bytes: payload.subarray(at, trailer) });
     at = trailer + CTCP_TRAILER;
   }
 }
 
 /** RFC 9329 section 3: behind the prefix each message has its length in front, itself included; IKE's has a marker besides. */
-const STREAM_PREFIX = 'IKETCP';
+const PREFIX: readonly number[] = [...'IKETCP'].map((letter) => letter.charCodeAt(0));
 const LENGTH_LENGTH = 2;
 const MARKER_LENGTH = 4;
 
-export function* streamPackets(payload: Bytes): Generator<TcpPacket> {
-  const hasPrefix = STREAM_PREFIX.split('').every((letter, i) => payload[i] === letter.charCodeAt(0));
-  let at = hasPrefix ? STREAM_PREFIX.length : 0;
-  while (at + LENGTH_LENGTH + MARKER_LENGTH <= payload.length) {
+/** @returns undefined: no message begins there */
+export function unpackStream(payload: Bytes): Unpacked | undefined {
+  const packets: TcpPacket[] = [];
+  let at = hasStreamPrefix(payload) ? PREFIX.length : 0;
+  while (at + LENGTH_LENGTH <= payload.length) {
     const length = (payload[at]! << 8) | payload[at + 1]!;
-    if (length < LENGTH_LENGTH + MARKER_LENGTH || at + length > payload.length) return;
+    if (length < LENGTH_LENGTH + MARKER_LENGTH)
+      return packets.length > 0 ? { packets, used: payload.length } : undefined;
+    if (at + length > payload.length) break;
     const message = payload.subarray(at + LENGTH_LENGTH, at + length);
     const isIke = readU32(message) === 0;
-    const bytes = isIke ? message.subarray(MARKER_LENGTH) : message;
-    yield { kind: isIke ? 'ike' : 'esp', bytes };
+    packets.push({ kind: isIke ? 'ike' : 'esp', bytes: isIke ? message.subarray(MARKER_LENGTH) : message });
     at += length;
   }
+  return { packets, used: at };
 }
