@@ -54,5 +54,6 @@ export function suiteName(suite: EspSuite): string {
 }
 
 export function cipherName(cipher: CbcCipher, keyBits: number): string {
-  return cipher === '3des-cbc' ? '3des' : `aes${keyBits}`;
+  const names: Readonly<Record<CbcCipher, string>> = { 'aes-cbc': `aes${keyBits}`, '3des-cbc': '3des' };
+  return names[cipher];
 }

@@ -79,7 +79,11 @@ function keyObject(key: Bytes) {
 }
 
 function cbcName(cipher: CbcCipher, key: Bytes): string {
-  return cipher === '3des-cbc' ? 'des-ede3-cbc' : `aes-${key.length * 8}-cbc`;
+  const names: Readonly<Record<CbcCipher, string>> = {
+    'aes-cbc': `aes-${key.length * 8}-cbc`,
+    '3des-cbc': 'des-ede3-cbc',
+  };
+  return names[cipher];
 }
 
 function gcmName(key: Bytes) {

@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { PCF_HONOURED, PCF_WITHOUT_MEANING } from '../../../src/config/profile/pcf-keys.ts';
 import { VPNC_HONOURED, VPNC_WITHOUT_MEANING } from '../../../src/config/profile/vpnc-keys.ts';
 import { PROFILE_SHAPES } from '../../../src/config/profile/yaml-schema.ts';
+import { PERSONA_NAMES } from '../../../src/core/personas/personas.ts';
 import { documented, yamlExamples } from '../documented.ts';
 import { check } from './profiles.ts';
 
@@ -28,6 +29,15 @@ describe('docs/profiles.md', () => {
       assert.deepEqual(documented(text, title).toSorted(), Object.keys(keys).toSorted());
     });
   }
+
+  it('and docs/personas.md name every persona, and no other', () => {
+    const row = text.split('\n').find((line) => line.startsWith('| `persona` |'))!;
+    const values = row.split('|')[2]!;
+    assert.deepEqual([...values.matchAll(/`([^`]+)`/g)].map(([, name]) => name).toSorted(), PERSONA_NAMES.toSorted());
+    const personas = readFileSync(join(import.meta.dirname, '../../../docs/personas.md'), 'utf8');
+    const table = personas.split('\n').flatMap((line) => /^\| `([^`]+)` \|/.exec(line)?.[1] ?? []);
+    assert.deepEqual(table.toSorted(), PERSONA_NAMES.toSorted());
+  });
 
   it('has right examples', () => {
     const examples = yamlExamples(text);
