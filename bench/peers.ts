@@ -38,14 +38,14 @@ export async function measurePeers(tell: (line: string) => void = () => {}): Pro
 }
 
 /** The network of the benchmarks without any VPN. */
-export async function measureVeth(): Promise<Row[]> {
+async function measureVeth(): Promise<Row[]> {
   return withTopology(async (net) => [
     await measure({ name: 'veth, no VPN', client: net.cl, server: net.gw, target: gatewayAddress }),
   ]);
 }
 
 /** ESP in user space at both ends. */
-export async function measureStrongSwan(): Promise<Row[]> {
+async function measureStrongSwan(): Promise<Row[]> {
   return withStandIn(async (net, standIn) => {
     const rows: Row[] = [];
     for (const [esp, suite] of [
@@ -72,7 +72,7 @@ export async function measureStrongSwan(): Promise<Row[]> {
 }
 
 /** vpnc against strongSwan's ESP in user space. */
-export async function measureVpnc(): Promise<Row[]> {
+async function measureVpnc(): Promise<Row[]> {
   return withStandIn(async (net, standIn) => {
     const vpnc = await Vpnc.connect(net.cl, { mode: 'force-natt' });
     await carries(net);
@@ -88,7 +88,7 @@ export async function measureVpnc(): Promise<Row[]> {
   });
 }
 
-export async function measureOpenVpn(): Promise<Row[]> {
+async function measureOpenVpn(): Promise<Row[]> {
   return withTopology(async (net) => {
     const vpn = await OpenVpn.connect(net);
     const row = await measure({

@@ -45,7 +45,7 @@ export function measureCrypto(suites: readonly EspSuite[] = SUITES): CryptoRow[]
 }
 
 /** Every packet is sealed where it lies and opened from a copy: the median round of each. */
-export function measureSuite(suite: EspSuite): { seal: number; open: number } {
+function measureSuite(suite: EspSuite): { seal: number; open: number } {
   const arena = new Arena();
   const ciphers = new OpensslCiphers(arena);
   const keys = splitKeymat(suite, new Uint8Array(keymatLength(suite)).fill(0x5a));

@@ -39,7 +39,7 @@ export function callers(count: number): Account[] {
   return Array.from({ length: count }, (_, i) => ({ psk: mainSecret, who: { caller: `user${i}`, password } }));
 }
 
-export interface OursOptions {
+interface OursOptions {
   /** Users' passwords are hashed as they always are; else so that it costs nothing. */
   readonly hashing?: boolean;
   readonly config?: Config;

@@ -7,7 +7,7 @@ import { LineInput } from './line-input.ts';
 import type { Typing } from './typing.ts';
 import { UsageError } from './usage.ts';
 
-export class AnswerError extends Error {
+class AnswerError extends Error {
   override readonly name = 'AnswerError';
   readonly code = 'NO_ANSWER';
 }
@@ -48,7 +48,7 @@ export function answersFor(profile: Profile, { lines, type }: Omit<AnswerSources
   return { profile: given, asker: askerFrom(sources) };
 }
 
-export interface Answers {
+interface Answers {
   readonly profile: Profile;
   readonly asker: Asker;
 }

@@ -42,7 +42,7 @@ function upWords(tunnel: TunnelReport, blocked: readonly BlockedCarrier[]): stri
 const MOST_NETWORKS = 3;
 
 /** "everything goes through it", "10.1.0.0/16 and 4 more go through it" */
-export function networkWords(routes: TunnelReport['routes']): string {
+function networkWords(routes: TunnelReport['routes']): string {
   if (routes === 'all') return 'everything goes through it';
   if (routes.length === 0) return 'nothing goes through it';
   const shown = routes.slice(0, MOST_NETWORKS).join(', ');

@@ -3,7 +3,7 @@ import { LineInput } from './line-input.ts';
 import { readTyped, TypingError } from './typing.ts';
 import { UsageError } from './usage.ts';
 
-export class PasswordError extends Error {
+class PasswordError extends Error {
   override readonly name = 'PasswordError';
   readonly code = 'PASSWORD';
 }

@@ -89,7 +89,7 @@ export function scalar<T>(what: string, parse: (value: unknown) => T | undefined
   };
 }
 
-export type Hint = (value: unknown) => string | undefined;
+type Hint = (value: unknown) => string | undefined;
 
 export const boolean = scalar(
   'true or false',

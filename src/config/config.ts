@@ -49,7 +49,7 @@ export type Given = Pick<
 >;
 
 /** The longest that we agree to; a client may ask for less. */
-export interface Lifetimes {
+interface Lifetimes {
   readonly phase1Seconds: number;
   readonly phase2Seconds: number;
   /** Undefined: no limit by volume of our own. */
@@ -64,7 +64,7 @@ export interface DeadPeerDetection {
 }
 
 /** `if-possible`: without nft the gateway warns and goes on. */
-export type NatMode = 'off' | 'required' | 'if-possible';
+type NatMode = 'off' | 'required' | 'if-possible';
 
 export const DEFAULTS = {
   state: '/var/lib/sallyport',

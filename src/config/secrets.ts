@@ -11,7 +11,7 @@ export type SecretFile = { readonly text: string } | { readonly wrong: string; r
 export type ReadSecretFile = (path: string) => SecretFile;
 
 /** Below this, a listener to one aggressive-mode login guesses the secret in days. */
-export const SHORT_PSK = 12;
+const SHORT_PSK = 12;
 
 /**
  * The secret that `settings` name, or undefined: none is named (reported if `owner` is given) or it is wrong.

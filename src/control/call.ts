@@ -4,9 +4,9 @@ import { ControlError, socketReason } from './error.ts';
 import { LineSplitter } from './lines.ts';
 
 /** Bytes; ten thousand sessions take five million. */
-export const MAX_REPLY = 16 << 20;
+const MAX_REPLY = 16 << 20;
 /** A password waits for its hash at most so long, ms. */
-export const REPLY_TIMEOUT = 15_000;
+const REPLY_TIMEOUT = 15_000;
 
 /** Who is called: it stands in the messages. */
 export type Callee = 'gateway' | 'client';

@@ -10,7 +10,7 @@ import { LineSplitter } from './lines.ts';
 export const MAX_REQUEST = 64 * 1024;
 export const MAX_CONNECTIONS = 16;
 /** A connection that says nothing for so long is closed, ms. */
-export const IDLE_TIMEOUT = 30_000;
+const IDLE_TIMEOUT = 30_000;
 
 export interface ControlServer {
   close(): Promise<void>;

@@ -3,10 +3,10 @@ import type { GatewayEvent } from '../core/session/events.ts';
 import type { LoginVerdict } from '../host/passwords.ts';
 
 /** Where a negotiation ended. */
-export const STAGES = ['phase1', 'login', 'configuration', 'phase2'] as const;
-export type Stage = (typeof STAGES)[number];
+const STAGES = ['phase1', 'login', 'configuration', 'phase2'] as const;
+type Stage = (typeof STAGES)[number];
 
-export const LOGIN_RESULTS = [
+const LOGIN_RESULTS = [
   'ok',
   'passcode-due',
   'unknown-user',

@@ -12,7 +12,7 @@ import type { Store } from '../host/store/store.ts';
 export const FIRST_GROUP = 'sallyport';
 export const FIRST_USER = 'sally';
 
-export interface FirstLogin {
+interface FirstLogin {
   readonly config: GatewayConfig;
   /** What to type into a client; undefined: it was shown at an earlier start. */
   readonly instructions: string | undefined;

@@ -4,7 +4,7 @@ import { type Endpoint, formatEndpoint } from '../core/net/address.ts';
 import { HostError, systemReason } from '../host/errors.ts';
 import { METRICS_TYPE } from './metrics.ts';
 
-export const MAX_SCRAPERS = 8;
+const MAX_SCRAPERS = 8;
 /** ms */
 const PATIENCE = 5000;
 

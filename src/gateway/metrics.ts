@@ -3,7 +3,7 @@ import type { Histogram } from 'node:perf_hooks';
 import { VERSION } from '../host/version.ts';
 import type { Figures, Traffic } from './figures.ts';
 
-export interface Measured {
+interface Measured {
   readonly sessions: number;
   readonly halfOpen: number;
   readonly halfOpenBytes: number;

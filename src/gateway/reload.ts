@@ -4,7 +4,7 @@ import type { GatewayConfig } from '../config/config.ts';
 import { formatEndpoint, formatPrefix, type Prefix } from '../core/net/address.ts';
 import type { GroupPolicy, PeerPolicy } from '../core/session/policy.ts';
 
-export interface Change {
+interface Change {
   /** `after` as far as it can be taken; the rest as it was. */
   readonly config: GatewayConfig;
   /** What was changed in vain, by the names of the configuration's keys, with why where that isn't plain. */

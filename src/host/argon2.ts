@@ -10,7 +10,7 @@ const SALT_LENGTH = 16;
 const HASH_LENGTH = 32;
 
 /** More would take the whole thread pool, and gigabytes with a login flood. */
-export const MAX_CONCURRENT = 2;
+const MAX_CONCURRENT = 2;
 /** A longer queue would outlast the clients' patience. */
 export const MAX_QUEUED = 200;
 /** Longer ones are refused unhashed. */

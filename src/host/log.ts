@@ -72,7 +72,7 @@ function standardError(): LogSink {
 }
 
 /** "2026-11-21 00:12:03 info  logged in user=alice remote=192.0.2.7:4500", from a line of pino's JSON. */
-export function readableLine(json: string): string {
+function readableLine(json: string): string {
   const { time, level, msg = '', err, ...fields } = JSON.parse(json) as Record<string, unknown>;
   const named = Object.entries(fields).map(([name, value]) => `${name}=${fieldText(value)}`);
   const head = `${localTime(new Date(time as number))} ${levelName(level as number).padEnd(5)}`;

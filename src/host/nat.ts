@@ -10,7 +10,7 @@ export interface NatOptions {
   readonly clientToClient: boolean;
 }
 
-export interface Nat {
+interface Nat {
   /** Chains of other tables that drop what is forwarded, for a warning: an accept of ours can't outvote them. */
   readonly forwardDroppedBy: readonly string[];
   /** Takes the table down, and forwarding if it was off before. */

@@ -43,7 +43,7 @@ const REAL_CLOCK: Clock = {
 /** Attempts of one source that are checked or wait for it at once: some of the queue is left to others. */
 export const MAX_OF_SOURCE = 150;
 /** Attempts held back at once; one more is refused unchecked. */
-export const MAX_HELD = 100;
+const MAX_HELD = 100;
 
 const NAMELESS = dummyHash();
 

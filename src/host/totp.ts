@@ -2,7 +2,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 
 /** Seconds. */
-export const TOTP_STEP = 30;
+const TOTP_STEP = 30;
 const DIGITS = 6;
 /** RFC 4226 section 4, R6 recommends 160 bits. */
 const SECRET_LENGTH = 20;

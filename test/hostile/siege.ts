@@ -36,7 +36,7 @@ import { Seeded } from '../seeded.ts';
 import { seededCrypto } from '../seeded-crypto.ts';
 import { GATEWAY, GROUP, Peer, type PeerOptions, PSK } from './peer.ts';
 
-export const HONEST: Endpoint = { address: parseIp('198.51.100.10')!, port: 500 };
+const HONEST: Endpoint = { address: parseIp('198.51.100.10')!, port: 500 };
 export const ATTACKER: Endpoint = { address: parseIp('192.0.2.66')!, port: 666 };
 const PASSWORD = 'secret';
 

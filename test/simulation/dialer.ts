@@ -1,7 +1,7 @@
 /** Our own client in virtual time: `ClientState` with a host around it that has an address and no more. */
 import assert from 'node:assert/strict';
 import type { Bytes } from '../../src/core/bytes/bytes.ts';
-import { fromUtf8, utf8 } from '../../src/core/bytes/text.ts';
+import { utf8 } from '../../src/core/bytes/text.ts';
 import type { IkePath } from '../../src/core/carrier/ike-path.ts';
 import type { CryptoProvider } from '../../src/core/crypto/provider.ts';
 import type { EspCarrier, EspPath } from '../../src/core/esp/sa.ts';
@@ -328,11 +328,6 @@ export class Dialer {
     if (opened.first) this.#state.handleFirstPacket(content.spi, now);
     if (content.l2tp) this.#state.handleL2tp(L2TP_PORT, content.l2tp, now);
   }
-}
-
-/** For a test's message. */
-export function shown(event: ClientEvent): string {
-  return 'text' in event ? event.text : fromUtf8(utf8(JSON.stringify(event)));
 }
 
 function carrierAt(port: number): EspCarrier {

@@ -18,10 +18,10 @@ import { DataplaneModel } from './dataplane-model.ts';
 import { Dialer, type DialerOptions } from './dialer.ts';
 import { type Content, type Datagram, Nat, Network } from './network.ts';
 
-export const GATEWAY = parseIp('203.0.113.1')!;
-export const CISCO_UDP_PORT = 10_000;
+const GATEWAY = parseIp('203.0.113.1')!;
+const CISCO_UDP_PORT = 10_000;
 const CISCO_TCP_PORT = 10_000;
-export const PSK = 'a group secret of some length';
+const PSK = 'a group secret of some length';
 const PASSWORD = 'secret';
 /** Of one moment: more are a loop. */
 const MAX_STEPS = 10_000;

@@ -7,7 +7,7 @@ import type { PersonaName } from '../../core/personas/persona.ts';
 import type { PppMethod } from '../../core/ppp/methods.ts';
 import type { CertificateFiles, DeadPeerDetection } from '../config.ts';
 
-export const PROFILE_FORMATS = ['pcf', 'vpnc', 'yaml'] as const;
+const PROFILE_FORMATS = ['pcf', 'vpnc', 'yaml'] as const;
 export type ProfileFormat = (typeof PROFILE_FORMATS)[number];
 
 export type CarrierChoice = 'auto' | Carrier;

@@ -11,7 +11,7 @@ export interface ProfileText {
   readonly bytesOf: (part: string) => Uint8Array<ArrayBuffer>;
 }
 
-export interface Line {
+interface Line {
   /** Without its end. */
   readonly text: string;
   /** Where it begins, in characters from the start of the file. */

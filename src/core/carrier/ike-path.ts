@@ -1,5 +1,5 @@
 /** How IKE crosses the network between two endpoints. */
-import { type Endpoint, formatEndpoint, sameEndpoint } from '../net/address.ts';
+import { type Endpoint, sameEndpoint } from '../net/address.ts';
 
 export type IkeCarrier = 'udp' | 'nat-t' | 'cisco-tcp';
 
@@ -12,8 +12,4 @@ export interface IkePath {
 
 export function sameIkePath(a: IkePath, b: IkePath): boolean {
   return a.carrier === b.carrier && sameEndpoint(a.local, b.local) && sameEndpoint(a.remote, b.remote);
-}
-
-export function formatIkePath(path: IkePath): string {
-  return formatEndpoint(path.remote);
 }

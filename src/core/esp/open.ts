@@ -17,7 +17,7 @@ import {
 } from './packet.ts';
 import type { ReplayWindow } from './replay.ts';
 
-export type OpenedEsp =
+type OpenedEsp =
   | { readonly ok: true; readonly sequence: number; readonly nextHeader: number; readonly payload: Bytes }
   | { readonly ok: false; readonly reason: EspDrop };
 
@@ -28,7 +28,7 @@ export type OpenedEsp =
  * - `authentication`: ICV or tag is wrong
  * - `padding`: authentic, but pad length exceeds what is there, or the padding isn't 1, 2, 3 ...
  */
-export type EspDrop = 'length' | 'replay' | 'authentication' | 'padding';
+type EspDrop = 'length' | 'replay' | 'authentication' | 'padding';
 
 /** `packet` is SPI to ICV. The SPI led here and is authenticated with the rest, so it isn't compared again. */
 export function openEsp(crypto: CryptoProvider, sa: EspContext, window: ReplayWindow, packet: Bytes): OpenedEsp {

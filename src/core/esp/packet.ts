@@ -25,7 +25,7 @@ export const SEQUENCE_OFFSET = 4;
 /** Pad length and next header. */
 export const ESP_TRAILER_LENGTH = 2;
 /** RFC 4106 section 3.1. Behind the salt it makes the nonce, so it must never repeat under one key. */
-export const GCM_IV_LENGTH = 8;
+const GCM_IV_LENGTH = 8;
 
 /** CBC: one block (RFC 3602 section 3, RFC 2451 section 3). */
 export function ivLength({ cipher }: EspSuite): number {

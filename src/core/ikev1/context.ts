@@ -35,7 +35,7 @@ export interface Established extends Phase1Established {
 }
 
 /** `phase1` waits for the next message of it, `exchange:N` for an answer under message ID N. */
-export type TimerName = 'phase1' | 'expire' | 'rekey' | 'dpd' | 'finished' | `exchange:${number}`;
+type TimerName = 'phase1' | 'expire' | 'rekey' | 'dpd' | 'finished' | `exchange:${number}`;
 
 export class SaContext {
   readonly id: number;

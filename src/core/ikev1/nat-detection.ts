@@ -10,7 +10,7 @@ import type { SaContext } from './context.ts';
 import type { PayloadSet } from './payload-set.ts';
 import type { NatDetected } from './types.ts';
 
-export const NO_NAT: NatDetected = { remote: false, local: false };
+const NO_NAT: NatDetected = { remote: false, local: false };
 
 /** NAT traversal is of UDP: what goes through TCP needs none. */
 export function speaksNatTraversal({ environment, path }: SaContext): boolean {

@@ -20,7 +20,7 @@ const MEANINGS: Readonly<Record<number, string>> = {
   [NotifyType.UNSUPPORTED_EXCHANGE_TYPE]: 'it does not serve this mode; try the other of main and aggressive',
 };
 
-export function notifyName(type: number): string {
+function notifyName(type: number): string {
   return NAMES.get(type) ?? `notification ${type}`;
 }
 

@@ -53,7 +53,7 @@ const HASHES: Readonly<Record<number, HashName>> = {
 };
 const HASH_NUMBERS = Object.fromEntries(Object.entries(HASHES).map(([number, name]) => [name, Number(number)]));
 
-export const AUTHENTICATION_NAMES: Readonly<Record<number, string>> = {
+const AUTHENTICATION_NAMES: Readonly<Record<number, string>> = {
   [Authentication.PSK]: 'psk',
   [Authentication.RSA_SIG]: 'rsa',
   [Authentication.ECDSA_256]: 'ecdsa-256',

@@ -139,7 +139,7 @@ export function vendorIdPayloads(context: SaContext): Payload[] {
   return sent.map((body) => ({ type: PayloadType.VID, body }));
 }
 
-export function reportLegacy(context: SaContext, suite: Phase1Suite): void {
+function reportLegacy(context: SaContext, suite: Phase1Suite): void {
   for (const what of legacyParts(suite)) context.emit({ type: 'legacy-used', what: `${what} in phase 1` });
 }
 

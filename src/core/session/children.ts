@@ -32,7 +32,7 @@ export interface Child {
 }
 
 /** What the timers ask for. */
-export type ChildDuty = { readonly rekey: Child } | { readonly expired: Child } | { readonly switchTo: Child };
+type ChildDuty = { readonly rekey: Child } | { readonly expired: Child } | { readonly switchTo: Child };
 
 export class Children {
   #children: readonly Child[] = [];

@@ -4,7 +4,7 @@ import { Writer } from '../bytes/writer.ts';
 import type { IpAddress } from '../net/address.ts';
 import { IPV4_HEADER_LENGTH, IpProtocol } from './ip.ts';
 
-export interface EchoRequest {
+interface EchoRequest {
   /** IPv4, as `destination`. */
   readonly source: IpAddress;
   readonly destination: IpAddress;

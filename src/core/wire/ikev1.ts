@@ -6,7 +6,7 @@ import type { IpAddress } from '../net/address.ts';
 import { type Payload, PayloadType } from './isakmp.ts';
 
 export const IPSEC_DOI = 1;
-export const SIT_IDENTITY_ONLY = 1;
+const SIT_IDENTITY_ONLY = 1;
 
 export const Protocol = { ISAKMP: 1, AH: 2, ESP: 3, IPCOMP: 4 } as const;
 

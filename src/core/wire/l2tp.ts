@@ -164,7 +164,7 @@ export interface Avp {
 
 const AVP_HEADER_LENGTH = 6;
 const AVP_LENGTH_MASK = 0x03ff;
-export const MAX_AVP_VALUE = AVP_LENGTH_MASK - AVP_HEADER_LENGTH;
+const MAX_AVP_VALUE = AVP_LENGTH_MASK - AVP_HEADER_LENGTH;
 /** Our own limit on the AVPs of one message. */
 export const MAX_AVPS = 64;
 

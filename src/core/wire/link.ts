@@ -18,7 +18,7 @@ export const LinkType = {
   LINUX_SLL2: 276,
 } as const;
 
-export const EtherType = {
+const EtherType = {
   IPV4: 0x0800,
   /** 802.1Q */
   VLAN: 0x8100,

@@ -22,13 +22,13 @@ export type Family = 4 | 6;
 
 export type Change = LinkChange | AddressChange | RouteChange | RuleChange;
 
-export interface LinkChange {
+interface LinkChange {
   readonly kind: 'link';
   readonly tun: string;
   readonly mtu: number;
 }
 
-export interface AddressChange {
+interface AddressChange {
   readonly kind: 'address';
   readonly tun: string;
   readonly address: string;

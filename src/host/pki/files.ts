@@ -24,7 +24,7 @@ export function readItems<T>(file: string, label: Label, parse: (der: Bytes) => 
 const NAMES: Readonly<Record<Label, string>> = { CERTIFICATE: 'certificate', 'X509 CRL': 'revocation list' };
 
 /** The DER of every item of this label; others are skipped. */
-export function pemItems(text: string, label: string): Bytes[] {
+function pemItems(text: string, label: string): Bytes[] {
   const pattern = new RegExp(`-----BEGIN ${label}-----([A-Za-z0-9+/=\\s]*)-----END ${label}-----`, 'g');
   return [...text.matchAll(pattern)].map(([, body]) => plainCopy(Buffer.from(body!, 'base64')));
 }

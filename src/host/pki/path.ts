@@ -21,10 +21,10 @@ export interface Circumstances {
 }
 
 /** Certificates on a path, the peer's own and the trusted authority among them. */
-export const MAX_PATH = 5;
+const MAX_PATH = 5;
 
 /** Signatures checked for one peer: certificates that all issued each other make for more ways than anybody walks. */
-export const MAX_SIGNATURES = 20;
+const MAX_SIGNATURES = 20;
 
 /** Undefined: `own` leads to an authority. Otherwise why it doesn't. `sent` came with it, in any order. */
 export function refusePath(own: Certificate, sent: readonly Certificate[], given: Circumstances): string | undefined {

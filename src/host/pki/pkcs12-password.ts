@@ -92,7 +92,7 @@ function readIterations(reader: DerReader): number {
 }
 
 /** The algorithm and what came of it. */
-export interface Encrypted {
+interface Encrypted {
   readonly algorithm: Bytes;
   readonly content: Bytes;
 }

@@ -3,9 +3,9 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { Bytes } from '../../core/bytes/bytes.ts';
 import type { SignatureKind } from '../../core/crypto/certificates.ts';
 
-export const MIN_RSA_BITS = 2048;
+const MIN_RSA_BITS = 2048;
 /** Above this a signature costs the gateway milliseconds, and nobody gains by it. */
-export const MAX_RSA_BITS = 8192;
+const MAX_RSA_BITS = 8192;
 /** Larger public exponents only serve to keep the verifier busy. */
 const MAX_RSA_EXPONENT = 0xffff_ffffn;
 

@@ -21,8 +21,8 @@ export interface VerifierOptions {
 }
 
 /** What a peer may send. */
-export const MAX_CERTIFICATES = 10;
-export const MAX_CERTIFICATE_BYTES = 16_384;
+const MAX_CERTIFICATES = 10;
+const MAX_CERTIFICATE_BYTES = 16_384;
 
 /** Reads the files once: after a change, make another. Throws {@link HostError} `CERTIFICATE`. */
 export function certificateVerifier({

@@ -16,7 +16,7 @@ export interface FailureRow extends Failure {
 }
 
 /** Above this the oldest go: a flood of failures must not fill the disk. */
-export const MAX_FAILURES = 10_000;
+const MAX_FAILURES = 10_000;
 
 export class FailureTable {
   readonly #batch: Batch;

@@ -48,7 +48,7 @@ export function touchPrivate(path: string): void {
   closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600));
 }
 
-export interface StateLock {
+interface StateLock {
   release(): void;
 }
 

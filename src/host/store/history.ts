@@ -11,7 +11,7 @@ export interface SessionStart {
   readonly address: string | undefined;
 }
 
-export interface SessionEnd {
+interface SessionEnd {
   readonly bytesIn: number;
   readonly bytesOut: number;
   /** For example "dead peer", "kicked", "second login". */
@@ -30,7 +30,7 @@ export interface HistoryRow extends SessionStart {
 }
 
 /** Above this the oldest go. */
-export const MAX_HISTORY = 50_000;
+const MAX_HISTORY = 50_000;
 
 export class HistoryTable {
   readonly #batch: Batch;

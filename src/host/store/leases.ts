@@ -10,7 +10,7 @@ export interface Lease {
 }
 
 /** Above this the ones unused for longest go. */
-export const MAX_LEASES = 20_000;
+const MAX_LEASES = 20_000;
 
 export class LeaseTable {
   readonly #batch: Batch;

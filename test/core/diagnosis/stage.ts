@@ -149,7 +149,7 @@ export interface TransformOptions {
 }
 
 /** AES-256, SHA-1, modp2048, PSK unless said otherwise. */
-export function transform(options: TransformOptions = {}, number = 1): Transform {
+function transform(options: TransformOptions = {}, number = 1): Transform {
   const { encryption = 7, keyBits = encryption === 7 ? 256 : undefined, hash = 2, group = 14 } = options;
   return {
     number,

@@ -46,9 +46,9 @@ export const SUITE: Phase1Suite = {
 
 export const CLIENT: Endpoint = { address: parseIp('192.0.2.7')!, port: 500 };
 export const GATEWAY: Endpoint = { address: parseIp('203.0.113.1')!, port: 500 };
-export const INNER = parseIp('10.77.0.5')!;
+const INNER = parseIp('10.77.0.5')!;
 
-export const LOGIN: readonly Attribute[] = [
+const LOGIN: readonly Attribute[] = [
   { type: ConfigurationAttribute.XAUTH_USER_NAME, value: utf8('ann') },
   { type: ConfigurationAttribute.XAUTH_USER_PASSWORD, value: utf8('secret') },
 ];
@@ -262,9 +262,7 @@ function policyOf(side: Name, overrides: Partial<Ikev1Policy> = {}): Ikev1Policy
   return { ...policy, ...overrides };
 }
 
-export const ADDRESS_REPLY: readonly Attribute[] = [
-  { type: ConfigurationAttribute.INTERNAL_IP4_ADDRESS, value: INNER.bytes },
-];
+const ADDRESS_REPLY: readonly Attribute[] = [{ type: ConfigurationAttribute.INTERNAL_IP4_ADDRESS, value: INNER.bytes }];
 
 /** Makes both ends go on by themselves: login, configuration, and a quick mode that the client begins. */
 export function connectByItself(pair: Pair): Pair {

@@ -11,7 +11,7 @@ import { Line, type LineEnd, type LineOptions } from '../line.ts';
 import { checkChap } from './check.ts';
 import { GIVEN } from './peer.ts';
 
-export const METHODS = ['ms-chap-v2', 'chap-md5', 'pap'] as const;
+const METHODS = ['ms-chap-v2', 'chap-md5', 'pap'] as const;
 export const ANN: PppClientOptions = { user: 'ann', password: 'secret', methods: METHODS };
 
 export interface PppPairOptions extends LineOptions {

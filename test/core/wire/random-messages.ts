@@ -100,7 +100,7 @@ function randomAvp(random: Seeded): Avp {
 
 const FIRST_UNRESERVED = 1;
 
-export function randomPayload(random: Seeded): Payload {
+function randomPayload(random: Seeded): Payload {
   return { type: FIRST_UNRESERVED + random.below(255), body: random.bytes(random.below(60)) };
 }
 

@@ -138,8 +138,8 @@ export class Fields {
 
 export const A = '192.0.2.7';
 export const B = '198.51.100.9';
-export const A6 = '2001:db8::7';
-export const B6 = '2001:db8:1::9';
+const A6 = '2001:db8::7';
+const B6 = '2001:db8:1::9';
 
 export interface IpOptions {
   readonly source?: string;

@@ -35,7 +35,7 @@ export interface NetworkOptions {
 }
 
 export const HERE = parseIp('192.0.2.2')!;
-export const HERE6 = parseIp('2001:db8::2')!;
+const HERE6 = parseIp('2001:db8::2')!;
 const DELAY = 10;
 
 interface Timer {

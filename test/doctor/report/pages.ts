@@ -11,7 +11,7 @@ import { nodeCrypto } from '../../../src/host/crypto/node-crypto.ts';
 import { SimulatedGateway } from '../probe/simulated-gateway.ts';
 import { SimulatedNetwork } from '../probe/simulated-network.ts';
 
-export const HOSTILE = `"><script>document.title='owned'</script><img src=https://example.org/x onerror=alert(1)>\u202egnp.\u0007`;
+const HOSTILE = `"><script>document.title='owned'</script><img src=https://example.org/x onerror=alert(1)>\u202egnp.\u0007`;
 
 const step = (packet: number, isFromLeft: boolean, what: string, details: string[] = [], isRepeat = false): Step => {
   return { packet, at: 1_700_000_000_000 + packet * 31, isFromLeft, what, details, isRepeat };

@@ -145,6 +145,6 @@ function exists(path: string): boolean {
   }
 }
 
-export function derOf(certificate: string): Uint8Array {
+function derOf(certificate: string): Uint8Array {
   return Uint8Array.from(openssl('x509', '-in', certificate, '-outform', 'DER'));
 }

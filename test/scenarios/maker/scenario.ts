@@ -43,6 +43,5 @@ export const OUR_CLIENT = 'Sallyport (initiator)';
 export const IKE_SCAN = 'ike-scan 1.9.5';
 export const SOFTETHER = 'SoftEther 5.01 (responder)';
 export const LIBRESWAN = 'Libreswan 4.10 (responder)';
-export const KERNEL_CLIENT = 'Linux kernel with strongSwan 5.9.8 (initiator)';
 export const L2TP_CLIENT = 'Linux kernel with strongSwan 5.9.8, xl2tpd, pppd (initiator)';
 export const KERNEL_GATEWAY = 'Linux kernel with strongSwan 5.9.8 (responder)';

@@ -10,7 +10,7 @@ import type { FlowOutcome } from './race.ts';
 import type { Way } from './ways.ts';
 
 /** How long all ways together have to answer, how often each is asked meanwhile, and how long the ones before it are asked alone. */
-export const DETOUR_PATIENCE = 4 * SECOND;
+const DETOUR_PATIENCE = 4 * SECOND;
 const ASK_EVERY = 700;
 const HEAD_START = 400;
 

@@ -5,7 +5,7 @@ const ASK_EVERY = 1200;
 /** Questions without an answer after which it is gone. */
 const MAX_QUESTIONS = 4;
 
-export type LivenessVerdict = 'well' | 'ask' | 'gone';
+type LivenessVerdict = 'well' | 'ask' | 'gone';
 
 export class Liveness {
   readonly #idle: number;

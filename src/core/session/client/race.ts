@@ -69,7 +69,7 @@ export interface Winner {
   readonly flowId: number | undefined;
 }
 
-export interface RaceResult {
+interface RaceResult {
   /** Undefined: all ways are lost. */
   readonly winner: Winner | undefined;
   readonly lost: readonly LostWay[];
