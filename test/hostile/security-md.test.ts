@@ -50,3 +50,18 @@ test('every file of hostile tests is named', () => {
   assert.ok(files.length > 5);
   for (const file of files) assert.ok(text.includes(file), file);
 });
+
+test('every command that it names runs files that exist, and those of the table among them', () => {
+  const commands = [...text.matchAll(/^(?:sudo )?tools\/node --test (.+)$/gm)].map(([, files]) => files!);
+  assert.ok(commands.length >= 5);
+  const run = new Set<string>();
+  for (const pattern of commands.flatMap((files) => files.split(' '))) {
+    const files = globSync(pattern.replaceAll("'", ''), { cwd: root });
+    assert.ok(files.length > 0, pattern);
+    for (const file of files) run.add(file);
+  }
+  for (const row of rows) {
+    const [, file] = /^`(test\/[^`]+)`/.exec(row.at(-1)!) ?? [];
+    assert.ok(run.has(file!), `no command runs ${file}`);
+  }
+});
