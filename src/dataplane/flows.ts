@@ -1,6 +1,9 @@
 /**
  * The flows of Cisco IPsec over TCP: begins them or has them from the gate, takes their segments apart, acknowledges, and
- * ends them.
+ * ends them. What a segment carries is as a rule one packet; receive offload and relays join and split:
+ *
+ *     | TCP 20 and more | ESP packet          | trailer 16 | ESP packet | trailer | ...
+ *     | TCP 20 and more | UDP 8 | IKE message | trailer 16 | ...
  */
 
 import type { Bytes } from '../core/bytes/bytes.ts';

@@ -1,6 +1,10 @@
 /**
  * IPv4 fragmentation of an inner packet that the path doesn't hold and that may be fragmented, RFC 791. As in segmentation,
- * each fragment's header is written over the end of the one before.
+ * each fragment's header is written over the end of the one before, which is gone by then:
+ *
+ *     at     a multiple of 8    as much       rest
+ *     | IPv4 |     payload    |   payload   | payload |
+ *                      | IPv4 |      | IPv4 |
  */
 import type { Arena } from './arena.ts';
 import { type Sum, storeHeaderChecksum } from './checksum.ts';

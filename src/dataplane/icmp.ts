@@ -1,4 +1,9 @@
-/** The ICMP error that makes a sender use smaller packets: type 3, code 4, with the next hop's MTU (RFC 1191 section 4). */
+/**
+ * The ICMP error that makes a sender use smaller packets: type 3, code 4, with the next hop's MTU (RFC 1191 section 4).
+ *
+ *     to
+ *     | IPv4 20 | type, code, checksum, 0, MTU: 8 | header of the packet in question, up to 60 | 8 of its payload |
+ */
 import type { Arena } from './arena.ts';
 import { type Sum, storeChecksum, storeHeaderChecksum } from './checksum.ts';
 import { FRAGMENT_OFFSET, headerLengthOf, Ip4, PROTOCOL_ICMP, setU16, u16 } from './ip4.ts';

@@ -1,4 +1,13 @@
-/** The road in: an ESP packet from a socket to a packet for the TUN or for another session. */
+/**
+ * The road in: an ESP packet from a socket to a packet for the TUN or for another session.
+ *
+ *     at                    payloadAt
+ *     | SPI | sequence | IV | payload ............. | padding, pad length, next header | ICV |     opened where it lies
+ *                           | IPv4 packet |                                  tunnel mode
+ *                           | UDP | L2TP | PPP | IPv4 packet |               transport mode
+ *
+ * The packet is never copied: it waits there for the TUN (coalesce.ts), or is sealed from there for another session.
+ */
 import { type EspCarrier, mayMove } from '../core/esp/sa.ts';
 import type { Arena } from './arena.ts';
 import type { TunWriter } from './coalesce.ts';

@@ -1,4 +1,15 @@
-/** The road out: a frame from the TUN, or a packet from another session, to ESP packets in the transmit queue. */
+/**
+ * The road out: a frame from the TUN, or a packet from another session, to ESP packets in the transmit queue.
+ *
+ *     frame            at
+ *     | virtio_net_hdr | IPv4 packet of up to 64 KiB ............ |     segment.ts or fragment.ts makes packets of it, in place
+ *
+ *                      at                      at + length
+ *     | UDP, L2TP, PPP | IPv4 packet ......... | 20 bytes to spare |    in transport mode with a call's headers before it
+ *                           | sealPacket
+ *                           v                  reserved in the queue
+ *     | TCP | SPI | sequence | IV | ciphertext | ICV | cTCP trailer |   in a flow of cTCP; else from SPI to ICV
+ */
 
 import { CTCP_TRAILER } from '../core/wire/ctcp.ts';
 import { TCP_HEADER_LENGTH } from '../core/wire/tcp.ts';

@@ -5,6 +5,7 @@
  *
  *     area:      | packet | packet | packet | packet |  packet   |   ...
  *     messages:  |------ one of 3 segments --|- another session's |
+ *     extras:    | iovec 16 | address to leave from, 32 or 40 | segment size 24 |     EXTRA bytes for each message
  */
 import { Errno } from '../ffi/errno.ts';
 import { MSG_DONTWAIT, POLLOUT, poll, SOL_UDP, sendmmsg, UDP_SEGMENT } from '../ffi/libc.ts';
