@@ -9,7 +9,7 @@ import { UDP_HEADER_LENGTH } from '../../core/wire/udp.ts';
 import { Addresses } from './addresses.ts';
 import type { FrameHandler } from './format.ts';
 import { type Assembled, type Fragment, type FragmentCounts, Fragments } from './fragments.ts';
-import { isOfInterest } from './interest.ts';
+import { Interest, type LearntPort } from './interest.ts';
 
 /** Kinds of link layer that are counted one by one. */
 export const MAX_LINK_TYPES = 64;
@@ -43,6 +43,7 @@ export class Dissector implements FrameHandler {
   readonly unknownLinkTypes = new Map<number, number>();
   readonly #see: (sighting: Sighting) => void;
   readonly #addresses = new Addresses();
+  readonly #interest = new Interest();
   readonly #fragments = new Fragments((first) => this.#isWanted(first));
   readonly #head = emptyIpHead();
   readonly #inner = emptyIpHead();
@@ -50,6 +51,11 @@ export class Dissector implements FrameHandler {
 
   constructor(see: (sighting: Sighting) => void) {
     this.#see = see;
+  }
+
+  /** Ports of their own that IPsec turned out to be on. */
+  get learntPorts(): readonly LearntPort[] {
+    return this.#interest.learnt;
   }
 
   get fragmentCounts(): FragmentCounts {
@@ -75,7 +81,8 @@ export class Dissector implements FrameHandler {
     const head = this.#head;
     if (!readIp(bytes, ip, end, at + length, head)) return;
     if (head.isFragment) this.#handleFragment(bytes, head, end);
-    else if (isOfInterest(bytes, head, end)) this.#sight(bytes, head, end, this.#envelope(bytes, head));
+    else if (this.#interest.includes(bytes, head, end, this.packets))
+      this.#sight(bytes, head, end, this.#envelope(bytes, head));
   }
 
   handleOther(): void {
@@ -123,7 +130,7 @@ export class Dissector implements FrameHandler {
   #handleAssembled({ bytes, length, protocol, source, destination, pieces, packet, at, isLost }: Assembled): void {
     const head = this.#inner;
     if (!this.#findTransport(bytes, length, protocol, source, head)) return;
-    if (!isOfInterest(bytes, head, bytes.length)) return;
+    if (!this.#interest.includes(bytes, head, bytes.length, packet)) return;
     this.#sight(bytes, head, bytes.length, { packet, at, source, destination, fragments: pieces, isLost });
   }
 
@@ -134,7 +141,7 @@ export class Dissector implements FrameHandler {
     if (head.protocol === IpProtocol.UDP && head.payload + UDP_HEADER_LENGTH <= bytes.length) {
       head.payloadLength = u16(bytes, head.payload + 4);
     }
-    return isOfInterest(bytes, head, bytes.length);
+    return this.#interest.includes(bytes, head, bytes.length, this.packets);
   }
 
   /** What is behind IP's header, with the extension headers of IPv6 passed; false when that is none of what we see. */
@@ -143,6 +150,8 @@ export class Dissector implements FrameHandler {
     head.payload = 0;
     head.payloadLength = length;
     head.isFragment = false;
+    // they aren't in these bytes
+    head.addresses = -1;
     if (source.bytes.length === 16 && !passExtensions(bytes, bytes.length, head)) return false;
     return !head.isFragment && PROTOCOLS[head.protocol] !== undefined;
   }

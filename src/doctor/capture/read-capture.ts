@@ -5,6 +5,7 @@ import { CaptureError, type CaptureProblem, Damage } from './damage.ts';
 import { Dissector } from './dissector.ts';
 import type { Format } from './format.ts';
 import type { FragmentCounts } from './fragments.ts';
+import type { LearntPort } from './interest.ts';
 import { isPcap, PCAP_HEADER_LENGTH, Pcap } from './pcap.ts';
 import { Pcapng, SECTION_HEADER } from './pcapng.ts';
 import type { ByteSource } from './source.ts';
@@ -21,6 +22,8 @@ export interface CaptureSummary {
   readonly fragments: Readonly<FragmentCounts>;
   /** Packets of link layers that we don't read, by LINKTYPE_ number. */
   readonly unknownLinkTypes: ReadonlyMap<number, number>;
+  /** Where IPsec was found on ports of its own, in order. */
+  readonly learntPorts: readonly LearntPort[];
   /** Undefined: the capture was read to its end. */
   readonly problem: CaptureProblem | undefined;
 }
@@ -32,8 +35,8 @@ export async function readCapture(source: ByteSource, see: (sighting: Sighting) 
   const format = await recognise(window, dissector);
   const problem = await readAll(window, format);
   dissector.finish();
-  const { packets, sighted, firstAt, lastAt, fragmentCounts: fragments, unknownLinkTypes } = dissector;
-  return { format: format.name, packets, sighted, firstAt, lastAt, fragments, unknownLinkTypes, problem };
+  const { packets, sighted, firstAt, lastAt, fragmentCounts: fragments, unknownLinkTypes, learntPorts } = dissector;
+  return { format: format.name, packets, sighted, firstAt, lastAt, fragments, unknownLinkTypes, learntPorts, problem };
 }
 
 async function recognise(window: Window, dissector: Dissector): Promise<Format> {

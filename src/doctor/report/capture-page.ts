@@ -4,6 +4,7 @@ import type { Diagnosis } from '../../core/diagnosis/diagnosis.ts';
 import { gatewayPlace } from '../../core/diagnosis/gateway-place.ts';
 import type { Message, Negotiation } from '../../core/diagnosis/negotiation.ts';
 import { formatEndpoint } from '../../core/net/address.ts';
+import type { LearntPort } from '../capture/interest.ts';
 import type { CaptureSummary } from '../capture/read-capture.ts';
 import type { Ladder, ReportPage, Step } from './page.ts';
 import { verdictOf } from './verdict.ts';
@@ -23,7 +24,7 @@ export function capturePage(title: string, diagnosis: Diagnosis, summary: Captur
 }
 
 function factsOf({ conversations, ipsec, dropped }: Diagnosis, summary: CaptureSummary): string[] {
-  const { format, packets, firstAt, lastAt, problem, fragments, unknownLinkTypes } = summary;
+  const { format, packets, firstAt, lastAt, problem, fragments, unknownLinkTypes, learntPorts } = summary;
   const negotiations = conversations.reduce((sum, conversation) => sum + conversation.negotiations.length, 0);
   const unread = [...unknownLinkTypes].map(
     ([linkType, count]) => `${counted(count, 'packet')} of link type ${linkType}, which isn't read`,
@@ -42,8 +43,15 @@ function factsOf({ conversations, ipsec, dropped }: Diagnosis, summary: CaptureS
     `${counted(negotiations, 'negotiation')} of ${counted(conversations.length, 'pair')} of addresses`,
     ...pieces,
     ...unread,
+    ...learntPorts.map(learntText),
     ...dropped.map(({ what, count }) => `left out: ${count.toLocaleString('en')} ${what}`),
   ];
+}
+
+function learntText({ protocol, port, packet, before }: LearntPort): string {
+  const missed =
+    before === 0 ? '' : `; ${counted(before, 'packet')} of that port before it could not be told and were passed over`;
+  return `IPsec on ${protocol.toUpperCase()} ${port}, as #${packet} shows${missed}`;
 }
 
 function timesOf(firstAt: number | undefined, lastAt: number | undefined): string {

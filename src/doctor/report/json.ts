@@ -26,10 +26,11 @@ function findingOf({ rule, severity, cause, evidence, remedies, conversation, al
 }
 
 function captureOf(title: string, { ipsec }: Diagnosis, summary: CaptureSummary): object {
-  const { format, packets, firstAt, lastAt, fragments, unknownLinkTypes, problem } = summary;
+  const { format, packets, firstAt, lastAt, fragments, unknownLinkTypes, learntPorts, problem } = summary;
   return {
     ...{ file: title, format, packets, ipsec, firstAt: firstAt ?? null, lastAt: lastAt ?? null, fragments },
     unknownLinkTypes: [...unknownLinkTypes].map(([linkType, count]) => ({ linkType, packets: count })),
+    learntPorts,
     problem: problem ?? null,
   };
 }

@@ -1,10 +1,14 @@
 /** Which packets of a capture are shown to the diagnosis, and what is shown of them. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { type Bytes, concat } from '../../../src/core/bytes/bytes.ts';
+import { utf8 } from '../../../src/core/bytes/text.ts';
 import { Writer } from '../../../src/core/bytes/writer.ts';
 import type { Sighting } from '../../../src/core/diagnosis/sighting.ts';
+import { CTCP_TRAILER, CtcpProtocol, writeTrailer } from '../../../src/core/wire/ctcp.ts';
+import { emptyIpHead, readIp } from '../../../src/core/wire/ip.ts';
 import { Dissector, MAX_LINK_TYPES } from '../../../src/doctor/capture/dissector.ts';
+import { Interest, MAX_LEARNT } from '../../../src/doctor/capture/interest.ts';
 import { A, B, ethernet, ike, ip4, ip6, pcapFile, tcp, udp } from './files.ts';
 import { lineOf, readBytes } from './read.ts';
 
@@ -30,10 +34,76 @@ test('IKE on a port of its own: by its version and length, with the marker or wi
     await linesOf(
       ...[ip4(17, udp(40000, 1500, ike())), ip4(17, udp(1500, 40000, ike(60, 0x20)))],
       ...[ip4(17, udp(40000, 1500, marked)), ip6(17, udp(40000, 1500, ike()))],
-      ...[ip4(17, udp(40000, 1500, concat(ike(), ANY))), ip4(17, udp(40000, 1500, ike(40, 0x30)))],
+      ...[ip4(17, udp(40001, 1501, concat(ike(), ANY))), ip4(17, udp(40001, 1501, ike(40, 0x30)))],
     ),
     ['1 udp 40000>1500 40', '2 udp 1500>40000 60', '3 udp 40000>1500 64', '4 udp 40000>1500 40'],
   );
+});
+
+describe('ports of their own', () => {
+  const MARKER = new Uint8Array(4);
+  const ESP = concat(Uint8Array.of(0, 0, 16, 0, 0, 0, 0, 1), new Uint8Array(40).fill(9));
+  const trailed = (packet: Bytes) => {
+    const trailer = new Uint8Array(CTCP_TRAILER);
+    writeTrailer(trailer, 0, CtcpProtocol.ESP, 1, 0);
+    return concat(packet, trailer);
+  };
+
+  test('NAT-T: by its first IKE with the marker; ESP of that port from then on, and of these hosts alone', async () => {
+    const first = ip4(17, udp(40000, 4501, concat(MARKER, ike(60))));
+    const elsewhere = ip4(17, udp(40001, 4502, ESP));
+    const { sightings, learntPorts } = await readBytes(
+      pcapFile(
+        [
+          ip4(17, udp(40000, 4501, ESP)),
+          first,
+          ip4(17, udp(40000, 4501, ESP)),
+          ip4(17, udp(4501, 40009, ESP)),
+          elsewhere,
+        ].map((packet) => ({ bytes: ethernet(packet) })),
+      ),
+    );
+    // both directions are between the same two here
+    assert.deepEqual(
+      sightings.map(({ packet }) => packet),
+      [2, 3],
+    );
+    assert.deepEqual(learntPorts, [{ protocol: 'udp', port: 4501, packet: 2, before: 1 }]);
+  });
+
+  test("TCP: by Cisco's trailer or the prefix of RFC 9329, also its empty segments then", async () => {
+    const opening = ip4(6, tcp(1025, 443, 2, new Uint8Array(0)));
+    const carried = ip4(6, tcp(1025, 443, 24, trailed(ESP)));
+    const { sightings, learntPorts } = await readBytes(
+      pcapFile(
+        [opening, carried, opening, ip4(6, tcp(1026, 80, 24, utf8('IKETCP')))].map((packet) => ({
+          bytes: ethernet(packet),
+        })),
+      ),
+    );
+    assert.deepEqual(
+      sightings.map(({ packet }) => packet),
+      [2, 3, 4],
+    );
+    assert.deepEqual(
+      learntPorts.map(({ protocol, port, before }) => `${protocol} ${port} ${before}`),
+      ['tcp 443 1', 'tcp 80 0'],
+    );
+  });
+
+  test('bounded: who comes later is known by each of its own packets alone', () => {
+    const interest = new Interest();
+    const head = emptyIpHead();
+    const includes = (packet: Bytes) => {
+      assert.ok(readIp(packet, 0, packet.length, packet.length, head));
+      return interest.includes(packet, head, packet.length, 1);
+    };
+    const pair = (i: number, payload: Bytes) => ip4(17, udp(20_000 + i, 2000 + i, payload));
+    for (let i = 0; i < MAX_LEARNT; i++) assert.ok(includes(pair(i, concat(MARKER, ike(60)))));
+    assert.ok(includes(pair(0, ESP)));
+    assert.ok(!includes(pair(MAX_LEARNT - 1, ESP)));
+    assert.equal(interest.learnt.length, MAX_LEARNT / 2);
+  });
 });
 
 test('TCP: the head is shown, and what follows its options', async () => {
