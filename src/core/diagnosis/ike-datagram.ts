@@ -78,7 +78,7 @@ export function readHead(bytes: Bytes, wireLength: number): IkeHead | undefined 
 export function readDatagram(head: IkeHead, bytes: Bytes, memory: PayloadMemory): IkeDatagram {
   const encrypted = head.version === 1 && (head.flags & Flag.ENCRYPTION) !== 0;
   const isCut = bytes.length < head.length;
-  if (encrypted) return { ...head, encrypted, payloads: [], trouble: isCut ? CUT : undefined };
+  if (encrypted) return { ...head, encrypted, payloads: CLOSED, trouble: isCut ? CUT : undefined };
   const body = bytes.subarray(ISAKMP_HEADER_LENGTH, head.length);
   const { payloads, trouble } = isCut ? { payloads: wholeOnes(head, body), trouble: CUT } : chainOf(head, body);
   return {
@@ -104,6 +104,8 @@ export function isFragment(head: IkeHead): boolean {
   return head.version === 1 ? head.firstPayload === PayloadType.FRAGMENT : head.firstPayload === Ikev2Payload.SKF;
 }
 
+/** What is seen of an encrypted message; one for all, as there are many. */
+const CLOSED: readonly PayloadFact[] = [];
 const CUT = 'the capture holds only its beginning';
 
 function isSealed(version: IkeVersion, type: number): boolean {

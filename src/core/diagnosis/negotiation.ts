@@ -1,6 +1,6 @@
 /** One IKE negotiation, named by its cookies: who, and its messages in the order in which they were seen. */
 import { type Bytes, readU32 } from '../bytes/bytes.ts';
-import type { Endpoint } from '../net/address.ts';
+import { type Endpoint, sameEndpoint } from '../net/address.ts';
 import { ExchangeType } from '../wire/isakmp.ts';
 import { type IkeDatagram, isFragment, isFromInitiator, isResponse } from './ike-datagram.ts';
 import { exchangeName, type IkeVersion } from './notify-words.ts';
@@ -53,26 +53,26 @@ export class Message {
   readonly payloads: readonly PayloadFact[];
   readonly trouble: string | undefined;
 
-  constructor(datagram: IkeDatagram, arrival: Arrival, { from, fingerprint, repeats, opened }: FoundOut) {
+  constructor(datagram: IkeDatagram, arrival: Arrival, known: FoundOut) {
     this.packet = arrival.packet;
     this.at = arrival.at;
-    this.from = from;
-    this.source = arrival.source;
-    this.destination = arrival.destination;
+    this.from = known.from;
+    this.source = known.source;
+    this.destination = known.destination;
     this.way = arrival.way;
     this.version = datagram.version;
     this.exchange = datagram.exchange;
     this.messageId = datagram.messageId;
     this.isResponse = datagram.version === 2 ? isResponse(datagram) : undefined;
     this.isEncrypted = datagram.encrypted;
-    this.isOpened = opened !== undefined;
+    this.isOpened = known.opened !== undefined;
     this.isFragment = isFragment(datagram);
     this.length = datagram.length;
     this.fragments = arrival.fragments;
     this.isLost = arrival.isLost;
-    this.repeats = repeats;
-    this.fingerprint = fingerprint;
-    this.payloads = opened ?? datagram.payloads;
+    this.repeats = known.repeats;
+    this.fingerprint = known.fingerprint;
+    this.payloads = known.opened ?? datagram.payloads;
     this.trouble = datagram.trouble;
   }
 
@@ -86,7 +86,7 @@ export class Message {
 }
 
 /** What a negotiation knows of a new message. */
-interface FoundOut extends Pick<Message, 'from' | 'fingerprint' | 'repeats'> {
+interface FoundOut extends Pick<Message, 'from' | 'source' | 'destination' | 'fingerprint' | 'repeats'> {
   /** What is inside; undefined: it isn't encrypted, or stays closed. */
   readonly opened: readonly PayloadFact[] | undefined;
 }
@@ -180,7 +180,8 @@ export class Negotiation {
     const opened = first ? undefined : open();
     const repeats = first?.repeats ?? first?.packet;
     const from = this.#roleOf(datagram, arrival);
-    const message = new Message(datagram, arrival, { from, fingerprint, repeats, opened });
+    const [source, destination] = [this.#kept(arrival.source), this.#kept(arrival.destination)];
+    const message = new Message(datagram, arrival, { from, source, destination, fingerprint, repeats, opened });
     this.#keep(message);
     return message;
   }
@@ -195,6 +196,13 @@ export class Negotiation {
     if (this.#last.length <= MAX_LAST_MESSAGES) return;
     this.#last.shift();
     this.skipped++;
+  }
+
+  /** An equal one of the message before, if there is one: then there is one object of many equal ones. */
+  #kept(endpoint: Endpoint): Endpoint {
+    const { source, destination } = this.#last.at(-1) ?? this.#first.at(-1) ?? {};
+    if (source && sameEndpoint(source, endpoint)) return source;
+    return destination && sameEndpoint(destination, endpoint) ? destination : endpoint;
   }
 
   #forget(): void {
