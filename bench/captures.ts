@@ -5,12 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Mixed, writeMixedCapture } from './captures/mixed.ts';
+import { builtProgram } from './load/package.ts';
 import { cpuSeconds } from './measure.ts';
 import { median } from './row.ts';
 
 const WISH = { seed: 1, bytes: 1e9, negotiations: 10_000 };
 const RUNS = 3;
-const SALLYPORT = join(import.meta.dirname, '../bin/sallyport');
 
 interface Run {
   readonly seconds: number;
@@ -32,7 +32,7 @@ export async function measureCaptures(): Promise<string> {
     const file = join(folder, 'mixed.pcapng');
     const mixed = writeMixedCapture(file, WISH);
     const readers: readonly Reader[] = [
-      { name: 'sallyport doctor', argv: [SALLYPORT, 'doctor', file], runs: [] },
+      { name: 'sallyport doctor', argv: [builtProgram(), 'doctor', file], runs: [] },
       { name: 'tshark -Y isakmp', argv: ['tshark', '-n', '-r', file, '-Y', 'isakmp'], runs: [] },
     ];
     for (let i = 0; i < RUNS; i++) for (const { argv, runs } of readers) runs.push(await time(argv, folder));
