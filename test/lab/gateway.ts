@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { SessionRow } from '../../src/control/gateway-types.ts';
 import type { Netns } from './netns.ts';
-import { until } from './poll.ts';
+import { until, untilLine } from './poll.ts';
 import { type Finished, must, type Program, type RunOptions } from './run.ts';
 import { discard, scratch } from './scratch.ts';
 import { lanPrefix } from './topology.ts';
@@ -104,12 +104,8 @@ export class Gateway {
   }
 
   /** Waits for a log line; `after`: the length of the log before what is tested. */
-  async logs(pattern: RegExp, after = 0, timeout = 20_000): Promise<string> {
-    const line = () =>
-      this.said(after)
-        .split('\n')
-        .find((text) => pattern.test(text));
-    return until(line, timeout, () => `a log line ${pattern} in\n${this.said(after)}`);
+  logs(pattern: RegExp, after = 0, timeout = 20_000): Promise<string> {
+    return untilLine(() => this.log, pattern, { after, timeout });
   }
 
   /** Any command of `bin/sallyport` with this gateway's configuration. */

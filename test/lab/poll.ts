@@ -19,3 +19,17 @@ export async function until<T>(
     await sleep(100);
   }
 }
+
+/** The first line of what `said` gives, from `after` on, that fits; for logs. @param whose begins the complaint that there is none */
+export function untilLine(
+  said: () => string,
+  pattern: RegExp,
+  { after = 0, timeout = 20_000, whose = 'a' }: { after?: number; timeout?: number; whose?: string },
+): Promise<string> {
+  const rest = () => said().slice(after);
+  const line = () =>
+    rest()
+      .split('\n')
+      .find((text) => pattern.test(text));
+  return until(line, timeout, () => `${whose} log line ${pattern} in\n${rest()}`);
+}

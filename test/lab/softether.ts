@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import * as lab from './gateway.ts';
 import type { Netns } from './netns.ts';
-import { until } from './poll.ts';
+import { until, untilLine } from './poll.ts';
 import type { Finished, Program } from './run.ts';
 import { discard, isAlive, scratch } from './scratch.ts';
 
@@ -86,16 +86,8 @@ export class SoftEther {
   }
 
   /** Waits for a line of its log; `after`: the length of the log before what is tested. */
-  async logs(pattern: RegExp, after = 0, timeout = 20_000): Promise<string> {
-    return until(
-      () =>
-        this.log
-          .slice(after)
-          .split('\n')
-          .find((line) => pattern.test(line)),
-      timeout,
-      () => `SoftEther's log line ${pattern} in\n${this.log.slice(after)}`,
-    );
+  logs(pattern: RegExp, after = 0, timeout = 20_000): Promise<string> {
+    return untilLine(() => this.log, pattern, { after, timeout, whose: "SoftEther's" });
   }
 
   /** Ends it as a shutdown does. */

@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Netns } from './netns.ts';
-import { until } from './poll.ts';
+import { until, untilLine } from './poll.ts';
 import { type Finished, must, type Program, run } from './run.ts';
 import { discard, scratch } from './scratch.ts';
 import { formatSection, type Section } from './swanctl.ts';
@@ -118,16 +118,8 @@ export class StrongSwan {
   }
 
   /** Waits for a line of its log; `after`: the length of the log before what is tested. */
-  async logs(pattern: RegExp, after = 0, timeout = 20_000): Promise<string> {
-    return until(
-      () =>
-        this.log
-          .slice(after)
-          .split('\n')
-          .find((line) => pattern.test(line)),
-      timeout,
-      () => `strongSwan's log line ${pattern} in\n${this.log.slice(after)}`,
-    );
+  logs(pattern: RegExp, after = 0, timeout = 20_000): Promise<string> {
+    return untilLine(() => this.log, pattern, { after, timeout, whose: "strongSwan's" });
   }
 
   /** Ends it; it takes leave of the gateway. */

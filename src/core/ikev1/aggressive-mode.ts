@@ -28,8 +28,7 @@ import {
 import { certificateRequests, isProven, keysFor, kindOf, prove } from './authentication.ts';
 import type { SaContext } from './context.ts';
 import { identityText } from './identity.ts';
-import { floated } from './main-mode.ts';
-import { detectNat, natDetectionPayloads } from './nat-detection.ts';
+import { detectNat, floated, natDetectionPayloads } from './nat-detection.ts';
 import { PayloadSet } from './payload-set.ts';
 import {
   encodeOffer,

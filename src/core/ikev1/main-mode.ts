@@ -30,7 +30,7 @@ import {
 import { certificateRequests, isProven, keysFor, kindOf, prove } from './authentication.ts';
 import type { SaContext } from './context.ts';
 import { identityText } from './identity.ts';
-import { detectNat, natDetectionPayloads } from './nat-detection.ts';
+import { detectNat, floated, natDetectionPayloads } from './nat-detection.ts';
 import { PayloadSet } from './payload-set.ts';
 import {
   encodeOffer,
@@ -214,14 +214,6 @@ export function handleMain6(
   const initialContact = hasInitialContact(opened.payloads);
   const result = { choice, keys, phase1Iv, peerIdentity, credential, nat, path, initialContact };
   return { next: establish(context, { ...result, exchange: 'main mode' }, now), path };
-}
-
-/** From message 5 on the initiator that found a NAT speaks on the NAT-T port, RFC 3947 section 4; only UDP 500 floats. */
-export function floated(context: SaContext, path: IkePath): IkePath {
-  if (path.carrier !== 'udp') return path;
-  const { natTPort, ownNatTPort = natTPort } = context.environment.policy;
-  const local = { ...path.local, port: ownNatTPort };
-  return { carrier: 'nat-t', local, remote: { ...path.remote, port: natTPort } };
 }
 
 /** An encrypted ID payload with its proof; undefined when the key is wrong or the hash doesn't match. */

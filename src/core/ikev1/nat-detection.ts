@@ -40,6 +40,14 @@ export function detectNat(context: SaContext, hash: HashName, path: IkePath, pay
   };
 }
 
+/** From its next message on the initiator that found a NAT speaks on the NAT-T port, RFC 3947 section 4; only UDP 500 floats. */
+export function floated(context: SaContext, path: IkePath): IkePath {
+  if (path.carrier !== 'udp') return path;
+  const { natTPort, ownNatTPort = natTPort } = context.environment.policy;
+  const local = { ...path.local, port: ownNatTPort };
+  return { carrier: 'nat-t', local, remote: { ...path.remote, port: natTPort } };
+}
+
 function forces({ environment }: SaContext): boolean {
   return environment.policy.encapsulation === 'force';
 }
