@@ -12,11 +12,11 @@ import { lacking } from '../lab/requirements.ts';
 import { must, type Program } from '../lab/run.ts';
 import { scratch } from '../lab/scratch.ts';
 import { Topology } from '../lab/topology.ts';
-import { ping, reaches } from '../lab/traffic.ts';
+import { reaches } from '../lab/traffic.ts';
 import { vmDirectory } from '../lab/vm/vm.ts';
 import { Vpnc } from '../lab/vpnc.ts';
 import { Cell } from './cell.ts';
-import { copyCheckout } from './packed.ts';
+import { copyCheckout, PATIENCE } from './packed.ts';
 
 const skip = lacking('vpnc', 'setpriv', 'unshare', 'image', 'registry');
 
@@ -74,7 +74,9 @@ describe('the container', { skip, timeout: 600_000 }, () => {
     const commands = first.filter((line) => line.startsWith('RUN ') && !line.includes('apt-get'));
     assert.ok(commands.length > 0);
     const cwd = copyCheckout();
-    for (const command of commands) await must(['sh', '-c', command.slice(4).replaceAll('/image', image)], { cwd });
+    for (const command of commands) {
+      await must(['sh', '-c', command.slice(4).replaceAll('/image', image)], { cwd, timeout: PATIENCE });
+    }
     return image;
   }
 
@@ -113,7 +115,6 @@ describe('the container', { skip, timeout: 600_000 }, () => {
     assert.equal(added.status, 0, added.stderr);
     const client = await Vpnc.connect(net.cl);
     assert.ok(await reaches(net.cl));
-    assert.equal((await ping(net.cl, { count: 5 })).received, 5);
     await client.stop();
   });
 

@@ -6,6 +6,9 @@ import { scratch } from '../lab/scratch.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
 
+/** Milliseconds for what fetches or compiles, however slow the registry and the machine. */
+export const PATIENCE = 500_000;
+
 /** What a clone doesn't have. */
 const LEFT_OUT: ReadonlySet<string> = new Set(['.git', 'node_modules', 'dist']);
 
@@ -23,7 +26,7 @@ export function copyCheckout(): string {
 export async function packPackage(): Promise<string> {
   const checkout = copyCheckout();
   symlinkSync(join(ROOT, 'node_modules'), join(checkout, 'node_modules'));
-  await must(['npm', 'run', 'package'], { cwd: checkout });
+  await must(['npm', 'run', 'package'], { cwd: checkout, timeout: PATIENCE });
   const [tarball] = readdirSync(checkout).filter((name) => name.endsWith('.tgz'));
   return join(checkout, tarball!);
 }
@@ -34,6 +37,7 @@ export async function install(folder: string, node: string, ...packages: readonl
   await must(['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', folder, ...packages], {
     env: withNode(node),
     cwd: folder,
+    timeout: PATIENCE,
   });
 }
 

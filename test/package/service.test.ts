@@ -21,7 +21,7 @@ import { lacking, lackingOf } from '../lab/requirements.ts';
 import { must, type Program, run } from '../lab/run.ts';
 import { scratch } from '../lab/scratch.ts';
 import { Topology } from '../lab/topology.ts';
-import { ping, reaches } from '../lab/traffic.ts';
+import { reaches } from '../lab/traffic.ts';
 import { Vpnc } from '../lab/vpnc.ts';
 import { Cell } from './cell.ts';
 import { numberOf, numbersOf } from './system-call-numbers.ts';
@@ -170,7 +170,6 @@ describe('the gateway within the unit', { skip, timeout: 180_000 }, () => {
   it('lets a client in, and its packets through', async () => {
     const client = await Vpnc.connect(net.cl);
     assert.ok(await reaches(net.cl));
-    assert.equal((await ping(net.cl, { count: 5 })).received, 5);
     assert.match(await net.gw.must(['nft', 'list', 'tables']), /sallyport_sp0/);
     const { stdout } = await cell.runAsRoot(['sallyport', 'sessions', '--config', CONFIG]);
     assert.match(stdout, /alice/);
