@@ -14,15 +14,15 @@ export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
-const HEX_DIGITS = '0123456789abcdef';
+const HEX_DIGITS = utf8('0123456789abcdef');
 /** Most texts are short, and memory for their digits would take longer than the rest. */
 const scratch = new Uint8Array(2048);
 
 export function toHex(bytes: Uint8Array): string {
   const digits = 2 * bytes.length > scratch.length ? new Uint8Array(2 * bytes.length) : scratch;
   for (let i = 0; i < bytes.length; i++) {
-    digits[2 * i] = HEX_DIGITS.charCodeAt(bytes[i]! >> 4);
-    digits[2 * i + 1] = HEX_DIGITS.charCodeAt(bytes[i]! & 15);
+    digits[2 * i] = HEX_DIGITS[bytes[i]! >> 4]!;
+    digits[2 * i + 1] = HEX_DIGITS[bytes[i]! & 15]!;
   }
   // one piece: text that is put together letter by letter stays a tree of its letters as long as it lives
   return decoder.decode(digits.subarray(0, 2 * bytes.length));
