@@ -1,4 +1,5 @@
 /** sallyport doctor PROFILE: each carrier of a profile in turn, with its login, and each opening by its name. */
+import { RememberingAsker } from '../client/remembering-asker.ts';
 import type { CarrierSurvey } from '../core/diagnosis/carrier-survey.ts';
 import { surveyFindings, surveyVerdict } from '../core/diagnosis/carrier-survey-findings.ts';
 import { formatOpening } from '../core/openings/openings.ts';
@@ -10,11 +11,14 @@ import { escapeControls } from '../host/escape.ts';
 import { expectClientRights } from '../host/network/rights.ts';
 import { answersFor, type PasswordOptions } from './asker.ts';
 import { beginDialling } from './dialling.ts';
+import type { ProfileWatch, WatchedProfile } from './doctor-watch.ts';
 import type { ProfileOptions } from './profile-argument.ts';
 import { readTyped } from './typing.ts';
 
 export interface ProfileSurveyOptions extends ProfileOptions, PasswordOptions {
   readonly json?: boolean | undefined;
+  /** Goes on to what takes minutes or hours, with a tunnel that stays up. */
+  readonly watch?: boolean | undefined;
   /** Where the report goes as a page, beside what is printed. */
   readonly html?: string | undefined;
 }
@@ -24,7 +28,8 @@ export async function doctorProfile(argument: string, options: ProfileSurveyOpti
   const { profile, lines, ended } = beginDialling(argument, options, expectClientRights);
   const isTyped = process.stdin.isTTY && !options['password-stdin'];
   const type: typeof readTyped = (question, typing) => readTyped(question, { ...typing, signal: ended.signal });
-  const answers = answersFor(profile, { lines, type: isTyped ? type : undefined });
+  const given = answersFor(profile, { lines, type: isTyped ? type : undefined });
+  const answers = { ...given, asker: new RememberingAsker(given.asker) };
   const { surveyCarriers } = await import('../client/carrier-survey.ts');
   const surveys: CarrierSurvey[] = [];
   try {
@@ -32,12 +37,35 @@ export async function doctorProfile(argument: string, options: ProfileSurveyOpti
       const progress = (text: string) => process.stderr.isTTY && console.error(`  ${text}`);
       surveys.push(await surveyCarriers(gateway, { ...answers, progress, signal: ended.signal }));
     }
+    const page = profilePage(profile.name, surveys);
+    if (options.html !== undefined) writePage(options.html, page);
+    console.log(options.json ? JSON.stringify(surveys.map(report), null, 2) : surveys.map(textOf).join('\n\n'));
+    const watched = options.watch ? await watch(surveys, { ...answers, signal: ended.signal }, options) : undefined;
+    if (watched && options.html !== undefined)
+      writePage(options.html, { ...page, tables: [watched.table, ...(page.tables ?? [])] });
+    if (!surveys.every(isReached)) return ExitStatus.CAUSE;
+    return watched?.isWell === false ? ExitStatus.WARNING : ExitStatus.FINE;
   } finally {
     lines?.close();
   }
-  if (options.html !== undefined) writePage(options.html, profilePage(profile.name, surveys));
-  console.log(options.json ? JSON.stringify(surveys.map(report), null, 2) : surveys.map(textOf).join('\n\n'));
-  return surveys.every(isReached) ? ExitStatus.FINE : ExitStatus.CAUSE;
+}
+
+/** A line for each thing learnt, and at the end all of it. */
+async function watch(
+  surveys: readonly CarrierSurvey[],
+  answers: Pick<ProfileWatch, 'profile' | 'asker' | 'signal'>,
+  { json }: ProfileSurveyOptions,
+): Promise<WatchedProfile | undefined> {
+  const { watchProfile } = await import('./doctor-watch.ts');
+  if (process.stderr.isTTY) console.error('  watching the tunnel, until all is seen or Ctrl-C');
+  const learnt = (news: { readonly text: string }) =>
+    console.log(json ? JSON.stringify(news) : escapeControls(news.text));
+  const watched = await watchProfile({ ...answers, surveys, learnt });
+  if (!watched) return undefined;
+  const { table, isWell } = watched;
+  if (json) console.log(JSON.stringify({ watch: 'end', isWell, rows: table.rows }));
+  else console.log(['', ...tableLines(table)].map(escapeControls).join('\n'));
+  return watched;
 }
 
 function report(survey: CarrierSurvey): object {

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { isProfileName, lookUpProfile, profileSearch } from '../config/profile/find.ts';
+import { onEndSignal } from './signals.ts';
 import { expectArguments, parseCommand, UsageError } from './usage.ts';
 
 const OPTIONS = {
@@ -34,7 +35,10 @@ export async function run(args: string[]): Promise<number> {
   if (isCaptureName(what) || !isHostName(what))
     throw new UsageError(`there is no file and no profile ${JSON.stringify(what)}`);
   const { doctorHost } = await import('../doctor/probe/doctor-host.ts');
-  return doctorHost(what, values);
+  const ended = new AbortController();
+  // before that there is little to wait for, and nothing to tell
+  if (values.watch) onEndSignal(['SIGINT', 'SIGTERM'], () => ended.abort());
+  return doctorHost(what, { ...values, signal: ended.signal });
 }
 
 /** No host: who mistypes a file's name is not told about the DNS. */

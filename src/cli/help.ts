@@ -40,7 +40,7 @@ sallyport user list [--json]
 sallyport doctor FILE|- [--keylog FOLDER] [--html FILE] [--json]
 sallyport doctor CODE [--json]
 sallyport doctor PROFILE [--user NAME] [--carrier nat-t|esp|cisco-udp|cisco-tcp]
-                 [--password-fd N | --password-stdin] [--html FILE] [--json]
+                 [--password-fd N | --password-stdin] [--watch] [--html FILE] [--json]
     Why a connection fails. HOST: asks a gateway from outside, without credentials or root,
     in under 20 seconds; --watch goes on to how long a NAT on the way keeps a silent
     mapping. FILE: by a capture of it, pcap or pcapng, also in gzip; -: standard input;
@@ -48,7 +48,9 @@ sallyport doctor PROFILE [--user NAME] [--carrier nat-t|esp|cisco-udp|cisco-tcp]
     number of Windows means, for example 809. PROFILE: dials each carrier in turn, with its
     login and a packet through the tunnel and back, and says of each opening whether it is
     open, and if not, where it is shut; it needs root, and leaves routes and name servers
-    as they are. --html: the report as a page too. Exit status: 0 nothing is wrong, 1 it could not be found out, 3 the cause
+    as they are; --watch goes on with a tunnel that stays up, to the lifetimes agreed on,
+    what happens at a rekey, DPD both ways and the NAT's mapping, until all of it was seen
+    or Ctrl-C. --html: the report as a page too. Exit status: 0 nothing is wrong, 1 it could not be found out, 3 the cause
     of a failure found, 4 a warning.`,
   cleanup: `sallyport cleanup [PROFILE]
     Puts back what killed clients left on this host: routes, rules, name servers.`,

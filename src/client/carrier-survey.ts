@@ -29,7 +29,6 @@ import { Crossings } from './crossings.ts';
 import { GatewayNames } from './gateway-names.ts';
 import { locate } from './locate.ts';
 import { clientOptions } from './options.ts';
-import { RememberingAsker } from './remembering-asker.ts';
 import type { TunnelReport } from './report.ts';
 
 export interface SurveyOptions {
@@ -57,7 +56,6 @@ export async function surveyCarriers(gateway: string, options: SurveyOptions): P
   const location = await locate({ gateway, tried: [] }, CLIENT_MARK, memory, new GatewayNames());
   if ('reason' in location) throw new HostError('NO_ROUTE', location.reason);
   const whole = clientOptions(profile);
-  const remembering = new RememberingAsker(asker);
   const crossings = new Crossings(location.gateway);
   const carriers: SurveyedCarrier[] = [];
   const seen: SeenOpening[] = [];
@@ -101,7 +99,7 @@ export async function surveyCarriers(gateway: string, options: SurveyOptions): P
       mtu: profile.mtu ?? DEFAULT_TUN_MTU,
       memory,
       served: undefined,
-      asker: remembering,
+      asker,
       report: (event) => {
         if (event.type === 'up') up.resolve({ tunnel: event });
       },

@@ -1,6 +1,7 @@
 /** Assembles the client: the state in the middle, the dataplane on one side, the user and the host's network on the other. */
 import { type IkePath, sameIkePath } from '../core/carrier/ike-path.ts';
 import type { EspCarrier } from '../core/esp/sa.ts';
+import type { Instant } from '../core/net/time.ts';
 import { ClientState } from '../core/session/client/client-state.ts';
 import {
   CLIENT_SESSION,
@@ -8,6 +9,7 @@ import {
   type ClientFailure,
   type ClientOptions,
   type TunnelUp,
+  type TunnelVitals,
 } from '../core/session/client/events.ts';
 import { TokenBucket } from '../core/session/token-bucket.ts';
 import type { Dataplane, DataplaneEvents, SessionCounters } from '../dataplane/dataplane.ts';
@@ -39,6 +41,10 @@ export interface ClientParts {
   readonly raise: (tunnel: TunnelUp) => Promise<void>;
   /** There is no tunnel for a while. */
   readonly lower: () => Promise<void>;
+  /** Keep NATs on the way from forgetting us; absent: yes. */
+  readonly keepalive?: boolean;
+  /** Hears each event before it is acted upon; absent: nobody. */
+  readonly observe?: (event: ClientEvent) => void;
 }
 
 type Traffic = Omit<SessionCounters, 'lastInbound'>;
@@ -68,6 +74,8 @@ export class Client {
   readonly #tried = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #stopped = false;
+  /** When we sent last, by IKE or inside the tunnel, but for what the host sends through it. */
+  #sentAt = 0;
 
   /** Rejects with a DataplaneError when the machine lacks something. */
   static async open(parts: ClientParts): Promise<Client> {
@@ -96,7 +104,7 @@ export class Client {
         mark: CLIENT_MARK,
         tun: { name: parts.tun, address: undefined, routes: [], mtu: parts.mtu },
         clientToClient: false,
-        keepalive: true,
+        keepalive: parts.keepalive ?? true,
       },
       events,
     );
@@ -144,6 +152,25 @@ export class Client {
     this.act((state) => state.handleNetworkChange(now()));
   }
 
+  /** Undefined: no tunnel stands. */
+  get vitals(): TunnelVitals | undefined {
+    return this.#state.vitals;
+  }
+
+  get sentAt(): Instant {
+    return this.#sentAt;
+  }
+
+  /** Asks the gateway whether it is there. */
+  ask(): void {
+    this.act((state) => state.ask(now()));
+  }
+
+  /** Echo requests through the tunnel. */
+  sendEcho(round: number): void {
+    this.act((state) => state.sendEcho(round));
+  }
+
   /** As the user wishes. */
   disconnect(): void {
     this.act((state) => state.close(now()));
@@ -165,6 +192,7 @@ export class Client {
       for (let event = this.#state.pollEvent(); event; event = this.#state.pollEvent()) this.#apply(event);
       for (let out = this.#state.pollTransmit(); out; out = this.#state.pollTransmit()) {
         this.#dataplane.sendIke(out.path, out.message);
+        this.#sentAt = now();
       }
       this.#sendInside();
       // What leaves over a flow, such as a delete, goes before its end.
@@ -196,6 +224,7 @@ export class Client {
 
   #apply(event: ClientEvent): void {
     const dataplane = this.#dataplane;
+    this.#parts.observe?.(event);
     switch (event.type) {
       case 'locate':
         void locate(event, CLIENT_MARK, this.#parts.memory, this.#names).then((location) =>
@@ -242,6 +271,7 @@ export class Client {
         this.#inside.push(() => dataplane.sendInner(event.id, event.packet));
         break;
       case 'dropped':
+      case 'liveness':
         break;
       case 'down':
         this.#ended.resolve(event.failure);
@@ -252,6 +282,7 @@ export class Client {
   }
 
   #sendInside(): void {
+    if (this.#inside.length > 0) this.#sentAt = now();
     for (const send of this.#inside.splice(0)) send();
   }
 
@@ -265,7 +296,7 @@ export class Client {
   }
 
   /** What a person is told, some of it when the host's network is ready. */
-  #tell(event: Exclude<ClientEvent, { type: 'locate' | 'ask' | 'down' | 'dropped' }>): void {
+  #tell(event: Exclude<ClientEvent, { type: 'locate' | 'ask' | 'down' | 'dropped' | 'liveness' }>): void {
     const { report, tun } = this.#parts;
     switch (event.type) {
       case 'trying':
@@ -291,7 +322,7 @@ export class Client {
         break;
       }
       case 'rekeyed':
-        report(event);
+        report({ type: 'rekeyed', phase: event.phase, suite: event.suite });
         break;
       case 'reconnecting':
         this.#names.lost();

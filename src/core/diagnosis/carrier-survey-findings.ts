@@ -45,7 +45,7 @@ export const STATE_WORDS: Readonly<Record<OpeningState, string>> = {
   'blocked-inward': 'blocked inward, on this machine',
   'no-answer': 'left this machine, and no answer came',
   refused: 'refused: nobody listens there',
-  'not-reached': 'not reached, as what comes before it failed',
+  'not-reached': 'not tried, or what comes before it failed',
 };
 
 function isShut(state: OpeningState): boolean {

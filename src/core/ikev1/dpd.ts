@@ -102,7 +102,10 @@ export class DeadPeerDetection {
     if (!newer && sequence !== this.#peerSequence) return false;
     this.#peerSequence = sequence;
     this.#send(NotifyType.R_U_THERE_ACK, sequence, path);
-    if (newer) this.heard(now);
+    if (newer) {
+      this.heard(now);
+      this.#context.emit({ type: 'peer-asked' });
+    }
     return newer;
   }
 

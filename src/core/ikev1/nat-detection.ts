@@ -34,8 +34,9 @@ export function detectNat(context: SaContext, hash: HashName, path: IkePath, pay
   const [ours, ...theirs] = [...payloads.all(PayloadType.NAT_D), ...payloads.all(PayloadType.NAT_D_DRAFT)];
   if (!ours || theirs.length === 0) return NO_NAT;
   const remote = endpointHash(context, hash, path.remote);
+  const local = !bytesEqual(ours, endpointHash(context, hash, path.local));
   return {
-    local: forces(context) || !bytesEqual(ours, endpointHash(context, hash, path.local)),
+    ...(forces(context) ? { local: true, isTrue: local } : { local }),
     remote: !theirs.some((seen) => bytesEqual(seen, remote)),
   };
 }

@@ -176,6 +176,11 @@ export class Ikev1Sa {
   }
 
   /** When to call `handleTimeout`; changes with every call. */
+  /** When its lifetime is over; undefined: it isn't known yet. */
+  get expiresAt(): Instant | undefined {
+    return this.#context.timers.at('expire');
+  }
+
   pollTimeout(): Instant | undefined {
     return this.#context.timers.next();
   }

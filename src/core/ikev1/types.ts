@@ -113,6 +113,8 @@ export interface NatDetected {
   /** The peer is behind a NAT: its NAT-D doesn't match the address we see. */
   readonly remote: boolean;
   readonly local: boolean;
+  /** Where we only claim that we are behind one: whether the peer sees us at another address than ours. */
+  readonly isTrue?: boolean;
 }
 
 /** Both directions of an SA pair that a quick mode made. */
@@ -160,6 +162,8 @@ export type Ikev1Event =
   | { readonly type: 'path-changed'; readonly path: IkePath }
   /** The peer answered a `probePath`, and over that path. */
   | { readonly type: 'path-answered'; readonly path: IkePath }
+  /** The peer asked whether we are there (DPD), and was answered. */
+  | { readonly type: 'peer-asked' }
   /** Only `legacy: true` let this in. */
   | { readonly type: 'legacy-used'; readonly what: string }
   | { readonly type: 'rekey-due' }

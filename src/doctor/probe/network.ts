@@ -37,6 +37,22 @@ export interface TcpFlow {
   close(): void;
 }
 
+/** The same network until `signal` ends it: whoever waits then is told by a rejection. */
+export function endedBy(network: ProbeNetwork, signal: AbortSignal): ProbeNetwork {
+  const ended = new Promise<never>((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+  ended.catch(() => undefined);
+  return {
+    lookup: (name) => network.lookup(name),
+    openUdp: (...flow) => network.openUdp(...flow),
+    openTcp: (...flow) => network.openTcp(...flow),
+    now: () => network.now(),
+    within: (milliseconds, promise) => network.within(milliseconds, Promise.race([promise, ended])),
+  };
+}
+
 const NEVER = new Promise<never>(() => {});
 
 export async function pause(network: Pick<ProbeNetwork, 'within'>, milliseconds: number): Promise<void> {

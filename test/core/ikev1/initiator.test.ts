@@ -5,6 +5,7 @@ import { bytesEqual } from '../../../src/core/bytes/bytes.ts';
 import type { IkePath } from '../../../src/core/carrier/ike-path.ts';
 import type { CertificateVerifier, OwnCertificate, SignatureKind } from '../../../src/core/crypto/certificates.ts';
 import { begunByGateway } from '../../../src/core/ikev1/authentication.ts';
+import { parseIp } from '../../../src/core/net/address.ts';
 import { MINUTE, SECOND } from '../../../src/core/net/time.ts';
 import { Authentication, encodeNotification, NotifyType, Protocol } from '../../../src/core/wire/ikev1.ts';
 import { ExchangeType, encodeMessage, encodePayloads, Flag, IKEV1_VERSION } from '../../../src/core/wire/isakmp.ts';
@@ -33,11 +34,18 @@ for (const mode of MODES) {
   describe(`${mode} mode, as a client`, () => {
     test('forced encapsulation claims a NAT that is not there, and both believe it', () => {
       const pair = establishedPair({ mode, client: { encapsulation: 'force' } });
-      assert.deepEqual(pair.client.last('established').nat, { remote: false, local: true });
+      assert.deepEqual(pair.client.last('established').nat, { remote: false, local: true, isTrue: false });
       assert.deepEqual(pair.gateway.last('established').nat, { remote: true, local: false });
       assert.deepEqual(pair.client.sa!.path, NAT_T);
       assert.equal(pair.gateway.sa!.path.carrier, 'nat-t');
       assert.ok(keysMatch(quickMode(pair, 'client')));
+    });
+
+    test('forced encapsulation knows a NAT that is there', () => {
+      const address = parseIp('198.51.100.9')!;
+      const nat = ({ port }: { readonly port: number }) => ({ address, port: 31_007 + port });
+      const pair = establishedPair({ mode, nat, client: { encapsulation: 'force' } });
+      assert.deepEqual(pair.client.last('established').nat, { remote: false, local: true, isTrue: true });
     });
 
     test('forced encapsulation forces nobody who does no NAT traversal', () => {
@@ -50,7 +58,8 @@ for (const mode of MODES) {
       for (const encapsulation of ['detect', 'force'] as const) {
         const pair = establishedPair({ mode, path: NAT_T, client: { encapsulation } });
         const forced = encapsulation === 'force';
-        assert.deepEqual(pair.client.last('established').nat, { remote: false, local: forced });
+        const claimed = forced ? { local: true, isTrue: false } : { local: false };
+        assert.deepEqual(pair.client.last('established').nat, { remote: false, ...claimed });
         assert.deepEqual(pair.gateway.last('established').nat, { remote: forced, local: false });
         assert.deepEqual(pair.client.sa!.path, NAT_T);
         assert.ok(pair.record.every(({ path }) => path.carrier === 'nat-t'));

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseIp } from '../../../src/core/net/address.ts';
+import { endedBy } from '../../../src/doctor/probe/network.ts';
 import { probe } from '../../../src/doctor/probe/probe.ts';
 import { type Learnt, watchMapping } from '../../../src/doctor/probe/watch.ts';
 import { nodeCrypto } from '../../../src/host/crypto/node-crypto.ts';
@@ -56,6 +57,15 @@ describe('a silent mapping', () => {
   it('cannot be measured by a gateway that answers whoever asks, or passes repetitions over', async () => {
     assert.match((await watch({ repeats: 'to-asker' }, nat(17)))[0]!.text, /whoever repeats/);
     assert.match((await watch({ repeats: 'never' }, nat(17)))[0]!.text, /cannot be measured/);
+  });
+
+  it('is waited for no longer than its user wants', async () => {
+    const user = new AbortController();
+    const network = new SimulatedNetwork({});
+    const waits = endedBy(network, user.signal).within(60_000, new Promise(() => {}));
+    user.abort(new Error('enough'));
+    await assert.rejects(waits, /enough/);
+    await assert.rejects(endedBy(network, user.signal).within(60_000, new Promise(() => {})), /enough/);
   });
 
   it('is none where there is no NAT; and IKEv1 is needed', async () => {

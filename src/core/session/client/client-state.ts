@@ -20,7 +20,14 @@ import { L2TP_PORT } from '../../wire/l2tp.ts';
 import { newSpi } from '../spi.ts';
 import { Attempt } from './attempt.ts';
 import { type Entered, Entry, type EntryFailure } from './entry.ts';
-import { type ClientEvent, type ClientFailure, type ClientOptions, type Location, samePlace } from './events.ts';
+import {
+  type ClientEvent,
+  type ClientFailure,
+  type ClientOptions,
+  type Location,
+  samePlace,
+  type TunnelVitals,
+} from './events.ts';
 import { Gateways } from './gateways.ts';
 import { clientEnvironments } from './ike-policy.ts';
 import { Login } from './login.ts';
@@ -203,6 +210,22 @@ export class ClientState {
 
   pollEvent(): ClientEvent | undefined {
     return this.#events.shift();
+  }
+
+  /** Undefined: no tunnel stands. */
+  get vitals(): TunnelVitals | undefined {
+    return this.#tunnel?.isUp ? this.#tunnel.vitals : undefined;
+  }
+
+  /** Asks the gateway whether it is there, though nothing says that it isn't. */
+  ask(now: Instant): void {
+    this.#tunnel?.ask(now);
+    this.#settle(now);
+  }
+
+  /** An echo request through the tunnel, to whoever may answer behind the gateway; `round` numbers it. */
+  sendEcho(round: number): void {
+    this.#tunnel?.sendEcho(round);
   }
 
   /** Ends it, as the user wishes. */

@@ -7,7 +7,7 @@ import type { CryptoProvider } from '../../crypto/provider.ts';
 import type { EspCarrier, EspPath, EspSa } from '../../esp/sa.ts';
 import type { InitiatorIntent } from '../../ikev1/phase1.ts';
 import type { QuickModeIntent } from '../../ikev1/quick-mode.ts';
-import type { DropReason } from '../../ikev1/types.ts';
+import type { DropReason, Phase2Lifetime } from '../../ikev1/types.ts';
 import type { L2tpDrop } from '../../l2tp/tunnel-end.ts';
 import type { Endpoint, IpAddress, Prefix } from '../../net/address.ts';
 import type { Instant } from '../../net/time.ts';
@@ -94,6 +94,18 @@ export interface TunnelUp {
   readonly esp: string;
 }
 
+/** What a tunnel's life hangs on, for who watches one. */
+export interface TunnelVitals {
+  /** When phase 1 ends, if it isn't renewed. */
+  readonly phase1EndsAt: Instant | undefined;
+  /** Of the pair in use, as agreed. */
+  readonly espLifetime: Phase2Lifetime | undefined;
+  /** The gateway can be asked whether it is there. */
+  readonly answersDpd: boolean;
+  /** The gateway sees us at another address than ours. */
+  readonly isBehindNat: boolean;
+}
+
 export type ClientFailure =
   /** No carrier's way is open. */
   | {
@@ -138,7 +150,10 @@ export type ClientEvent =
   /** Set up the host's network for it: also when it was up before, with other addresses perhaps. */
   | { readonly type: 'up'; readonly tunnel: TunnelUp; readonly failures: readonly CarrierFailure[] }
   | { readonly type: 'carrier-changed'; readonly from: EspCarrier; readonly tunnel: TunnelUp; readonly reason: string }
-  | { readonly type: 'rekeyed'; readonly phase: 1 | 2; readonly suite: string }
+  /** Phase 1 it is always us who renew: a login is ours to begin. */
+  | { readonly type: 'rekeyed'; readonly phase: 1 | 2; readonly suite: string; readonly begunBy: 'us' | 'peer' }
+  /** DPD: we asked whether the gateway is there, it answered, or it asked us and was answered. */
+  | { readonly type: 'liveness'; readonly what: 'asked' | 'answered' | 'was asked' }
   /** The tunnel stands no more; another is begun at `at`. */
   | { readonly type: 'reconnecting'; readonly reason: string; readonly at: Instant }
   | { readonly type: 'notice'; readonly text: string }

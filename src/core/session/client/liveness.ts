@@ -36,6 +36,12 @@ export class Liveness {
     if (this.#questions === 0) this.#askAt ??= Math.max(now, this.#askedAt + ASK_EVERY);
   }
 
+  /** Ask at once, whatever was heard before. */
+  demand(now: Instant): void {
+    this.#heardAt = Math.max(this.#heardAt, now);
+    if (this.#questions === 0) this.#askAt = now;
+  }
+
   check(now: Instant): LivenessVerdict {
     const due = this.#askAt ?? this.#heardAt + this.#idle;
     if (now < due) return 'well';

@@ -22,7 +22,14 @@ import type { GivenConfiguration } from '../client-configuration.ts';
 import type { CallEnding } from './call.ts';
 import { Detour, type DetourHost } from './detour.ts';
 import type { Entered, EntryFailure } from './entry.ts';
-import { CLIENT_SESSION, type ClientOptions, type Location, samePlace, type TunnelUp } from './events.ts';
+import {
+  CLIENT_SESSION,
+  type ClientOptions,
+  type Location,
+  samePlace,
+  type TunnelUp,
+  type TunnelVitals,
+} from './events.ts';
 import { Liveness } from './liveness.ts';
 import type { Login } from './login.ts';
 import { Mending } from './mending.ts';
@@ -172,7 +179,8 @@ export class Tunnel {
         return this.#pairs.prepare(event.pair, this.#pathBy(this.#carriers[0] ?? 'esp'), now);
       case 'esp-established':
         if (this.#pairs.establish(event.pair, now) && this.isUp) {
-          this.#host.emit({ type: 'rekeyed', phase: 2, suite: suiteName(event.pair.suite.esp) });
+          const { suite, initiatedBy: begunBy } = event.pair;
+          this.#host.emit({ type: 'rekeyed', phase: 2, suite: suiteName(suite.esp), begunBy });
         }
         return this.#pairStands(now);
       case 'esp-abandoned':
@@ -184,7 +192,11 @@ export class Tunnel {
       case 'esp-deleted':
         this.#pairs.deleted(event.spis, now);
         return this.#checkCover(now);
+      case 'peer-asked':
+        if (sa === this.#sa) this.#host.emit({ type: 'liveness', what: 'was asked' });
+        return;
       case 'path-answered':
+        this.#host.emit({ type: 'liveness', what: 'answered' });
         return this.#pathAnswered(event.path, now);
       case 'ended':
         // before it stood, the same again would end the same
@@ -240,7 +252,7 @@ export class Tunnel {
     this.#passage.enter(winner);
     this.#configured = given;
     this.#beginPairs(now);
-    this.#host.emit({ type: 'rekeyed', phase: 1, suite: phase1Of(winner.sa) });
+    this.#host.emit({ type: 'rekeyed', phase: 1, suite: phase1Of(winner.sa), begunBy: 'us' });
   }
 
   /**
@@ -249,6 +261,26 @@ export class Tunnel {
    */
   hint(from: Endpoint, now: Instant): void {
     if (this.isUp && from.address.text === this.#gatewayAddress.text) this.#liveness.doubt(now);
+  }
+
+  /** For who watches the tunnel: asks the gateway whether it is there, at the next timeout. */
+  ask(now: Instant): void {
+    if (this.isUp && this.#canAsk) this.#liveness.demand(now);
+  }
+
+  /** For who watches the tunnel: a gateway that answers echo requests shows that data passes. */
+  sendEcho(round: number): void {
+    if (this.isUp && this.given) this.#sendEchoes(this.#reach.neighbours(this.given, this.#gatewayAddress), round);
+  }
+
+  get vitals(): TunnelVitals {
+    const { nat } = this.#sa.established ?? {};
+    return {
+      phase1EndsAt: this.#sa.expiresAt,
+      espLifetime: this.#pairs.current?.lifetime,
+      answersDpd: this.#canAsk,
+      isBehindNat: nat?.isTrue ?? nat?.local === true,
+    };
   }
 
   /** We are in another network, or the same after sleep: whatever way leads to the gateway from here. */
@@ -480,6 +512,7 @@ export class Tunnel {
     const verdict = this.#liveness.check(now);
     if (verdict === 'gone') return this.#seekWay('the gateway went silent', now, true);
     if (verdict === 'well') return;
+    this.#host.emit({ type: 'liveness', what: 'asked' });
     this.#sa.probePath(this.#sa.path);
     this.#host.touch(this.#sa);
   }
