@@ -17,6 +17,8 @@ import {
   transportGateway,
 } from './guests.ts';
 import {
+  AT_CLIENT,
+  AT_GATEWAY,
   KERNEL_GATEWAY,
   L2TP_CLIENT,
   OUR_GATEWAY,
@@ -27,8 +29,6 @@ import {
 } from './scenario.ts';
 import type { Stage } from './stage.ts';
 
-const AT_GATEWAY = "the gateway's device";
-const AT_CLIENT = "the client's own device";
 const BEFORE_NAT = "the client's network, behind a NAT";
 const ether = { psk: softEtherSecret };
 

@@ -1,19 +1,19 @@
 /** They don't agree: on algorithms, groups, networks. */
 import { ping } from '../../lab/traffic.ts';
+import { swansMeet } from './meetings.ts';
 import {
+  AT_CLIENT,
+  AT_GATEWAY,
+  CISCO_NOTES,
   IKE_SCAN,
   OUR_CLIENT,
   OUR_GATEWAY,
   type Scenario,
   STRONGSWAN_INITIATOR,
   STRONGSWAN_RESPONDER,
+  swans,
   VPNC,
 } from './scenario.ts';
-
-const AT_CLIENT = "the client's own device";
-const AT_GATEWAY = "the gateway's device";
-const swans = [STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER];
-const CISCO_NOTES = ['aggressive-psk-hash', 'group-secret-impersonation'] as const;
 
 const phase1: readonly Scenario[] = [
   {
@@ -22,11 +22,11 @@ const phase1: readonly Scenario[] = [
     fault: 'the client offers AES-GCM-128 with ECP-256, the gateway wants AES-CBC-256 with MODP-2048',
     seenFrom: AT_CLIENT,
     cause: 'phase1-no-proposal',
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk', { ike: 'aes256-sha256-modp2048' });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk', { ike: 'aes128gcm16-prfsha256-ecp256' })).initiate(15);
-    },
+    play: swansMeet('v2-psk', {
+      gateway: { ike: 'aes256-sha256-modp2048' },
+      client: { ike: 'aes128gcm16-prfsha256-ecp256' },
+      seconds: 15,
+    }),
   },
   {
     name: 'phase1-no-proposal-main-hash',
@@ -247,12 +247,12 @@ const phase2: readonly Scenario[] = [
     fault: 'the client offers ESP with AES-CBC-128 and SHA-1, the gateway wants AES-GCM-256',
     seenFrom: AT_CLIENT,
     cause: 'phase2-no-proposal',
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v2-psk', { esp: 'aes256gcm16' });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk', { esp: 'aes128-sha1' })).initiate(15);
-    },
+    play: swansMeet('v2-psk', {
+      keys: true,
+      gateway: { esp: 'aes256gcm16' },
+      client: { esp: 'aes128-sha1' },
+      seconds: 15,
+    }),
   },
   {
     name: 'phase2-no-proposal-quick-mode',
@@ -260,12 +260,12 @@ const phase2: readonly Scenario[] = [
     fault: 'the client offers ESP with AES-CBC-128 and SHA-1, the gateway wants AES-CBC-256 and SHA-256',
     seenFrom: AT_CLIENT,
     cause: 'phase2-no-proposal',
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v1-main-xauth', { esp: 'aes256-sha256' });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-main-xauth', { esp: 'aes128-sha1' })).initiate(15);
-    },
+    play: swansMeet('v1-main-xauth', {
+      keys: true,
+      gateway: { esp: 'aes256-sha256' },
+      client: { esp: 'aes128-sha1' },
+      seconds: 15,
+    }),
   },
   {
     name: 'phase2-no-proposal-quick-mode-no-keys',
@@ -333,12 +333,7 @@ const networks: readonly Scenario[] = [
     fault: 'the client wants 172.16.0.0/16, the gateway has 10.1.0.0/24',
     seenFrom: AT_CLIENT,
     cause: 'selectors-refused',
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk', { child: { remote_ts: '172.16.0.0/16' } })).initiate(15);
-    },
+    play: swansMeet('v2-psk', { keys: true, client: { child: { remote_ts: '172.16.0.0/16' } }, seconds: 15 }),
   },
   {
     name: 'selectors-refused-quick-mode',
@@ -346,12 +341,7 @@ const networks: readonly Scenario[] = [
     fault: 'the client says that 10.99.0.0/24 is behind it, the gateway awaits 10.88.0.0/24',
     seenFrom: AT_CLIENT,
     cause: 'selectors-refused',
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v1-main');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-main', { child: { local_ts: '10.99.0.0/24' } })).initiate(15);
-    },
+    play: swansMeet('v1-main', { keys: true, client: { child: { local_ts: '10.99.0.0/24' } }, seconds: 15 }),
   },
   {
     name: 'selectors-refused-sallyport',

@@ -2,20 +2,18 @@
 import { sleep } from '../../lab/poll.ts';
 import { clientAddress6, gatewayAddress6, gatewayPublicAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
+import { home } from './meetings.ts';
 import {
+  AT_CLIENT,
+  CISCO_NOTES,
   OUR_CLIENT,
   OUR_GATEWAY,
   type Scenario,
   STRONGSWAN_INITIATOR,
   STRONGSWAN_RESPONDER,
+  swans,
   VPNC,
 } from './scenario.ts';
-import type { Stage } from './stage.ts';
-
-const AT_CLIENT = "the client's own device";
-const swans = [STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER];
-const CISCO_NOTES = ['aggressive-psk-hash', 'group-secret-impersonation'] as const;
-const home = (stage: Stage) => ({ netns: stage.net.c1, local: '10.9.0.11', remote: gatewayPublicAddress });
 
 export const healthy: readonly Scenario[] = [
   {

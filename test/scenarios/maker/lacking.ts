@@ -4,12 +4,10 @@ import { gatewayAddress, gatewayPublicAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
 import { fromFirstSender } from './edits.ts';
 import { interfere } from './faults.ts';
-import { OUR_GATEWAY, type Scenario, STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER, VPNC } from './scenario.ts';
+import { AT_CLIENT, OUR_GATEWAY, type Scenario, swans, VPNC } from './scenario.ts';
 import type { Stage } from './stage.ts';
 import type { SwanKind } from './swan.ts';
 
-const AT_CLIENT = "the client's own device";
-const swans = [STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER];
 const NO_CERTIFICATE = { own: { certs: undefined } };
 
 /** strongSwan on both sides, of which one, or both, have their certificates. */

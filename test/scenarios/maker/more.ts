@@ -4,7 +4,12 @@ import { gatewayPublicAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
 import { interfere } from './faults.ts';
 import { call, GUESTS, KERNEL_GATEWAY_ADDRESS, kernelGateway, outcome, transportGateway } from './guests.ts';
+import { home, swansMeet } from './meetings.ts';
 import {
+  AT_CLIENT,
+  AT_GATEWAY,
+  BEFORE_NAT,
+  CISCO_NOTES,
   IKE_SCAN,
   KERNEL_GATEWAY,
   L2TP_CLIENT,
@@ -13,17 +18,10 @@ import {
   type Scenario,
   STRONGSWAN_INITIATOR,
   STRONGSWAN_RESPONDER,
+  swans,
   VPNC,
 } from './scenario.ts';
-import type { Stage } from './stage.ts';
 import { GATEWAY_NAME } from './swan.ts';
-
-const AT_CLIENT = "the client's own device";
-const AT_GATEWAY = "the gateway's device";
-const BEFORE_NAT = "the client's own device, behind a NAT";
-const swans = [STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER];
-const CISCO_NOTES = ['aggressive-psk-hash', 'group-secret-impersonation'] as const;
-const home = (stage: Stage) => ({ netns: stage.net.c1, local: '10.9.0.11', remote: gatewayPublicAddress });
 
 /** Quick mode's exchange type, behind UDP header and non-ESP marker. */
 const QUICK_MODE_4500 = 'udp dport 4500 @th,240,8 32';
@@ -46,12 +44,11 @@ const silence: readonly Scenario[] = [
     fault: 'a router on the way rejects UDP 500 with ICMP "network prohibited"',
     seenFrom: BEFORE_NAT,
     cause: 'icmp-unreachable',
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await interfere(stage.net.nat, 'forward', 'udp dport 500 reject with icmp type net-prohibited');
-      await stage.watch(stage.net.c1, 'eth0');
-      await (await stage.swanClient('v2-psk', home(stage))).initiate(14);
-    },
+    play: swansMeet('v2-psk', {
+      fault: (stage) => interfere(stage.net.nat, 'forward', 'udp dport 500 reject with icmp type net-prohibited'),
+      behindNat: true,
+      seconds: 14,
+    }),
   },
   {
     name: 'cisco-udp-closed-sallyport-client',
@@ -109,12 +106,10 @@ const disagreement: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'phase2-unanswered',
     alsoFine: ['group-secret-impersonation'],
-    play: async (stage) => {
-      await stage.swanGateway('v1-main-xauth');
-      await interfere(stage.net.gw, 'input', `${QUICK_MODE_4500} drop`);
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-main-xauth')).initiate(24);
-    },
+    play: swansMeet('v1-main-xauth', {
+      fault: (stage) => interfere(stage.net.gw, 'input', `${QUICK_MODE_4500} drop`),
+      seconds: 24,
+    }),
   },
   {
     name: 'phase2-unanswered-site-keys',
@@ -123,13 +118,12 @@ const disagreement: readonly Scenario[] = [
       'phase 1 stands between two sites; the answer to the first quick mode is dropped before the client; with keys',
     seenFrom: AT_CLIENT,
     cause: 'phase2-unanswered',
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v1-main');
-      await interfere(stage.net.gw, 'output', 'udp sport 4500 @th,240,8 32 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-main', { child: { local_ts: '10.88.0.0/24' } })).initiate(24);
-    },
+    play: swansMeet('v1-main', {
+      keys: true,
+      fault: (stage) => interfere(stage.net.gw, 'output', 'udp sport 4500 @th,240,8 32 drop'),
+      client: { child: { local_ts: '10.88.0.0/24' } },
+      seconds: 24,
+    }),
   },
   {
     name: 'selectors-refused-no-keys',
@@ -168,11 +162,7 @@ const proof: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'ike-auth-refused',
     asGood: ['identity-mismatch'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk', { peer: { id: 'branch.example.org' } });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk')).initiate(12);
-    },
+    play: swansMeet('v2-psk', { gateway: { peer: { id: 'branch.example.org' } }, seconds: 12 }),
   },
   {
     name: 'ike-auth-refused-by-client',
@@ -182,12 +172,7 @@ const proof: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'ike-auth-refused',
     asGood: ['certificate-untrusted', 'eap-refused'],
-    play: async (stage) => {
-      const files = await stage.certificates({ stranger: true });
-      await stage.swanGateway('v2-certificates', { files: files.gateway });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-certificates', { files: files.client })).initiate(12);
-    },
+    play: swansMeet('v2-certificates', { certificates: { stranger: true }, seconds: 12 }),
   },
   {
     name: 'certificate-missing-gateway-keys',

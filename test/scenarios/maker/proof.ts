@@ -5,20 +5,20 @@ import { responderConfiguration } from '../../lab/swanctl.ts';
 import { ping } from '../../lab/traffic.ts';
 import type { CertificateOptions } from './certificates.ts';
 import { interfere } from './faults.ts';
+import { swansMeet } from './meetings.ts';
 import {
+  AT_CLIENT,
+  AT_GATEWAY,
+  CISCO_NOTES,
   OUR_CLIENT,
   OUR_GATEWAY,
   type Scenario,
   STRONGSWAN_INITIATOR,
   STRONGSWAN_RESPONDER,
+  swans,
   VPNC,
 } from './scenario.ts';
 import { CLIENT_NAME, GATEWAY_NAME } from './swan.ts';
-
-const AT_CLIENT = "the client's own device";
-const AT_GATEWAY = "the gateway's device";
-const swans = [STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER];
-const CISCO_NOTES = ['aggressive-psk-hash', 'group-secret-impersonation'] as const;
 
 const secrets: readonly Scenario[] = [
   {
@@ -27,11 +27,7 @@ const secrets: readonly Scenario[] = [
     fault: 'the secrets differ',
     seenFrom: AT_CLIENT,
     cause: 'psk-mismatch',
-    play: async (stage) => {
-      await stage.swanGateway('v1-main');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-main', { psk: 'wrong horse' })).initiate(20);
-    },
+    play: swansMeet('v1-main', { client: { psk: 'wrong horse' }, seconds: 20 }),
   },
   {
     name: 'psk-mismatch-main-sallyport',
@@ -80,11 +76,7 @@ const secrets: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'psk-mismatch',
     alsoFine: CISCO_NOTES,
-    play: async (stage) => {
-      await stage.swanGateway('v1-xauth');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-xauth', { psk: 'wrong horse' })).initiate(15);
-    },
+    play: swansMeet('v1-xauth', { client: { psk: 'wrong horse' }, seconds: 15 }),
   },
   {
     name: 'psk-mismatch-aggressive-sallyport-client',
@@ -107,12 +99,7 @@ const secrets: readonly Scenario[] = [
     cause: 'psk-mismatch',
     asGood: ['ike-auth-refused'],
     alsoFine: ['identity-mismatch'],
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk', { psk: 'wrong horse' })).initiate(15);
-    },
+    play: swansMeet('v2-psk', { keys: true, client: { psk: 'wrong horse' }, seconds: 15 }),
   },
   {
     name: 'ike-auth-refused-psk',
@@ -121,11 +108,7 @@ const secrets: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'ike-auth-refused',
     asGood: ['psk-mismatch'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk', { psk: 'wrong horse' })).initiate(15);
-    },
+    play: swansMeet('v2-psk', { client: { psk: 'wrong horse' }, seconds: 15 }),
   },
 ];
 
@@ -164,12 +147,12 @@ const identities: readonly Scenario[] = [
     fault: "the gateway has a connection for an ID that isn't the client's",
     seenFrom: AT_CLIENT,
     cause: 'identity-mismatch',
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v1-main', { peer: { id: 'branch.example.org' } });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-main', { own: { id: CLIENT_NAME } })).initiate(15);
-    },
+    play: swansMeet('v1-main', {
+      keys: true,
+      gateway: { peer: { id: 'branch.example.org' } },
+      client: { own: { id: CLIENT_NAME } },
+      seconds: 15,
+    }),
   },
   {
     name: 'identity-mismatch-gateway-main-keys',
@@ -177,12 +160,12 @@ const identities: readonly Scenario[] = [
     fault: 'the gateway calls itself other.example.org, the client awaits vpn.example.org',
     seenFrom: AT_CLIENT,
     cause: 'identity-mismatch',
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v1-main', { own: { id: 'other.example.org' } });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-main', { peer: { id: GATEWAY_NAME } })).initiate(15);
-    },
+    play: swansMeet('v1-main', {
+      keys: true,
+      gateway: { own: { id: 'other.example.org' } },
+      client: { peer: { id: GATEWAY_NAME } },
+      seconds: 15,
+    }),
   },
   {
     name: 'identity-mismatch-ikev2-idr-keys',
@@ -192,12 +175,7 @@ const identities: readonly Scenario[] = [
     cause: 'identity-mismatch',
     asGood: ['ike-auth-refused'],
     alsoFine: ['psk-mismatch'],
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk', { peer: { id: 'other.example.org' } })).initiate(15);
-    },
+    play: swansMeet('v2-psk', { keys: true, client: { peer: { id: 'other.example.org' } }, seconds: 15 }),
   },
   {
     name: 'identity-mismatch-ikev2-gateway-keys',
@@ -207,12 +185,7 @@ const identities: readonly Scenario[] = [
     cause: 'identity-mismatch',
     asGood: ['ike-auth-refused'],
     alsoFine: ['psk-mismatch'],
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk', { peer: { id: '*.example.net' } })).initiate(15);
-    },
+    play: swansMeet('v2-psk', { keys: true, client: { peer: { id: '*.example.net' } }, seconds: 15 }),
   },
 ];
 
@@ -223,13 +196,11 @@ const certificates: readonly Scenario[] = [
     fault: "the gateway's certificate ended in 2024",
     seenFrom: AT_CLIENT,
     cause: 'certificate-expired',
-    play: async (stage) => {
-      stage.keepKeys();
-      const files = await stage.certificates({ validity: ['20230101000000Z', '20240101000000Z'] });
-      await stage.swanGateway('v2-eap', { files: files.gateway });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-eap', { files: files.client })).initiate(15);
-    },
+    play: swansMeet('v2-eap', {
+      keys: true,
+      certificates: { validity: ['20230101000000Z', '20240101000000Z'] },
+      seconds: 15,
+    }),
   },
   {
     name: 'certificate-expired-aggressive',
@@ -237,12 +208,10 @@ const certificates: readonly Scenario[] = [
     fault: "the gateway's certificate ended in 2024; aggressive mode shows it in clear",
     seenFrom: AT_CLIENT,
     cause: 'certificate-expired',
-    play: async (stage) => {
-      const files = await stage.certificates({ validity: ['20230101000000Z', '20240101000000Z'] });
-      await stage.swanGateway('v1-aggressive-certificates', { files: files.gateway });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-aggressive-certificates', { files: files.client })).initiate(15);
-    },
+    play: swansMeet('v1-aggressive-certificates', {
+      certificates: { validity: ['20230101000000Z', '20240101000000Z'] },
+      seconds: 15,
+    }),
   },
   {
     name: 'certificate-expired-main-keys',
@@ -250,13 +219,11 @@ const certificates: readonly Scenario[] = [
     fault: "the gateway's certificate begins only in 2030",
     seenFrom: AT_CLIENT,
     cause: 'certificate-expired',
-    play: async (stage) => {
-      stage.keepKeys();
-      const files = await stage.certificates({ validity: ['20300101000000Z', '20310101000000Z'] });
-      await stage.swanGateway('v1-certificates', { files: files.gateway });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-certificates', { files: files.client })).initiate(15);
-    },
+    play: swansMeet('v1-certificates', {
+      keys: true,
+      certificates: { validity: ['20300101000000Z', '20310101000000Z'] },
+      seconds: 15,
+    }),
   },
   {
     name: 'certificate-name-ikev2-keys',
@@ -265,13 +232,12 @@ const certificates: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'certificate-name',
     asGood: ['identity-mismatch'],
-    play: async (stage) => {
-      stage.keepKeys();
-      const files = await stage.certificates({ name: 'old.example.org' });
-      await stage.swanGateway('v2-eap', { files: files.gateway, own: { id: '%any' } });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-eap', { files: files.client })).initiate(15);
-    },
+    play: swansMeet('v2-eap', {
+      keys: true,
+      certificates: { name: 'old.example.org' },
+      gateway: { own: { id: '%any' } },
+      seconds: 15,
+    }),
   },
   {
     name: 'certificate-name-both-keys',
@@ -280,13 +246,12 @@ const certificates: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'certificate-name',
     asGood: ['identity-mismatch'],
-    play: async (stage) => {
-      stage.keepKeys();
-      const files = await stage.certificates({ name: 'old.example.org' });
-      await stage.swanGateway('v2-certificates', { files: files.gateway, own: { id: '%any' } });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-certificates', { files: files.client })).initiate(15);
-    },
+    play: swansMeet('v2-certificates', {
+      keys: true,
+      certificates: { name: 'old.example.org' },
+      gateway: { own: { id: '%any' } },
+      seconds: 15,
+    }),
   },
   hybrid({
     name: 'certificate-purpose-hybrid',
@@ -325,13 +290,7 @@ const certificates: readonly Scenario[] = [
     fault: "an authority that the client doesn't trust has signed the gateway's certificate",
     seenFrom: AT_CLIENT,
     cause: 'certificate-untrusted',
-    play: async (stage) => {
-      stage.keepKeys();
-      const files = await stage.certificates({ stranger: true });
-      await stage.swanGateway('v2-eap', { files: files.gateway });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-eap', { files: files.client })).initiate(15);
-    },
+    play: swansMeet('v2-eap', { keys: true, certificates: { stranger: true }, seconds: 15 }),
   },
   {
     name: 'certificate-untrusted-chain-aggressive',
@@ -339,12 +298,7 @@ const certificates: readonly Scenario[] = [
     fault: "the gateway doesn't show the certificate of the authority between; aggressive mode shows its own in clear",
     seenFrom: AT_CLIENT,
     cause: 'certificate-untrusted',
-    play: async (stage) => {
-      const files = await stage.certificates({ hidesIntermediate: true });
-      await stage.swanGateway('v1-aggressive-certificates', { files: files.gateway });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-aggressive-certificates', { files: files.client })).initiate(15);
-    },
+    play: swansMeet('v1-aggressive-certificates', { certificates: { hidesIntermediate: true }, seconds: 15 }),
   },
   {
     name: 'certificate-missing-client-ikev2-keys',
@@ -484,12 +438,7 @@ const logins: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'xauth-refused',
     alsoFine: ['group-secret-impersonation'],
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v1-main-xauth');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-main-xauth', { password: 'wrong' })).initiate(15);
-    },
+    play: swansMeet('v1-main-xauth', { keys: true, client: { password: 'wrong' }, seconds: 15 }),
   },
   {
     name: 'xauth-refused-no-keys',
@@ -498,11 +447,7 @@ const logins: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'xauth-refused',
     alsoFine: CISCO_NOTES,
-    play: async (stage) => {
-      await stage.swanGateway('v1-xauth');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-xauth', { password: 'wrong' })).initiate(15);
-    },
+    play: swansMeet('v1-xauth', { client: { password: 'wrong' }, seconds: 15 }),
   },
   {
     name: 'login-without-end-sallyport',
@@ -526,13 +471,7 @@ const logins: readonly Scenario[] = [
     fault: 'a wrong password; EAP-MSCHAPv2',
     seenFrom: AT_CLIENT,
     cause: 'eap-refused',
-    play: async (stage) => {
-      stage.keepKeys();
-      const files = await stage.certificates();
-      await stage.swanGateway('v2-eap', { files: files.gateway });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-eap', { files: files.client, password: 'wrong' })).initiate(15);
-    },
+    play: swansMeet('v2-eap', { keys: true, certificates: {}, client: { password: 'wrong' }, seconds: 15 }),
   },
   {
     name: 'eap-refused-ikev2-no-keys',
@@ -541,12 +480,7 @@ const logins: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'eap-refused',
     asGood: ['ike-auth-refused'],
-    play: async (stage) => {
-      const files = await stage.certificates();
-      await stage.swanGateway('v2-eap', { files: files.gateway });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-eap', { files: files.client, password: 'wrong' })).initiate(15);
-    },
+    play: swansMeet('v2-eap', { certificates: {}, client: { password: 'wrong' }, seconds: 15 }),
   },
   {
     name: 'eap-refused-method-keys',
@@ -554,13 +488,13 @@ const logins: readonly Scenario[] = [
     fault: 'the gateway wants EAP-MD5, the client has EAP-MSCHAPv2 alone',
     seenFrom: AT_CLIENT,
     cause: 'eap-refused',
-    play: async (stage) => {
-      stage.keepKeys();
-      const files = await stage.certificates();
-      await stage.swanGateway('v2-eap', { files: files.gateway, peer: { auth: 'eap-md5' } });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-eap', { files: files.client, own: { auth: 'eap-mschapv2' } })).initiate(15);
-    },
+    play: swansMeet('v2-eap', {
+      keys: true,
+      certificates: {},
+      gateway: { peer: { auth: 'eap-md5' } },
+      client: { own: { auth: 'eap-mschapv2' } },
+      seconds: 15,
+    }),
   },
   {
     name: 'login-never-asked-main',
@@ -666,12 +600,7 @@ const addresses: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'mode-config-refused',
     asGood: ['pool-empty', 'selectors-refused'],
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v2-psk', { pool: null });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk')).initiate(15);
-    },
+    play: swansMeet('v2-psk', { keys: true, gateway: { pool: null }, seconds: 15 }),
   },
   {
     name: 'mode-config-refused-vpnc',

@@ -45,3 +45,13 @@ export const SOFTETHER = 'SoftEther 5.01 (responder)';
 export const LIBRESWAN = 'Libreswan 4.10 (responder)';
 export const L2TP_CLIENT = 'Linux kernel with strongSwan 5.9.8, xl2tpd, pppd (initiator)';
 export const KERNEL_GATEWAY = 'Linux kernel with strongSwan 5.9.8 (responder)';
+
+/** Those of strongSwan's that are on both sides of most. */
+export const swans = [STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER];
+
+export const AT_CLIENT = "the client's own device";
+export const AT_GATEWAY = "the gateway's device";
+export const BEFORE_NAT = "the client's own device, behind a NAT";
+
+/** What is true of each login by a group's secret. */
+export const CISCO_NOTES = ['aggressive-psk-hash', 'group-secret-impersonation'] as const;

@@ -4,24 +4,23 @@ import { sleep } from '../../lab/poll.ts';
 import { gatewayPublicAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
 import { EVERYTHING, interfere, relent } from './faults.ts';
+import { home, swansMeet } from './meetings.ts';
 import {
+  AT_CLIENT,
+  BEFORE_NAT,
   IKE_SCAN,
   OUR_CLIENT,
   OUR_GATEWAY,
   type Scenario,
   STRONGSWAN_INITIATOR,
   STRONGSWAN_RESPONDER,
+  swans,
   VPNC,
 } from './scenario.ts';
-import type { Stage } from './stage.ts';
 
-const AT_CLIENT = "the client's own device";
-const BEFORE_NAT = "the client's own device, behind a NAT";
 const BEYOND_NAT = "the NAT's outside";
-const swans = [STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER];
 
 /** Behind the NAT as seen from the lab's first home. */
-const home = (stage: Stage) => ({ netns: stage.net.c1, local: '10.9.0.11', remote: gatewayPublicAddress });
 
 const onFive: readonly Scenario[] = [
   {
@@ -30,12 +29,10 @@ const onFive: readonly Scenario[] = [
     fault: 'a firewall before the gateway drops all that comes to UDP 500',
     seenFrom: AT_CLIENT,
     cause: 'no-answer-500',
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await interfere(stage.net.gw, 'input', 'udp dport 500 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk')).initiate(26);
-    },
+    play: swansMeet('v2-psk', {
+      fault: (stage) => interfere(stage.net.gw, 'input', 'udp dport 500 drop'),
+      seconds: 26,
+    }),
   },
   {
     name: 'no-answer-500-strongswan-main',
@@ -70,12 +67,11 @@ const onFive: readonly Scenario[] = [
     fault: "the NAT lets the client's packets out and nothing from the gateway in",
     seenFrom: BEFORE_NAT,
     cause: 'no-answer-500',
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await interfere(stage.net.nat, 'forward', 'iifname "outside" drop');
-      await stage.watch(stage.net.c1, 'eth0');
-      await (await stage.swanClient('v2-psk', home(stage))).initiate(20);
-    },
+    play: swansMeet('v2-psk', {
+      fault: (stage) => interfere(stage.net.nat, 'forward', 'iifname "outside" drop'),
+      behindNat: true,
+      seconds: 20,
+    }),
   },
   {
     name: 'no-answer-500-every-way',
@@ -175,12 +171,10 @@ const icmp: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'icmp-unreachable',
     asGood: ['silence-on-4500'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await interfere(stage.net.gw, 'input', 'udp dport 4500 reject with icmp type port-unreachable');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk')).initiate(20);
-    },
+    play: swansMeet('v2-psk', {
+      fault: (stage) => interfere(stage.net.gw, 'input', 'udp dport 4500 reject with icmp type port-unreachable'),
+      seconds: 20,
+    }),
   },
   {
     name: 'icmp-of-something-else',
@@ -206,12 +200,10 @@ const onFortyFive: readonly Scenario[] = [
     fault: 'a firewall before the gateway drops UDP 4500',
     seenFrom: AT_CLIENT,
     cause: 'silence-on-4500',
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await interfere(stage.net.gw, 'input', 'udp dport 4500 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk')).initiate(26);
-    },
+    play: swansMeet('v2-psk', {
+      fault: (stage) => interfere(stage.net.gw, 'input', 'udp dport 4500 drop'),
+      seconds: 26,
+    }),
   },
   {
     name: 'silence-on-4500-strongswan-main-nat',
@@ -219,12 +211,11 @@ const onFortyFive: readonly Scenario[] = [
     fault: "the client's router drops UDP 4500; main mode floats with message 5",
     seenFrom: BEFORE_NAT,
     cause: 'silence-on-4500',
-    play: async (stage) => {
-      await stage.swanGateway('v1-main');
-      await interfere(stage.net.nat, 'forward', 'udp dport 4500 drop');
-      await stage.watch(stage.net.c1, 'eth0');
-      await (await stage.swanClient('v1-main', home(stage))).initiate(26);
-    },
+    play: swansMeet('v1-main', {
+      fault: (stage) => interfere(stage.net.nat, 'forward', 'udp dport 4500 drop'),
+      behindNat: true,
+      seconds: 26,
+    }),
   },
   {
     name: 'silence-on-4500-vpnc-nat',

@@ -1,13 +1,19 @@
 /** Who else is there: floods, scanners; and how safe what was agreed on is. */
 import { sleep } from '../../lab/poll.ts';
 import { ping } from '../../lab/traffic.ts';
-import { IKE_SCAN, OUR_GATEWAY, type Scenario, STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER, VPNC } from './scenario.ts';
+import {
+  AT_CLIENT,
+  AT_GATEWAY,
+  CISCO_NOTES,
+  IKE_SCAN,
+  OUR_GATEWAY,
+  type Scenario,
+  STRONGSWAN_RESPONDER,
+  swans,
+  VPNC,
+} from './scenario.ts';
 import type { Stage } from './stage.ts';
 
-const AT_CLIENT = "the client's own device";
-const AT_GATEWAY = "the gateway's device";
-const swans = [STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER];
-const CISCO_NOTES = ['aggressive-psk-hash', 'group-secret-impersonation'] as const;
 const GATEWAY = '192.0.2.1';
 const AES = '--trans=(1=7,14=256,2=4,3=1,4=14)';
 

@@ -4,15 +4,19 @@ import { gatewayPublicAddress, lanAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
 import { late, reordered } from './edits.ts';
 import { interfere, relent } from './faults.ts';
-import { OUR_GATEWAY, type Scenario, STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER, VPNC } from './scenario.ts';
+import { home, swansMeet } from './meetings.ts';
+import {
+  AT_CLIENT,
+  AT_GATEWAY,
+  BEFORE_NAT,
+  CISCO_NOTES,
+  OUR_GATEWAY,
+  type Scenario,
+  STRONGSWAN_INITIATOR,
+  swans,
+  VPNC,
+} from './scenario.ts';
 import type { Stage } from './stage.ts';
-
-const AT_CLIENT = "the client's own device";
-const BEFORE_NAT = "the client's own device, behind a NAT";
-const AT_GATEWAY = "the gateway's device";
-const swans = [STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER];
-const CISCO_NOTES = ['aggressive-psk-hash', 'group-secret-impersonation'] as const;
-const home = (stage: Stage) => ({ netns: stage.net.c1, local: '10.9.0.11', remote: gatewayPublicAddress });
 
 /** What follows UDP header: ESP begins with its SPI, IKE with four zero bytes. */
 const ESP_FROM_4500 = 'udp sport 4500 udp length > 9 @th,64,32 != 0';
@@ -197,13 +201,11 @@ const large: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'ike-fragments-refused',
     asGood: ['silence-on-4500'],
-    play: async (stage) => {
-      const files = await stage.certificates({ bits: 4096 });
-      await stage.swanGateway('v1-certificates', { files: files.gateway });
-      await interfere(stage.net.gw, 'input', 'udp dport 4500 @th,224,8 132 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-certificates', { files: files.client })).initiate(24);
-    },
+    play: swansMeet('v1-certificates', {
+      certificates: { bits: 4096 },
+      fault: (stage) => interfere(stage.net.gw, 'input', 'udp dport 4500 @th,224,8 132 drop'),
+      seconds: 24,
+    }),
   },
   {
     name: 'path-mtu-silent-ikev2',
