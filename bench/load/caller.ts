@@ -17,7 +17,7 @@ import type { EspPair, Ikev1Environment, Ikev1Event } from '../../src/core/ikev1
 import { type IpAddress, parseIp, prefixOf } from '../../src/core/net/address.ts';
 import { earliest, type Instant } from '../../src/core/net/time.ts';
 import { WINDOWS_VISTA } from '../../src/core/personas/windows.ts';
-import { phase1Intent, phase2Intent } from '../../src/core/session/client-offer.ts';
+import { phase1Intent, phase2Intent } from '../../src/core/session/client/offer.ts';
 import { Authentication } from '../../src/core/wire/ikev1.ts';
 import { IpProtocol } from '../../src/core/wire/ip.ts';
 import { L2TP_PORT, parseL2tp } from '../../src/core/wire/l2tp.ts';

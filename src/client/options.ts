@@ -9,7 +9,7 @@ import { CARRIERS } from '../core/openings/openings.ts';
 import type { Persona } from '../core/personas/persona.ts';
 import { isPersonaName, PERSONA_NAMES, PERSONAS } from '../core/personas/personas.ts';
 import type { ClientOptions } from '../core/session/client/events.ts';
-import { phase1Intent, phase2Intent } from '../core/session/client-offer.ts';
+import { phase1Intent, phase2Intent } from '../core/session/client/offer.ts';
 import { EncapsulationMode, type Identification, IdType } from '../core/wire/ikev1.ts';
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
 import { HostError } from '../host/errors.ts';

@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import type { Profile } from '../config/profile/profile.ts';
 import type { TunnelUp } from '../core/session/client/events.ts';
-import { checkRoutes } from '../core/session/offered-network.ts';
+import { checkRoutes } from '../core/session/client/offered-network.ts';
 import { DEFAULT_TUN_MTU } from '../dataplane/index.ts';
 import { CarrierMemory } from '../host/network/carrier-memory.ts';
 import { type ClientNetwork, openClientNetwork } from '../host/network/client-network.ts';

@@ -1,7 +1,7 @@
 /** The gateway's questions, put to the user one at a time. What is asked again while it is put is answered by the same typing. */
 import { utf8 } from '../core/bytes/text.ts';
 import type { ClientEvent } from '../core/session/client/events.ts';
-import { type LoginQuestion, MAX_ANSWER } from '../core/session/xauth-dialogue.ts';
+import { type LoginQuestion, MAX_ANSWER } from '../core/session/client/xauth-dialogue.ts';
 import type { Asker } from './asker.ts';
 import type { ClientReport } from './report.ts';
 

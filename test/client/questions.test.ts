@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Question } from '../../src/client/asker.ts';
 import { Questions } from '../../src/client/questions.ts';
 import type { ClientReport } from '../../src/client/report.ts';
-import { type LoginQuestion, MAX_ANSWER } from '../../src/core/session/xauth-dialogue.ts';
+import { type LoginQuestion, MAX_ANSWER } from '../../src/core/session/client/xauth-dialogue.ts';
 
 const PASSWORD: LoginQuestion = { asks: 'password', prompt: '', secret: true, confirm: false };
 const PASSCODE: LoginQuestion = { asks: 'passcode', prompt: '', secret: true, confirm: false };

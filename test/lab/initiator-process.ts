@@ -19,10 +19,10 @@ import type { EspPair, Ikev1Event, Ikev1Policy } from '../../src/core/ikev1/type
 import { parseIp, parsePrefix } from '../../src/core/net/address.ts';
 import { earliest } from '../../src/core/net/time.ts';
 import { PERSONAS } from '../../src/core/personas/personas.ts';
+import { configurationRequest, readConfiguration } from '../../src/core/session/client/configuration.ts';
+import { phase1Intent, phase2Intent } from '../../src/core/session/client/offer.ts';
 import { echoRequests } from '../../src/core/session/client/proof.ts';
-import { configurationRequest, readConfiguration } from '../../src/core/session/client-configuration.ts';
-import { phase1Intent, phase2Intent } from '../../src/core/session/client-offer.ts';
-import { XauthDialogue } from '../../src/core/session/xauth-dialogue.ts';
+import { XauthDialogue } from '../../src/core/session/client/xauth-dialogue.ts';
 import { EncapsulationMode, IdType } from '../../src/core/wire/ikev1.ts';
 import { parseMessage } from '../../src/core/wire/isakmp.ts';
 import { nodeCrypto } from '../../src/host/crypto/node-crypto.ts';

@@ -14,7 +14,7 @@ import { SALLYPORT } from '../../src/core/personas/sallyport.ts';
 import type { PppMethod } from '../../src/core/ppp/methods.ts';
 import { ClientState } from '../../src/core/session/client/client-state.ts';
 import { CLIENT_SESSION, type ClientEvent, type TunnelUp } from '../../src/core/session/client/events.ts';
-import { phase1Intent, phase2Intent } from '../../src/core/session/client-offer.ts';
+import { phase1Intent, phase2Intent } from '../../src/core/session/client/offer.ts';
 import { L2TP_PORT } from '../../src/core/wire/l2tp.ts';
 import { DataplaneModel } from './dataplane-model.ts';
 import type { Datagram, Network } from './network.ts';

@@ -29,7 +29,7 @@ export interface Gateway {
   readonly address: IpAddress;
 }
 
-/** Checked already: see core/session/offered-network.ts for what a gateway says. */
+/** Checked already: see core/session/client/offered-network.ts for what a gateway says. */
 export interface DnsPlan {
   /** At least one. */
   readonly servers: readonly IpAddress[];

@@ -8,7 +8,7 @@ import { phase2SuiteName } from '../../../src/core/ikev1/phase2-proposal.ts';
 import { phase1Proposals } from '../../../src/core/personas/offer.ts';
 import type { PersonaName } from '../../../src/core/personas/persona.ts';
 import { isPersonaName, PERSONA_NAMES, PERSONAS } from '../../../src/core/personas/personas.ts';
-import { type Phase1Wishes, phase1Intent, phase2Intent } from '../../../src/core/session/client-offer.ts';
+import { type Phase1Wishes, phase1Intent, phase2Intent } from '../../../src/core/session/client/offer.ts';
 import { Authentication, EncapsulationMode } from '../../../src/core/wire/ikev1.ts';
 import { PayloadType, parseMessage, parseWholeChain } from '../../../src/core/wire/isakmp.ts';
 import { CLIENT, establishedPair, keysMatch, Pair, quickMode } from '../ikev1/pair.ts';

@@ -7,7 +7,7 @@ import { type Endpoint, parseIp, prefixOf } from '../../../src/core/net/address.
 import type { Persona } from '../../../src/core/personas/persona.ts';
 import { WINDOWS_VISTA } from '../../../src/core/personas/windows.ts';
 import type { PppMethod } from '../../../src/core/ppp/methods.ts';
-import { phase1Intent, phase2Intent } from '../../../src/core/session/client-offer.ts';
+import { phase1Intent, phase2Intent } from '../../../src/core/session/client/offer.ts';
 import { Authentication } from '../../../src/core/wire/ikev1.ts';
 import { AvpType, MessageType, parseL2tp } from '../../../src/core/wire/l2tp.ts';
 import { quickModeIntent } from '../ikev1/pair.ts';

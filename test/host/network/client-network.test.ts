@@ -1,7 +1,7 @@
 /** What a client changes on a host, in a namespace: made, changed and put back. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { MAX_OFFERED_ROUTES } from '../../../src/core/session/offered-network.ts';
+import { MAX_OFFERED_ROUTES } from '../../../src/core/session/client/offered-network.ts';
 import { SLOTS, slotAt } from '../../../src/host/network/slot.ts';
 import { lacking } from '../../lab/requirements.ts';
 import { LabHost, RESOLV_CONF } from './lab-host.ts';

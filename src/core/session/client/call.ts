@@ -12,7 +12,7 @@ import { PppClient, type PppClientEvent } from '../../ppp/client.ts';
 import type { PppCause } from '../../ppp/link-end.ts';
 import type { PppMethod } from '../../ppp/methods.ts';
 import type { PppCall } from '../../wire/l2tp.ts';
-import { type GivenConfiguration, takenByPpp } from '../client-configuration.ts';
+import { type GivenConfiguration, takenByPpp } from './configuration.ts';
 import type { ClientEvent } from './events.ts';
 
 export interface CallOptions {

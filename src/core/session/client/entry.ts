@@ -6,18 +6,12 @@ import { type Instant, MINUTE, SECOND } from '../../net/time.ts';
 import type { Sight, Trial } from '../../openings/missing.ts';
 import type { CarrierPorts } from '../../openings/openings.ts';
 import { type Attribute, ConfigurationAttribute } from '../../wire/ikev1.ts';
-import { configurationRequest, type GivenConfiguration, readConfiguration } from '../client-configuration.ts';
-import {
-  declineLogin,
-  type LoginQuestion,
-  PASSWORD_QUESTION,
-  USER_QUESTION,
-  XauthDialogue,
-} from '../xauth-dialogue.ts';
+import { configurationRequest, type GivenConfiguration, readConfiguration } from './configuration.ts';
 import type { ClientEvent, ClientOptions, Location } from './events.ts';
 import type { Login } from './login.ts';
 import { type FlowOutcome, type LostWay, Race, type RaceHost, type Winner } from './race.ts';
 import { openingOf, pathOf, type Way } from './ways.ts';
+import { declineLogin, type LoginQuestion, PASSWORD_QUESTION, USER_QUESTION, XauthDialogue } from './xauth-dialogue.ts';
 
 /** How long the gateway may take to ask who we are, to make up its mind (it may ask others), and to give an address. */
 const QUESTION_PATIENCE = 10 * SECOND;

@@ -18,8 +18,8 @@ import type { PppDrop } from '../../ppp/link-end.ts';
 import type { PppMethod } from '../../ppp/methods.ts';
 import type { Identification } from '../../wire/ikev1.ts';
 import type { PppCall } from '../../wire/l2tp.ts';
-import type { GivenConfiguration } from '../client-configuration.ts';
-import type { LoginQuestion } from '../xauth-dialogue.ts';
+import type { GivenConfiguration } from './configuration.ts';
+import type { LoginQuestion } from './xauth-dialogue.ts';
 
 export interface ClientPorts {
   /** Ours, as the dataplane got them. */

@@ -1,5 +1,5 @@
 /** What the user has answered, kept in memory so that a reconnect need not ask again. */
-import type { KnownLogin, LoginQuestion } from '../xauth-dialogue.ts';
+import type { KnownLogin, LoginQuestion } from './xauth-dialogue.ts';
 
 export class Login {
   #user: string | undefined;

@@ -6,7 +6,7 @@ import type { Bytes } from '../../bytes/bytes.ts';
 import { type IpAddress, type Prefix, parseIp, prefixContains } from '../../net/address.ts';
 import { type Instant, SECOND } from '../../net/time.ts';
 import { encodeEchoRequest } from '../../wire/icmp.ts';
-import type { GivenConfiguration } from '../client-configuration.ts';
+import type { GivenConfiguration } from './configuration.ts';
 
 /** How long a carrier has to bring an answer, and how often it is asked for one meanwhile. */
 const PROOF_PATIENCE = 1.6 * SECOND;

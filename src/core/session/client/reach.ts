@@ -1,9 +1,9 @@
 /** What a tunnel reaches: the networks that its pairs are made for, and what of them the host is to send through it. */
 import type { Selector } from '../../ikev1/selector.ts';
 import { type IpAddress, type Prefix, parsePrefix } from '../../net/address.ts';
-import type { GivenConfiguration } from '../client-configuration.ts';
-import { checkRoutes } from '../offered-network.ts';
+import type { GivenConfiguration } from './configuration.ts';
 import type { ClientOptions } from './events.ts';
+import { checkRoutes } from './offered-network.ts';
 import { innerNeighbours } from './proof.ts';
 
 /** A gateway that takes no tunnel to everything gets one for each of its networks, as long as they are few. */

@@ -2,8 +2,8 @@
 import type { Bytes } from '../../bytes/bytes.ts';
 import type { IpAddress } from '../../net/address.ts';
 import { type Instant, SECOND } from '../../net/time.ts';
-import type { GivenConfiguration } from '../client-configuration.ts';
 import { type CallEnding, type CallUp, ClientCall } from './call.ts';
+import type { GivenConfiguration } from './configuration.ts';
 import { CLIENT_SESSION, type ClientEvent, type ClientOptions } from './events.ts';
 import type { Login } from './login.ts';
 import { ANYBODY } from './pairs.ts';

@@ -18,8 +18,8 @@ import type { CarrierFailure, Trial } from '../../openings/missing.ts';
 import type { Carrier } from '../../openings/openings.ts';
 import { IpProtocol } from '../../wire/ip.ts';
 import { L2TP_PORT } from '../../wire/l2tp.ts';
-import type { GivenConfiguration } from '../client-configuration.ts';
 import type { CallEnding } from './call.ts';
+import type { GivenConfiguration } from './configuration.ts';
 import { Detour, type DetourHost } from './detour.ts';
 import type { Entered, EntryFailure } from './entry.ts';
 import {

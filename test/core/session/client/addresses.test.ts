@@ -9,7 +9,7 @@ import { STANDARD_PORTS } from '../../../../src/core/openings/openings.ts';
 import { SALLYPORT } from '../../../../src/core/personas/sallyport.ts';
 import { ClientState } from '../../../../src/core/session/client/client-state.ts';
 import type { ClientEvent } from '../../../../src/core/session/client/events.ts';
-import { phase1Intent, phase2Intent } from '../../../../src/core/session/client-offer.ts';
+import { phase1Intent, phase2Intent } from '../../../../src/core/session/client/offer.ts';
 import { Seeded } from '../../../seeded.ts';
 import { seededCrypto } from '../../../seeded-crypto.ts';
 

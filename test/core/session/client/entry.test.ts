@@ -1,8 +1,8 @@
 /** What a client keeps of a login. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Login } from '../../../src/core/session/client/login.ts';
-import type { LoginQuestion } from '../../../src/core/session/xauth-dialogue.ts';
+import { Login } from '../../../../src/core/session/client/login.ts';
+import type { LoginQuestion } from '../../../../src/core/session/client/xauth-dialogue.ts';
 
 const PASSWORD: LoginQuestion = { asks: 'password', prompt: '', secret: true, confirm: false };
 const PASSCODE: LoginQuestion = { asks: 'passcode', prompt: '', secret: true, confirm: false };

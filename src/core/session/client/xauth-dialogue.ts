@@ -8,15 +8,15 @@
  *     REQUEST  MESSAGE "Do you want ... (y/n)", ANSWER     anything else
  *     SET      STATUS                                      the end
  */
-import { type Bytes, EMPTY } from '../bytes/bytes.ts';
-import { utf8 } from '../bytes/text.ts';
+import { type Bytes, EMPTY } from '../../bytes/bytes.ts';
+import { utf8 } from '../../bytes/text.ts';
 import {
   type Attribute,
   attributeBytes,
   attributeNumber,
   ConfigurationAttribute as Kind,
   numericAttribute,
-} from '../wire/ikev1.ts';
+} from '../../wire/ikev1.ts';
 import { shownText } from './peer-text.ts';
 
 /** What is there before anybody is asked. */

@@ -1,17 +1,17 @@
 /** A client's tunnel before a gateway that wants it otherwise. */
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import type { QuickModeIntent } from '../../../src/core/ikev1/quick-mode.ts';
-import type { Ikev1Sa } from '../../../src/core/ikev1/sa.ts';
-import { formatSelector } from '../../../src/core/ikev1/selector.ts';
-import type { EspPair } from '../../../src/core/ikev1/types.ts';
-import { parseIp, parsePrefix } from '../../../src/core/net/address.ts';
-import { HOUR, type Instant, MINUTE } from '../../../src/core/net/time.ts';
-import type { ClientEvent, ClientOptions } from '../../../src/core/session/client/events.ts';
-import { Login } from '../../../src/core/session/client/login.ts';
-import { MAX_SELECTORS } from '../../../src/core/session/client/reach.ts';
-import { Tunnel } from '../../../src/core/session/client/tunnel.ts';
-import type { GivenConfiguration } from '../../../src/core/session/client-configuration.ts';
+import type { QuickModeIntent } from '../../../../src/core/ikev1/quick-mode.ts';
+import type { Ikev1Sa } from '../../../../src/core/ikev1/sa.ts';
+import { formatSelector } from '../../../../src/core/ikev1/selector.ts';
+import type { EspPair } from '../../../../src/core/ikev1/types.ts';
+import { parseIp, parsePrefix } from '../../../../src/core/net/address.ts';
+import { HOUR, type Instant, MINUTE } from '../../../../src/core/net/time.ts';
+import type { GivenConfiguration } from '../../../../src/core/session/client/configuration.ts';
+import type { ClientEvent, ClientOptions } from '../../../../src/core/session/client/events.ts';
+import { Login } from '../../../../src/core/session/client/login.ts';
+import { MAX_SELECTORS } from '../../../../src/core/session/client/reach.ts';
+import { Tunnel } from '../../../../src/core/session/client/tunnel.ts';
 
 const LOCAL = parseIp('192.0.2.2')!;
 const GATEWAY = parseIp('192.0.2.1')!;

@@ -1,7 +1,7 @@
 /** When a client asks its gateway whether it is there. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Liveness } from '../../../src/core/session/client/liveness.ts';
+import { Liveness } from '../../../../src/core/session/client/liveness.ts';
 
 const IDLE = 10_000;
 

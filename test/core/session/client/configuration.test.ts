@@ -1,10 +1,10 @@
 /** Mode-Config of the client: what it asks for, and that it takes nothing from a gateway that could hurt it. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { concat } from '../../../src/core/bytes/bytes.ts';
-import { fromUtf8, utf8 } from '../../../src/core/bytes/text.ts';
-import { formatPrefix, parseIp, parsePrefix, prefixMask } from '../../../src/core/net/address.ts';
-import { PERSONAS } from '../../../src/core/personas/personas.ts';
+import { concat } from '../../../../src/core/bytes/bytes.ts';
+import { fromUtf8, utf8 } from '../../../../src/core/bytes/text.ts';
+import { formatPrefix, parseIp, parsePrefix, prefixMask } from '../../../../src/core/net/address.ts';
+import { PERSONAS } from '../../../../src/core/personas/personas.ts';
 import {
   configurationRequest,
   type GivenConfiguration,
@@ -13,15 +13,15 @@ import {
   MAX_LOCAL_NETWORKS,
   MAX_NOTICES,
   readConfiguration,
-} from '../../../src/core/session/client-configuration.ts';
-import { configurationReply } from '../../../src/core/session/configuration.ts';
+} from '../../../../src/core/session/client/configuration.ts';
 import {
   MAX_OFFERED_DOMAINS,
   MAX_OFFERED_ROUTES,
   MAX_OFFERED_SERVERS,
-} from '../../../src/core/session/offered-network.ts';
-import { type Attribute, attributeBytes, ConfigurationAttribute as Kind } from '../../../src/core/wire/ikev1.ts';
-import { Seeded } from '../../seeded.ts';
+} from '../../../../src/core/session/client/offered-network.ts';
+import { configurationReply } from '../../../../src/core/session/configuration.ts';
+import { type Attribute, attributeBytes, ConfigurationAttribute as Kind } from '../../../../src/core/wire/ikev1.ts';
+import { Seeded } from '../../../seeded.ts';
 
 const ADDRESS = { type: Kind.INTERNAL_IP4_ADDRESS, value: parseIp('10.64.0.7')!.bytes };
 const GATEWAY = [parseIp('203.0.113.1')!];

@@ -1,11 +1,11 @@
 /** Mode-Config as the client sees it: what it asks for, and what it takes of what it is given, which is hostile input. */
-import { type Bytes, EMPTY, readU32 } from '../bytes/bytes.ts';
-import { fromUtf8, utf8 } from '../bytes/text.ts';
-import { formatPrefix, type IpAddress, ipFromBytes, type Prefix, parseIp, prefixOf } from '../net/address.ts';
-import type { Persona } from '../personas/persona.ts';
-import { SALLYPORT } from '../personas/sallyport.ts';
-import type { PppTaken } from '../ppp/ipcp.ts';
-import { type Attribute, attributeBytes, attributeNumber, ConfigurationAttribute as Kind } from '../wire/ikev1.ts';
+import { type Bytes, EMPTY, readU32 } from '../../bytes/bytes.ts';
+import { fromUtf8, utf8 } from '../../bytes/text.ts';
+import { formatPrefix, type IpAddress, ipFromBytes, type Prefix, parseIp, prefixOf } from '../../net/address.ts';
+import type { Persona } from '../../personas/persona.ts';
+import { SALLYPORT } from '../../personas/sallyport.ts';
+import type { PppTaken } from '../../ppp/ipcp.ts';
+import { type Attribute, attributeBytes, attributeNumber, ConfigurationAttribute as Kind } from '../../wire/ikev1.ts';
 import {
   checkDomains,
   checkNameServers,

@@ -1,17 +1,17 @@
 /** What a client offers and how it speaks, from the persona that it takes and what its profile allows. */
-import type { Bytes } from '../bytes/bytes.ts';
-import type { DhGroup } from '../crypto/algorithms.ts';
-import type { SignatureKind } from '../crypto/certificates.ts';
-import { VendorId } from '../ike/vendor-ids.ts';
-import { SIGNATURE_METHODS } from '../ikev1/authentication.ts';
-import type { InitiatorIntent } from '../ikev1/phase1.ts';
-import { suitesOfPhase1 } from '../ikev1/phase1-proposal.ts';
-import { suitesOfPhase2 } from '../ikev1/phase2-proposal.ts';
-import type { QuickModeIntent } from '../ikev1/quick-mode.ts';
-import type { AuthenticationKind } from '../ikev1/types.ts';
-import { phase1Groups, phase1Proposals, phase2Proposals } from '../personas/offer.ts';
-import type { Persona } from '../personas/persona.ts';
-import { Authentication } from '../wire/ikev1.ts';
+import type { Bytes } from '../../bytes/bytes.ts';
+import type { DhGroup } from '../../crypto/algorithms.ts';
+import type { SignatureKind } from '../../crypto/certificates.ts';
+import { VendorId } from '../../ike/vendor-ids.ts';
+import { SIGNATURE_METHODS } from '../../ikev1/authentication.ts';
+import type { InitiatorIntent } from '../../ikev1/phase1.ts';
+import { suitesOfPhase1 } from '../../ikev1/phase1-proposal.ts';
+import { suitesOfPhase2 } from '../../ikev1/phase2-proposal.ts';
+import type { QuickModeIntent } from '../../ikev1/quick-mode.ts';
+import type { AuthenticationKind } from '../../ikev1/types.ts';
+import { phase1Groups, phase1Proposals, phase2Proposals } from '../../personas/offer.ts';
+import type { Persona } from '../../personas/persona.ts';
+import { Authentication } from '../../wire/ikev1.ts';
 
 const OF_XAUTH: readonly Bytes[] = [VendorId.XAUTH, VendorId.CISCO_UNITY];
 

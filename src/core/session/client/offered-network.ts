@@ -9,7 +9,7 @@ import {
   parsePrefix,
   prefixContains,
   prefixCovers,
-} from '../net/address.ts';
+} from '../../net/address.ts';
 
 export interface Kept<T> {
   readonly kept: T;

@@ -1,6 +1,6 @@
 /** Text that a gateway wants shown to its user: hostile input like all else. */
-import type { Bytes } from '../bytes/bytes.ts';
-import { fromUtf8 } from '../bytes/text.ts';
+import type { Bytes } from '../../bytes/bytes.ts';
+import { fromUtf8 } from '../../bytes/text.ts';
 
 /** Controls of both sets but the line's end, what turns the direction of writing, and other line and paragraph ends. */
 const UNSHOWN = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;

@@ -1,11 +1,11 @@
 /** The race of the ways: who sets out when, who wins, and what is said of the others. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { IkePath } from '../../../src/core/carrier/ike-path.ts';
-import type { Ikev1Sa } from '../../../src/core/ikev1/sa.ts';
-import { parseIp } from '../../../src/core/net/address.ts';
-import { HEAD_START, Race, WAY_PATIENCE } from '../../../src/core/session/client/race.ts';
-import type { Way } from '../../../src/core/session/client/ways.ts';
+import type { IkePath } from '../../../../src/core/carrier/ike-path.ts';
+import type { Ikev1Sa } from '../../../../src/core/ikev1/sa.ts';
+import { parseIp } from '../../../../src/core/net/address.ts';
+import { HEAD_START, Race, WAY_PATIENCE } from '../../../../src/core/session/client/race.ts';
+import type { Way } from '../../../../src/core/session/client/ways.ts';
 
 const PATH: IkePath = {
   carrier: 'udp',

@@ -1,7 +1,7 @@
 /** XAUTH's questions and answers: what gateways send, what the user is asked, what goes back. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { fromUtf8, utf8 } from '../../../src/core/bytes/text.ts';
+import { fromUtf8, utf8 } from '../../../../src/core/bytes/text.ts';
 import {
   declineLogin,
   type KnownLogin,
@@ -10,15 +10,15 @@ import {
   MAX_ROUNDS,
   MAX_WORDS,
   XauthDialogue,
-} from '../../../src/core/session/xauth-dialogue.ts';
+} from '../../../../src/core/session/client/xauth-dialogue.ts';
 import {
   type Attribute,
   attributeBytes,
   encodeConfiguration,
   ConfigurationAttribute as Kind,
   parseConfiguration,
-} from '../../../src/core/wire/ikev1.ts';
-import { Seeded } from '../../seeded.ts';
+} from '../../../../src/core/wire/ikev1.ts';
+import { Seeded } from '../../../seeded.ts';
 
 const NOTHING: KnownLogin = { user: undefined, password: undefined, domain: undefined };
 const EVERYTHING: KnownLogin = { user: 'ann', password: 'secret', domain: undefined };

@@ -1,7 +1,7 @@
 /** Whose turn it is among a client's gateways. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Gateways } from '../../../src/core/session/client/gateways.ts';
+import { Gateways } from '../../../../src/core/session/client/gateways.ts';
 
 /** Those of one round in which all fail. */
 function round(gateways: Gateways): string[] {

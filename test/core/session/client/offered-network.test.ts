@@ -1,7 +1,7 @@
 /** What a gateway may tell its clients to do with their networks. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { formatPrefix, type IpAddress, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
+import { formatPrefix, type IpAddress, parseIp, parsePrefix } from '../../../../src/core/net/address.ts';
 import {
   checkDomains,
   checkNameServers,
@@ -11,7 +11,7 @@ import {
   MAX_OFFERED_ROUTES,
   MAX_OFFERED_SERVERS,
   wrongInnerAddress,
-} from '../../../src/core/session/offered-network.ts';
+} from '../../../../src/core/session/client/offered-network.ts';
 
 const ip = (text: string): IpAddress => parseIp(text)!;
 const gateway = [ip('198.51.100.7'), ip('2001:db8::7')];
