@@ -37,7 +37,7 @@ export class Vpnc {
     // What one that crashed wrote there would make the script look for a backup.
     netns.resetResolver();
     // Its script keeps state in /run/vpnc: each instance gets its own, in the mount namespace that `ip netns exec` makes.
-    const inOwnRun = 'mkdir -p /run/vpnc && mount -t tmpfs tmpfs /run/vpnc && exec vpnc --no-detach "$1"';
+    const inOwnRun = 'mkdir -p /run/vpnc && mount -t tmpfs tmpfs /run/vpnc && exec stdbuf -oL vpnc --no-detach "$1"';
     this.#program = netns.start(['sh', '-c', inOwnRun, 'sh', configuration]);
   }
 
@@ -67,8 +67,9 @@ export class Vpnc {
     return this.#program.running;
   }
 
+  /** Its script runs before quick mode is done, and who is told to end then doesn't take leave. */
   get up(): boolean {
-    return existsSync(join(this.#directory, 'connected'));
+    return existsSync(join(this.#directory, 'connected')) && this.log.includes('S7.9 main loop');
   }
 
   /** What the gateway gave, as vpnc hands it to its script: INTERNAL_IP4_ADDRESS, CISCO_BANNER ... */
