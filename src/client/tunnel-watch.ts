@@ -17,6 +17,9 @@ const LONGEST_QUIET = 10 * MINUTE;
 const ASK_EVERY = 20 * SECOND;
 /** How long an answer may take. */
 const ANSWER_WAIT = 5 * SECOND;
+/** So many echo requests may be lost, and so long each is waited for: a network loses some by itself. */
+const ECHOES = 4;
+const ECHO_WAIT = 2.5 * SECOND;
 /** What is sent at once after a change could meet the change itself. */
 const SETTLING = SECOND;
 /** Less silence than this says nothing of a NAT. */
@@ -50,9 +53,11 @@ export type WatchStep = 'ask' | 'echo' | 'end';
 /** Whether an echo came back. */
 interface EchoTrial {
   readonly why: 'first' | 'rekey';
+  /** When it is sent, or again. */
   readonly sendAt: Instant;
-  /** Undefined: it isn't sent yet. */
+  /** What had come in before the first; undefined: none is sent yet. */
   readonly before: number | undefined;
+  readonly sent: number;
 }
 
 export class TunnelWatch {
@@ -94,7 +99,7 @@ export class TunnelWatch {
         this.#upAt = now;
         this.#hasStood = true;
         this.#isTold = false;
-        this.#echo = { why: 'first', sendAt: now + SETTLING, before: undefined };
+        this.#echo = { why: 'first', sendAt: now + SETTLING, before: undefined, sent: 0 };
         return this.#tell(
           'tunnel',
           true,
@@ -209,7 +214,7 @@ export class TunnelWatch {
 
   #handleRekey(phase: 1 | 2, suite: string, begunBy: 'us' | 'peer', now: Instant): void {
     const count = phase === 1 ? ++this.#renewed.phase1 : ++this.#renewed.esp;
-    this.#echo ??= { why: 'rekey', sendAt: now + SETTLING, before: undefined };
+    this.#echo ??= { why: 'rekey', sendAt: now + SETTLING, before: undefined, sent: 0 };
     const what = phase === 1 ? 'phase 1 is renewed' : `ESP is renewed by ${begunBy === 'us' ? 'us' : 'the gateway'}`;
     this.#tell(
       'rekey',
@@ -237,13 +242,13 @@ export class TunnelWatch {
 
   #stepEcho(packetsIn: number, now: Instant): 'echo' | undefined {
     const echo = this.#echo;
-    if (!echo || now < echo.sendAt) return undefined;
-    if (echo.before === undefined) {
-      this.#echo = { ...echo, sendAt: now, before: packetsIn };
+    if (!echo) return undefined;
+    const came = echo.before !== undefined && packetsIn > echo.before;
+    if (!came && now < echo.sendAt) return undefined;
+    if (!came && echo.sent < ECHOES) {
+      this.#echo = { ...echo, sendAt: now + ECHO_WAIT, before: echo.before ?? packetsIn, sent: echo.sent + 1 };
       return 'echo';
     }
-    const came = packetsIn > echo.before;
-    if (!came && now - echo.sendAt < ANSWER_WAIT) return undefined;
     this.#echo = undefined;
     if (came && this.#dataPasses === undefined) this.#dataPasses = true;
     if (!came && echo.why === 'rekey' && this.#dataPasses === true) {

@@ -139,6 +139,18 @@ describe('a tunnel that is watched', () => {
     assert.equal(ill.watch.isWell, false);
   });
 
+  it('an echo request that is lost is sent again', () => {
+    const lossy = new Watched();
+    lossy.pass(5 * SECOND);
+    lossy.echoes = false;
+    lossy.tell(rekeyed(2, 'us'));
+    lossy.pass(5 * SECOND);
+    lossy.echoes = true;
+    lossy.pass(5 * SECOND);
+    assert.equal(lossy.told.at(-1), 'Rekey: data passes as before.');
+    assert.equal(lossy.watch.isWell, true);
+  });
+
   it('nobody behind the gateway answers echo requests: nothing is concluded from that', () => {
     const shy = new Watched();
     shy.echoes = false;

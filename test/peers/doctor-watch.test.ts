@@ -68,8 +68,8 @@ describe('the doctor who watches a tunnel', { skip: lacking('charon-systemd', 's
   }
 
   it('both phases are renewed, both sides ask, and it ends when all of it was seen', async () => {
-    const soon = { rekey_time: '25s', over_time: '60s', rand_time: '0s', dpd_delay: '3s' };
-    await withStrongSwan(soon, { rekey_time: '15s', life_time: '60s', rand_time: '0s' }, async () => {
+    const soon = { rekey_time: '25s', over_time: '10m', rand_time: '0s', dpd_delay: '3s' };
+    await withStrongSwan(soon, { rekey_time: '15s', life_time: '10m', rand_time: '0s' }, async () => {
       const doctor = watch();
       assert.equal(await doctor.ended, 0, doctor.output);
       const lines = linesOf(doctor.stdout);
