@@ -123,7 +123,7 @@ export class Client {
     this.#state = new ClientState({
       ...parts.options,
       ports: { local: { ike, natT: natT ?? 0, ciscoUdp: ciscoUdp ?? 0 }, remote: parts.ports },
-      lastTraffic: () => dataplane.sessionCounters(CLIENT_SESSION).lastInbound,
+      lastTraffic: () => dataplane.lastInbound(CLIENT_SESSION),
     });
   }
 

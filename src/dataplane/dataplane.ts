@@ -122,6 +122,8 @@ export interface Dataplane {
   closeSession(id: number): void;
   /** Zeros when `id` is not open. */
   sessionCounters(id: number): SessionCounters;
+  /** The counters' `lastInbound` alone, which is asked for with each message. */
+  lastInbound(id: number): number;
   /** Drops by reason and totals, cumulative: `drop_replay`, `ike_in`, `esp_in` ... */
   counters(): Readonly<Record<string, number>>;
   /** Bytes that wait in the rings between the threads, and the most that ever did. */

@@ -195,13 +195,9 @@ export class DataplaneHandle implements Dataplane {
   }
 
   sessionCounters(id: number): SessionCounters {
-    const session = this.#registry.find(id);
-    if (!session) return NOTHING;
-    const { slot, generation } = session;
+    const base = this.#countersAt(id);
+    if (base === undefined) return NOTHING;
     const { sessions } = this.#shared;
-    const base = slot * SessionCounter.count;
-    // Until the worker has opened the session, the slot still tells of its predecessor.
-    if (sessions[base + SessionCounter.generation] !== generation) return NOTHING;
     return {
       packetsIn: sessions[base + SessionCounter.packetsIn]!,
       bytesIn: sessions[base + SessionCounter.bytesIn]!,
@@ -209,6 +205,11 @@ export class DataplaneHandle implements Dataplane {
       bytesOut: sessions[base + SessionCounter.bytesOut]!,
       lastInbound: sessions[base + SessionCounter.lastInbound]!,
     };
+  }
+
+  lastInbound(id: number): number {
+    const base = this.#countersAt(id);
+    return base === undefined ? 0 : this.#shared.sessions[base + SessionCounter.lastInbound]!;
   }
 
   counters(): Readonly<Record<string, number>> {
@@ -231,6 +232,14 @@ export class DataplaneHandle implements Dataplane {
       this.#put({ type: 'stop' }, [], roomSoon);
     }
     await this.#ended;
+  }
+
+  #countersAt(id: number): number | undefined {
+    const session = this.#registry.find(id);
+    if (!session) return undefined;
+    const base = session.slot * SessionCounter.count;
+    // Until the worker has opened the session, the slot still tells of its predecessor.
+    return this.#shared.sessions[base + SessionCounter.generation] === session.generation ? base : undefined;
   }
 
   /** A command that must not be lost: waits for the worker, which empties the ring on each turn of its loop. */

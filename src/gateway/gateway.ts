@@ -73,7 +73,7 @@ class Gateway {
       crypto: nodeCrypto,
       natTPort: config.ports.natT,
       ownAddress: ownAddress(config),
-      lastTraffic: (id) => this.#counters(id).lastInbound,
+      lastTraffic: (id) => this.#dataplane?.lastInbound(id) ?? 0,
     });
   }
 
