@@ -168,16 +168,25 @@ describe('L2TP/IPsec of a real kernel', { skip, timeout: 600_000 }, () => {
     }
   });
 
-  it('the gateway behind a NAT that forwards its two ports', async () => {
+  it('the gateway behind a NAT that forwards its two ports, and two users by two calls of one tunnel', async () => {
     const { gateway, net } = stage;
     await forwardPorts(net.nat, net.gw);
     const where = { netns: net.nat, bridge: 'world', address: '203.0.114.2', route: '203.0.114.1' };
-    const vm = await startL2tpClient({ name: 'forwarded', gateway: '203.0.114.1', method: 'pap', ...where });
+    const second = { user: 'dave', password: 'second' };
+    await gateway.addUser(second.user, second.password);
+    const vm = await startL2tpClient({ name: 'forwarded', gateway: '203.0.114.1', method: 'pap', second, ...where });
     try {
       await vm.signals('up', 90_000);
-      const [row] = await gateway.holds(1);
-      assert.partialDeepStrictEqual(row, { carrier: 'nat-t', protocol: 'l2tp', remote: '203.0.114.2:4500' });
+      const rows = await gateway.holds(2);
+      const common = { carrier: 'nat-t', protocol: 'l2tp', remote: '203.0.114.2:4500' };
+      for (const row of rows) assert.partialDeepStrictEqual(row, common);
+      assert.deepEqual(rows.map(({ user }) => user).sort(), ['alice', 'dave']);
+      const dave = rows.find(({ user }) => user === second.user);
+      assert.ok(dave!.packetsIn > 0, 'packets of its own');
+      await gateway.command('kick', String(dave!.id));
+      await gateway.holds(1);
       await pingsAndLeaves(vm);
+      await gateway.holds(0);
     } finally {
       await vm.stop();
     }

@@ -2,7 +2,7 @@
  * A real L2TP/IPsec client in a VM: strongSwan in transport mode, ESP in the kernel, xl2tpd, pppd. L2TP is started only when
  * there is an ESP SA, unless it is to run in clear: else its ping would prove nothing.
  */
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as lab from '../gateway.ts';
 import type { Netns } from '../netns.ts';
@@ -25,6 +25,8 @@ export interface L2tpClientOptions {
   /** TCP each way by iperf3 before it is up. */
   readonly transfer?: { readonly port: number; readonly seconds: number; readonly runs?: number };
   readonly carry?: Carriage;
+  /** Somebody else, who is on by a second call in the same tunnel: `lac.pl` makes both. */
+  readonly second?: { readonly user: string; readonly password: string };
 }
 
 /** What a client carries for some time once it is up: iperf3's UDP, and pieces that an echo server sends back. */
@@ -49,22 +51,13 @@ export type L2tpMethod = keyof typeof METHODS;
 /**
  * Makes /share/up when a ping to the LAN came back, and /share/carried when it has carried what it is to carry; then awaits
  * /share/ping (pings again, and makes /share/pinged) and /share/leave. Its status: 0 all went well, 3 no ESP SA, 4 no ppp0,
- * 5 no answer from the LAN, 6 no TCP or UDP.
+ * 5 no answer from the LAN, 6 no TCP or UDP, 7 no ppp1, 8 no answer through it.
  */
 function script(options: L2tpClientOptions): string {
-  const { gateway, method, user = lab.user, password = lab.password, ipsec, transfer, carry } = options;
+  const { gateway, method, user = lab.user, password = lab.password, ipsec, transfer, carry, second } = options;
   return `. /share/guest.sh
 for module in l2tp_ppp ppp_generic ppp_async; do modprobe -q $module; done
 ${ipsec === false ? '' : IPSEC}mkdir -p /etc/xl2tpd /etc/ppp /run/xl2tpd
-cat >/etc/xl2tpd/xl2tpd.conf <<X
-[global]
-port = 1701
-[lac lab]
-lns = ${gateway}
-ppp debug = yes
-pppoptfile = /etc/ppp/options.lab
-length bit = yes
-X
 cat >/etc/ppp/options.lab <<X
 name ${user}
 password ${password}
@@ -79,21 +72,18 @@ mru 1400
 debug
 logfile /share/pppd.log
 X
-xl2tpd -D >/share/xl2tpd.log 2>&1 </dev/null &
-wait_for 10 test -p /run/xl2tpd/l2tp-control
-echo 'c lab' >/run/xl2tpd/l2tp-control
-wait_for 25 sh -c 'ip -4 addr show dev ppp0 up | grep -q inet' || { cat /share/xl2tpd.log /share/pppd.log; exit 4; }
+${second ? dialTwice(gateway, second) : dial(gateway)}wait_for 25 sh -c 'ip -4 addr show dev ppp0 up | grep -q inet' || { cat /share/l2tp.log /share/pppd.log; exit 4; }
 ip route add ${lanPrefix} dev ppp0
 ip -4 addr show ppp0
 ping -n -q -c 10 -i 0.05 -W 2 ${lanAddress} || exit 5
 ping -n -q -c 3 -i 0.05 -W 2 -s 4000 ${lanAddress} || exit 5
 ip -s xfrm state | grep -E 'proto esp|mode|encap|add '
-${transfer === undefined ? '' : transferring(transfer)}touch /share/up
+${second === undefined ? '' : SECOND_CALL}${transfer === undefined ? '' : transferring(transfer)}touch /share/up
 ${carry === undefined ? '' : carrying(carry)}wait_for 180 test -e /share/ping
 fping -q -c 20 -p 50 -t 5000 ${lanAddress} || exit 5
 touch /share/pinged
 wait_for 120 test -e /share/leave
-echo 'd lab' >/run/xl2tpd/l2tp-control
+${second ? 'kill $lac' : "echo 'd lab' >/run/xl2tpd/l2tp-control"}
 sleep 1
 `;
 }
@@ -102,6 +92,35 @@ const IPSEC = `start_charon
 swanctl --initiate --child home --timeout 30 2>&1 | tail -4
 ip xfrm state | grep -q 'proto esp' || exit 3
 ip xfrm state >/share/keys
+`;
+
+function dial(gateway: string): string {
+  return `cat >/etc/xl2tpd/xl2tpd.conf <<X
+[global]
+port = 1701
+[lac lab]
+lns = ${gateway}
+ppp debug = yes
+pppoptfile = /etc/ppp/options.lab
+length bit = yes
+X
+xl2tpd -D >/share/l2tp.log 2>&1 </dev/null &
+wait_for 10 test -p /run/xl2tpd/l2tp-control
+echo 'c lab' >/run/xl2tpd/l2tp-control
+`;
+}
+
+function dialTwice(gateway: string, { user, password }: NonNullable<L2tpClientOptions['second']>): string {
+  const another = `s/^name .*/name ${user}/;s/^password .*/password ${password}/;s/pppd.log/pppd2.log/`;
+  return `sed '${another}' /etc/ppp/options.lab >/etc/ppp/options.second
+perl /share/lac.pl ${gateway} /etc/ppp/options.lab /etc/ppp/options.second >/share/l2tp.log 2>&1 </dev/null &
+lac=$!
+`;
+}
+
+const SECOND_CALL = `wait_for 25 sh -c 'ip -4 addr show dev ppp1 up | grep -q inet' || { cat /share/l2tp.log /share/pppd2.log; exit 7; }
+ip route add ${lanPrefix} dev ppp1 metric 10
+fping -q -I ppp1 -c 20 -p 50 -t 5000 ${lanAddress} 2>/share/second || exit 8
 `;
 
 function transferring({ port, seconds, runs = 1 }: NonNullable<L2tpClientOptions['transfer']>): string {
@@ -131,6 +150,7 @@ touch /share/carried
 export async function startL2tpClient(options: L2tpClientOptions): Promise<Vm> {
   const { name, netns, bridge, address, route, gateway, ipsec } = options;
   const vm = await Vm.start(netns, { name, address: `${address}/24`, bridge, route, script: script(options) });
+  copyFileSync(join(import.meta.dirname, 'lac.pl'), join(vm.share, 'lac.pl'));
   const configuration = clientConfiguration({
     local: address,
     remote: gateway,
