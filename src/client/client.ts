@@ -22,7 +22,7 @@ import { GatewayNames } from './gateway-names.ts';
 import { locate } from './locate.ts';
 import { Questions } from './questions.ts';
 import type { ClientReport } from './report.ts';
-import { blockedCarrier, tunnelReport } from './reports.ts';
+import { blockedCarrier, tunnelReport } from './reporting.ts';
 
 /** SO_MARK of our own sockets: it keeps them out of the tunnels of all clients on the host. */
 export const CLIENT_MARK = 0x5a11;

@@ -13,7 +13,7 @@ import type { Asker } from './asker.ts';
 import { CLIENT_MARK, Client } from './client.ts';
 import { clientOptions } from './options.ts';
 import type { ClientReport, ConnectResult } from './report.ts';
-import { connectResult } from './reports.ts';
+import { connectResult } from './reporting.ts';
 
 export interface ConnectOptions {
   readonly profile: Profile;

@@ -1,4 +1,4 @@
-/** NAT traversal's payloads, RFC 3947: each side hashes the addresses that it sees, and tells them for transport mode. */
+/** NAT traversal, RFC 3947: each side hashes the addresses that it sees, tells them for transport mode, and leaves UDP 500. */
 import { type Bytes, bytesEqual } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { HashName } from '../crypto/algorithms.ts';
