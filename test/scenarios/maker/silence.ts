@@ -17,10 +17,24 @@ import {
   swans,
   VPNC,
 } from './scenario.ts';
+import type { SwanKind } from './swan.ts';
 
 const BEYOND_NAT = "the NAT's outside";
 
-/** Behind the NAT as seen from the lab's first home. */
+/** For its first five seconds what `dropped` says is lost. */
+function answeredLate(kind: SwanKind, dropped: string): Scenario['play'] {
+  return async (stage) => {
+    await stage.swanGateway(kind);
+    await interfere(stage.net.gw, 'input', dropped);
+    await stage.watch(stage.net.cl, 'eth0');
+    const client = await stage.swanClient(kind, { daemon: { retransmit_timeout: '2' } });
+    const dialled = client.initiate(30);
+    await sleep(5000);
+    await relent(stage.net.gw, 'input');
+    await dialled;
+    await ping(stage.net.cl, { count: 4 });
+  };
+}
 
 const onFive: readonly Scenario[] = [
   {
@@ -94,17 +108,7 @@ const onFive: readonly Scenario[] = [
     cause: null,
     alsoFine: ['loss'],
     nearMissOf: ['no-answer-500', 'silence-on-4500'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await interfere(stage.net.gw, 'input', 'udp dport 500 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v2-psk', { daemon: { retransmit_timeout: '2' } });
-      const dialled = client.initiate(30);
-      await sleep(5000);
-      await relent(stage.net.gw, 'input');
-      await dialled;
-      await ping(stage.net.cl, { count: 4 });
-    },
+    play: answeredLate('v2-psk', 'udp dport 500 drop'),
   },
   {
     name: 'late-answer-500-vpnc',
@@ -253,17 +257,7 @@ const onFortyFive: readonly Scenario[] = [
     cause: null,
     alsoFine: ['loss'],
     nearMissOf: ['silence-on-4500', 'psk-mismatch'],
-    play: async (stage) => {
-      await stage.swanGateway('v1-main-xauth');
-      await interfere(stage.net.gw, 'input', 'udp dport 4500 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v1-main-xauth', { daemon: { retransmit_timeout: '2' } });
-      const dialled = client.initiate(30);
-      await sleep(5000);
-      await relent(stage.net.gw, 'input');
-      await dialled;
-      await ping(stage.net.cl, { count: 4 });
-    },
+    play: answeredLate('v1-main-xauth', 'udp dport 4500 drop'),
   },
 ];
 

@@ -26,6 +26,13 @@ async function flood(stage: Stage, count: number, ...options: readonly string[])
   await sleep(1000);
 }
 
+/** Aggressive mode with AES-256 and group 14, for the hash alone. `hash`: phase 1's. */
+function takeHash(stage: Stage, hash: number): Promise<unknown> {
+  const transform = `--trans=(1=7,14=256,2=${hash},3=65001,4=14)`;
+  const asked = ['--aggressive', '--id=labgroup', '--idtype=11', '--dhgroup=14', '--pskcrack', transform];
+  return scan(stage, ...asked, GATEWAY);
+}
+
 function scan(stage: Stage, ...options: readonly string[]) {
   return stage.net.cl.run(['ike-scan', '--sport=500', '--retry=1', '--timeout=300', '-M', ...options], {
     timeout: 30_000,
@@ -192,17 +199,7 @@ const safety: readonly Scenario[] = [
     play: async (stage) => {
       await stage.swanGateway('v1-xauth', { ike: 'aes256-sha256-modp2048' });
       await stage.watch(stage.net.gw, 'direct');
-      const transform = '--trans=(1=7,14=256,2=4,3=65001,4=14)';
-      await scan(
-        stage,
-        '--aggressive',
-        '--id=labgroup',
-        '--idtype=11',
-        '--dhgroup=14',
-        '--pskcrack',
-        transform,
-        GATEWAY,
-      );
+      await takeHash(stage, 4);
       await sleep(8000);
     },
   },
@@ -217,17 +214,7 @@ const safety: readonly Scenario[] = [
     play: async (stage) => {
       await stage.gateway();
       await stage.watch(stage.net.cl, 'eth0');
-      const transform = '--trans=(1=7,14=256,2=2,3=65001,4=14)';
-      await scan(
-        stage,
-        '--aggressive',
-        '--id=labgroup',
-        '--idtype=11',
-        '--dhgroup=14',
-        '--pskcrack',
-        transform,
-        GATEWAY,
-      );
+      await takeHash(stage, 2);
       await sleep(8000);
     },
   },
