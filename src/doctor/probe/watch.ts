@@ -99,7 +99,8 @@ type Result = 'alive' | 'gone' | keyof typeof REASONS;
 const REASONS = {
   silent: 'the gateway gave no answer any more.',
   follows: 'this gateway answers whoever repeats a question, which says nothing of the NAT.',
-  forgotten: 'the gateway itself has forgotten the question by then. A tunnel would tell; so do its keepalives.',
+  forgotten:
+    "the gateway itself has forgotten the question by then. A tunnel tells more: 'sallyport doctor PROFILE --watch'.",
 } as const;
 
 const IGNORES = 'this gateway passes over a question that comes again from elsewhere.';
