@@ -1,9 +1,10 @@
-/** What is missing: a side's certificate, a side of the capture, what comes to a port. */
+/** What is missing: a side's certificate, an address, a side of the capture, what comes to a port. */
 import { sleep } from '../../lab/poll.ts';
 import { gatewayAddress, gatewayPublicAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
 import { fromFirstSender } from './edits.ts';
 import { interfere } from './faults.ts';
+import { swansMeet } from './meetings.ts';
 import { AT_CLIENT, OUR_GATEWAY, type Scenario, swans, VPNC } from './scenario.ts';
 import type { Stage } from './stage.ts';
 import type { SwanKind } from './swan.ts';
@@ -80,6 +81,18 @@ const certificates: readonly Scenario[] = [
   },
 ];
 
+const addresses: readonly Scenario[] = [
+  {
+    name: 'pool-empty-ikev2-psk-keys',
+    peers: swans,
+    fault: 'the client asks for an address, and the gateway has no pool',
+    seenFrom: AT_CLIENT,
+    cause: 'pool-empty',
+    asGood: ['mode-config-refused'],
+    play: swansMeet('v2-psk', { keys: true, gateway: { pool: null }, seconds: 15 }),
+  },
+];
+
 const captures: readonly Scenario[] = [
   {
     name: 'one-side-seen-vpnc',
@@ -111,4 +124,4 @@ const captures: readonly Scenario[] = [
   },
 ];
 
-export const lacking = [...certificates, ...captures];
+export const lacking = [...certificates, ...addresses, ...captures];
