@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { concat } from '../../../src/core/bytes/bytes.ts';
 import { fromHex } from '../../../src/core/bytes/text.ts';
-import { MAX_FIRST_MESSAGES, MAX_LAST_MESSAGES } from '../../../src/core/diagnosis/negotiation.ts';
+import { exchangesOf, MAX_FIRST_MESSAGES, MAX_LAST_MESSAGES } from '../../../src/core/diagnosis/negotiation.ts';
 import { PayloadType } from '../../../src/core/wire/isakmp.ts';
 import { Seeded } from '../../seeded.ts';
 import { healthy } from './healthy.ts';
@@ -42,6 +42,16 @@ test('what comes again after a while is a retransmission, at once a copy', () =>
     ],
   );
   assert.equal(negotiation!.copies, 1);
+});
+
+test('what rules ask of a negotiation is found out once, and anew when more has been seen', () => {
+  const stage = new Stage().up(ike([sa()]));
+  const negotiation = stage.diagnosis.conversations[0]!.negotiations[0]!;
+  const before = exchangesOf(negotiation);
+  assert.equal(before[0]!.messages.length, 1);
+  assert.equal(exchangesOf(negotiation), before);
+  stage.down(ike([sa()], REPLY));
+  assert.equal(exchangesOf(negotiation)[0]!.messages.length, 2);
 });
 
 test('IKE floats to 4500 behind the marker, and ESP there is a flow of its own', () => {
