@@ -39,7 +39,11 @@ export function giveUpRoot(options: ProgramOptions, main: string): string {
   const { config } = readConfig(options);
   prepareStateFolder(config.state);
   const owner = ownerFor(config.state);
-  const reason = whyNot(owner, config.state, [process.execPath, main, fileURLToPath(import.meta.resolve('koffi'))]);
+  const reason = whyNot(owner, resolve(config.state), [
+    process.execPath,
+    main,
+    fileURLToPath(import.meta.resolve('koffi')),
+  ]);
   if (reason !== undefined) return reason;
   // Nobody else may be at work in the folder while it is given.
   lockStateFolder(config.state).release();
@@ -103,20 +107,37 @@ function freeNumber(state: string): Owner {
 
 /** All why `owner` could not run the program: tried, not guessed. The state folder isn't its own yet: the way there counts. */
 function whyNot(owner: Owner, state: string, files: readonly string[]): string | undefined {
+  const folders = [...new Set([state, ...files].flatMap(foldersAbove))];
   const script = `
-    test -x "$1" || echo "its user could not reach what is in $1; open the way to it (chmod o+x)"
+    tell() { printf '%s\\0' "$1"; }
+    while [ "$1" != -- ]; do test -x "$1" || tell "$1"; shift; done
     shift
-    for file do test -r "$file" || echo "its user could not read $file; open the way to it (chmod o+x)"; done
-    test ! -e ${TUN} || test -w ${TUN} || echo "its user could not open ${TUN}; chmod 666 it"`;
-  const args = [...rightsOf(owner), 'sh', '-c', script, 'sh', dirname(state), ...files];
+    for file do test -r "$file" || tell "$file"; done
+    test ! -e ${TUN} || test -w ${TUN} || tell ${TUN}`;
+  const args = [...rightsOf(owner), 'sh', '-c', script, 'sh', ...folders, '--', ...files];
   const { error, status, stdout, stderr } = spawnSync('setpriv', args, { encoding: 'utf8', timeout: 10_000 });
   if ((error as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') {
     return 'setpriv is missing; install it (Debian: apt install util-linux)';
   }
   if (error) return `setpriv can't be run: ${systemReason(error)}`;
-  const reasons = stdout.trim().split('\n').filter(Boolean);
-  if (reasons.length > 0) return reasons.join('; ');
+  const shut = new Set(stdout.split('\0').filter(Boolean));
+  // Below a folder that is shut all else is, too.
+  const barrier = (path: string) => [...foldersAbove(path), path].find((step) => shut.has(step));
+  const barriers = new Set([state, ...files, TUN].map(barrier).filter((path) => path !== undefined));
+  if (barriers.size > 0) return [...barriers].map((path) => `its user could not ${remedy(path, folders)}`).join('; ');
   return status === 0 ? undefined : stderr.trim().split('\n')[0] || `setpriv ended with status ${status}`;
+}
+
+function remedy(path: string, folders: readonly string[]): string {
+  if (path === TUN) return `open ${TUN}; chmod 666 it`;
+  if (folders.includes(path)) return `reach what is in ${path}; open the way to it (chmod o+x)`;
+  return `read ${path}; open it (chmod o+r)`;
+}
+
+/** From the top down. */
+function foldersAbove(path: string): string[] {
+  const parent = dirname(path);
+  return parent === path ? [] : [...foldersAbove(parent), parent];
 }
 
 const TUN = '/dev/net/tun';

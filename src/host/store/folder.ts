@@ -5,6 +5,8 @@ import { DatabaseSync } from 'node:sqlite';
 import { HostError, systemReason } from '../errors.ts';
 import { makePrivateFolder, writePrivateFile } from '../private-folder.ts';
 
+const HINT = 'name another with --state, or run as root';
+
 /** Makes the folder (0700) if need be. Throws {@link HostError} `STATE_FOLDER` when it can't be used. */
 export function prepareStateFolder(folder: string): void {
   try {
@@ -12,7 +14,7 @@ export function prepareStateFolder(folder: string): void {
     const { mode, uid } = statSync(folder);
     const us = process.geteuid?.() ?? uid;
     if (uid !== us && us !== 0)
-      throw new HostError('STATE_FOLDER', `the state folder ${folder} belongs to another user`);
+      throw new HostError('STATE_FOLDER', `the state folder ${folder} belongs to another user; ${HINT}`);
     if (!made && (mode & 0o077) !== 0 && !isShared(folder)) chmodSync(folder, 0o700);
   } catch (error) {
     if (error instanceof HostError) throw error;
@@ -87,6 +89,5 @@ function readPid(file: string): number | undefined {
 }
 
 export function stateError(folder: string, error: unknown): HostError {
-  const hint = 'name another with --state, or run as root';
-  return new HostError('STATE_FOLDER', `can't use the state folder ${folder}: ${systemReason(error)}; ${hint}`);
+  return new HostError('STATE_FOLDER', `can't use the state folder ${folder}: ${systemReason(error)}; ${HINT}`);
 }
