@@ -1,53 +1,91 @@
 /**
  * Runs the tests: `npm test`, or `npm test -- PATTERN` for the files whose path holds PATTERN, or else for the tests whose
- * name does. What was skipped is listed at the end with what it needs; with REQUIRE_ALL=1 a skipped test is a failure.
+ * name does. Those that make a lab run one file at a time, after all others, which share the processors.
+ * What failed and what was skipped is listed at the end with what it needs; with REQUIRE_ALL=1 a skipped test is a failure.
  */
-import { spawn } from 'node:child_process';
-import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import type { Skip } from './skips-reporter.ts';
+import { globSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join, relative } from 'node:path';
+import { Readable } from 'node:stream';
+import { run } from 'node:test';
+import { spec, type TestEvent } from 'node:test/reporters';
 
 const root = join(import.meta.dirname, '..');
+process.chdir(root);
 const pattern = process.argv[2];
-const all = globSync('test/**/*.test.ts', { cwd: root }).sort();
+const all = globSync('test/**/*.test.ts').sort();
 const named = pattern === undefined ? all : all.filter((file) => file.includes(pattern));
 const files = named.length > 0 ? named : all;
+const [alone, together] = [files.filter(makesLab), files.filter((file) => !makesLab(file))];
 
-const folder = mkdtempSync(join(tmpdir(), 'sallyport-test-'));
-const skipsFile = join(folder, 'skips');
-try {
-  const failed = (await runTests()) !== 0;
-  const skips = readSkips();
-  report(skips);
-  const missing = process.env.REQUIRE_ALL === '1' && skips.length > 0;
-  if (missing) console.log('REQUIRE_ALL=1: a skipped test is a failure.');
-  process.exitCode = failed || missing ? 1 : 0;
-} finally {
-  rmSync(folder, { recursive: true });
+interface Skip {
+  readonly file: string;
+  readonly name: string;
+  /** Why, and what would let it run. */
+  readonly reason: string;
 }
 
-function runTests(): Promise<number> {
-  const reporters = [
-    ['--test-reporter=spec', '--test-reporter-destination=stdout'],
-    [`--test-reporter=${join(import.meta.dirname, 'skips-reporter.ts')}`, `--test-reporter-destination=${skipsFile}`],
-  ].flat();
-  const byName = named.length === 0 ? [`--test-name-pattern=${pattern}`] : [];
+/** How a phase tells its sums. */
+const COUNT = /^(tests|suites|pass|fail|cancelled|skipped|todo|duration_ms) ([\d.]+)$/;
+const skips: Skip[] = [];
+/** Of both phases: tests, pass, fail and what else a phase counts. */
+const totals = new Map<string, number>();
+/** On it the reporter lists what failed so far: it comes once, at the very end. */
+let summary: TestEvent | undefined;
+
+await new Promise<void>((resolve, reject) => {
+  const printed = Readable.from(bothPhases()).compose(new spec());
+  printed.on('error', reject).on('end', resolve).pipe(process.stdout, { end: false });
+});
+const failed = ['fail', 'cancelled'].some((kind) => totals.get(kind) !== 0);
+reportSkips();
+const refused = process.env.REQUIRE_ALL === '1' && skips.length > 0;
+if (refused) console.log('REQUIRE_ALL=1: a skipped test is a failure.');
+process.exitCode = failed || refused ? 1 : 0;
+
+/** A lab takes ports, processors and the names of namespaces: its test asks with `lacking` for what it needs. */
+function makesLab(file: string): boolean {
+  return readFileSync(file, 'utf8').includes('lacking(');
+}
+
+async function* bothPhases(): AsyncGenerator<TestEvent> {
+  yield* phase(together, availableParallelism());
+  yield* phase(alone, 1);
+  for (const [what, count] of totals) {
+    yield { type: 'test:diagnostic', data: { nesting: 0, message: `${what} ${count}`, level: 'info' } } as TestEvent;
+  }
+  if (summary) yield summary;
+}
+
+/** What a phase says at its end is kept back, so that one sum and one list of failures stand at the end of all. */
+async function* phase(some: readonly string[], concurrency: number): AsyncGenerator<TestEvent> {
+  if (some.length === 0) return;
+  const byName = named.length === 0 && pattern !== undefined ? { testNamePatterns: [pattern] } : {};
   // A test that hangs fails; those with real peers set longer limits of their own.
-  const args = ['--test', '--test-timeout=300000', ...reporters, ...byName, ...files];
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd: root, stdio: 'inherit' });
-    child.on('error', reject);
-    child.on('close', (status) => resolve(status ?? 1));
-  });
+  const events = run({ files: some.map((file) => join(root, file)), concurrency, timeout: 300_000, ...byName });
+  for await (const event of events as AsyncIterable<TestEvent>) {
+    if (event.type === 'test:summary' && event.data.file === undefined) {
+      summary = event;
+      continue;
+    }
+    const count = event.type === 'test:diagnostic' && event.data.nesting === 0 && COUNT.exec(event.data.message);
+    if (count) add(count[1]!, Number(count[2]));
+    else yield event;
+    if (event.type === 'test:pass' || event.type === 'test:fail') noteSkip(event.data);
+  }
 }
 
-function readSkips(): Skip[] {
-  const lines = readFileSync(skipsFile, 'utf8').split('\n');
-  return lines.filter((line) => line !== '').map((line) => JSON.parse(line) as Skip);
+function add(what: string, count: number): void {
+  totals.set(what, (totals.get(what) ?? 0) + count);
 }
 
-function report(skips: readonly Skip[]): void {
+function noteSkip({ file, name, skip }: { file?: string; name: string; skip?: string | boolean }): void {
+  if (skip === undefined || skip === false) return;
+  const reason = typeof skip === 'string' && skip !== '' ? skip : 'gives no reason';
+  skips.push({ file: relative(root, file ?? ''), name, reason });
+}
+
+function reportSkips(): void {
   if (skips.length === 0) return;
   console.log(`\n${skips.length} skipped; each says what it needs:`);
   for (const { file, name, reason } of skips) console.log(`  ${file}: ${name}\n    ${reason}`);

@@ -8,6 +8,7 @@ import { controlPath, serveControl } from '../../src/control/gateway.ts';
 import type { ControlHandlers, SessionRow } from '../../src/control/gateway-types.ts';
 import { matchesHash } from '../../src/host/argon2.ts';
 import { openStore } from '../../src/host/store/store.ts';
+import { missing } from '../lab/requirements.ts';
 import { type Outcome, run, SALLYPORT, temporaryFolder } from './cli.ts';
 
 /** Ended with `status`, one line of words on standard error, and no stack. */
@@ -123,7 +124,7 @@ describe('sallyport user, while no gateway runs', () => {
   });
 
   it('takes the password from a terminal, twice and unseen', {
-    skip: existsSync('/usr/bin/script') ? false : 'needs script (Debian: apt install bsdutils)',
+    skip: missing('script') ?? false,
   }, async (test) => {
     const state = join(temporaryFolder(test), 'state');
     const typed = (first: string, second: string) =>

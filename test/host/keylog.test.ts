@@ -8,6 +8,7 @@ import { describe, it } from 'node:test';
 import { EMPTY } from '../../src/core/bytes/bytes.ts';
 import { parseIp } from '../../src/core/net/address.ts';
 import { openKeylog } from '../../src/host/keylog.ts';
+import { missing } from '../lab/requirements.ts';
 import { temporaryFolder } from './temporary.ts';
 
 const source = parseIp('192.0.2.7')!;
@@ -68,7 +69,7 @@ function capture(...payloads: Buffer[]): Buffer {
   return Buffer.concat([file, ...packets]);
 }
 
-const noTshark = spawnSync('tshark', ['--version']).error ? 'tshark is missing (Debian: apt install tshark)' : false;
+const noTshark = missing('tshark') ?? false;
 
 describe('the key log', () => {
   it('writes private tables, in a private folder, and adds to them', (test) => {

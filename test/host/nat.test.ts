@@ -5,16 +5,9 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { parsePrefix } from '../../src/core/net/address.ts';
 import { ruleset } from '../../src/host/nat.ts';
+import { missing } from '../lab/requirements.ts';
 
 const pools = [parsePrefix('10.77.0.0/24')!, parsePrefix('10.78.0.0/24')!, parsePrefix('10.77.0.0/24')!];
-
-function missing(): string | false {
-  if (process.getuid?.() !== 0) return 'needs root for a network namespace: run as root';
-  if (spawnSync('unshare', ['--net', 'nft', 'list', 'tables']).status !== 0) {
-    return 'needs unshare and nft (Debian: apt install util-linux nftables)';
-  }
-  return false;
-}
 
 /** Runs `script` with startNat, options, nft and forwarding() at hand; returns the lines that it printed. */
 function inNamespace(script: string, path = process.env.PATH): { lines: string[]; stderr: string } {
@@ -45,7 +38,7 @@ describe('the rules', () => {
   });
 });
 
-describe('NAT', { skip: missing() }, () => {
+describe('NAT', { skip: missing('root', 'unshare', 'nft') ?? false }, () => {
   it('comes and goes, forwarding with it', () => {
     const { lines, stderr } = inNamespace(`
       force('0');

@@ -1,6 +1,6 @@
 /** What tests with real peers need of the machine, by name, and how to get it. */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, globSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { vmDirectory } from './vm/vm.ts';
 
@@ -13,7 +13,7 @@ const remedies = {
   registry: 'let npm reach its registry',
 } as const;
 
-/** The programs of Debian packages that test/lab/setup installs. */
+/** The programs of Debian packages that test/lab/setup installs, or that whoever has the project has already. */
 export type Tool =
   | 'ip'
   | 'nft'
@@ -36,7 +36,14 @@ export type Tool =
   | 'openssl'
   | 'setpriv'
   | 'unshare'
-  | 'systemd-analyze';
+  | 'systemd-analyze'
+  | 'script'
+  | 'cisco-decrypt'
+  | 'mmdebstrap'
+  | 'chromium'
+  | 'libatomic1'
+  | 'git'
+  | 'npm';
 
 /** Packages, each unpacked under its name by test/lab/resolvers. */
 export const resolversDirectory = join(vmDirectory, 'resolvers');
@@ -46,19 +53,19 @@ export type Requirement = keyof typeof remedies | Tool;
 /** What every lab needs. */
 const ground: readonly Requirement[] = ['root', 'tun', 'ip', 'nft', 'ping', 'fping', 'iperf3'];
 
-/**
- * Undefined when the lab and `requirements` are there, else the words for `skip`.
- * With REQUIRE_ALL=1 nothing may be skipped: what is missing throws.
- */
+/** What a test that makes a lab lacks: of the lab's own ground, and of `requirements`. Whoever asks runs with no test beside. */
 export function lacking(...requirements: readonly Requirement[]): string | undefined {
-  return lackingOf([...new Set([...ground, ...requirements])]);
+  return missing(...ground, ...requirements);
 }
 
-/** As `lacking`, for a test that needs no lab. */
-export function lackingOf(requirements: readonly Requirement[]): string | undefined {
-  const missing = requirements.filter((requirement) => !isThere(requirement));
-  if (missing.length === 0) return undefined;
-  const words = `missing: ${missing.map((requirement) => `${requirement} (${remedy(requirement)})`).join(', ')}`;
+/**
+ * Undefined when `requirements` are there, else the words for `skip`.
+ * With REQUIRE_ALL=1 nothing may be skipped: what is missing throws.
+ */
+export function missing(...requirements: readonly Requirement[]): string | undefined {
+  const absent = [...new Set(requirements)].filter((requirement) => !isThere(requirement));
+  if (absent.length === 0) return undefined;
+  const words = `missing: ${absent.map((requirement) => `${requirement} (${remedy(requirement)})`).join(', ')}`;
   if (process.env.REQUIRE_ALL === '1') throw new Error(`REQUIRE_ALL=1, but ${words}`);
   return words;
 }
@@ -77,6 +84,9 @@ function isThere(requirement: Requirement): boolean {
       return existsSync(join(vmDirectory, 'image-built'));
     case 'registry':
       return spawnSync('npm', ['view', 'koffi', 'version'], { timeout: 60_000 }).status === 0;
+    // a library, which Node 26 is linked with
+    case 'libatomic1':
+      return globSync('/usr/lib/*/libatomic.so.1').length > 0;
     default:
       return searchPath().some((directory) => isExecutable(join(directory, requirement)));
   }

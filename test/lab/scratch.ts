@@ -14,7 +14,8 @@ export function scratch(label: string): string {
 }
 
 export function discard(directory: string): void {
-  rmSync(directory, { recursive: true, force: true });
+  // What was killed a moment ago may still write there.
+  rmSync(directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
   made.delete(directory);
 }
 

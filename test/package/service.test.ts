@@ -17,7 +17,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { stringify } from 'yaml';
 import * as lab from '../lab/gateway.ts';
-import { lacking, lackingOf } from '../lab/requirements.ts';
+import { lacking, missing } from '../lab/requirements.ts';
 import { must, type Program, run } from '../lab/run.ts';
 import { scratch } from '../lab/scratch.ts';
 import { Topology } from '../lab/topology.ts';
@@ -42,7 +42,7 @@ const FAMILIES: Readonly<Record<string, number>> = {
   AF_NETLINK: 16,
 };
 
-describe('the unit by itself', { skip: lackingOf(['systemd-analyze']) }, () => {
+describe('the unit by itself', { skip: missing('systemd-analyze') }, () => {
   it('is closed as far as a program can be that makes interfaces and compiles', async () => {
     const { status, stdout, stderr } = await run([
       'systemd-analyze',

@@ -10,7 +10,7 @@ import { hideSecret } from '../config/profile/hide-secret.ts';
 import { Authenticator } from '../lab/authenticator.ts';
 import * as lab from '../lab/gateway.ts';
 import { until } from '../lab/poll.ts';
-import { lacking } from '../lab/requirements.ts';
+import { lacking, missing } from '../lab/requirements.ts';
 import type { Finished, Program, RunOptions } from '../lab/run.ts';
 import { scene } from '../lab/scene.ts';
 import { discard, scratch } from '../lab/scratch.ts';
@@ -220,7 +220,7 @@ describe("the client's commands", { skip, timeout: 300_000 }, () => {
   });
 
   it('connect from a terminal: the name shown, the password not, a live line, and Ctrl-C', {
-    skip: existsSync('/usr/bin/script') ? false : 'needs script (Debian: apt install bsdutils)',
+    skip: missing('script') ?? false,
   }, async () => {
     writeFileSync(join(folder, 'nameless.pcf'), pcf.replace(/Username=.*\r\n/, ''), { mode: 0o600 });
     // What is typed comes when it is asked for.

@@ -4,14 +4,13 @@ import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import { MAX_HIDDEN_LENGTH, revealSecret } from '../../../src/config/profile/cisco-secret.ts';
 import { nodeCrypto } from '../../../src/host/crypto/node-crypto.ts';
+import { missing } from '../../lab/requirements.ts';
 import { hideSecret } from './hide-secret.ts';
 
 const reveal = (hex: string) => {
   const secret = revealSecret(hex, nodeCrypto);
   return secret && Buffer.from(secret).toString('latin1');
 };
-
-const hasJudge = spawnSync('cisco-decrypt', ['00'], { encoding: 'utf8' }).error === undefined;
 
 describe('a hidden password', () => {
   for (const secret of ['x', 'seven77', 'eight888', 'nine99999', 'a'.repeat(256)]) {
@@ -26,7 +25,7 @@ describe('a hidden password', () => {
     }
   });
 
-  it('is read by cisco-decrypt alike', { skip: hasJudge ? false : 'needs cisco-decrypt (Debian: vpnc)' }, () => {
+  it('is read by cisco-decrypt alike', { skip: missing('cisco-decrypt') ?? false }, () => {
     for (const secret of ['x', 'eight888', 'a much longer group password!']) {
       const hex = hideSecret(secret, nodeCrypto.random(20));
       assert.equal(spawnSync('cisco-decrypt', [hex], { encoding: 'utf8' }).stdout.trim(), secret);

@@ -1,13 +1,13 @@
 /** The page as a browser shows it: light and dark, on a desk and on a phone. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { htmlOf } from '../../../src/doctor/report/html.ts';
+import { missing } from '../../lab/requirements.ts';
 import { FULL_PAGE, HEALTHY_PAGE, hostPage, PROFILE_PAGE } from './pages.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
-const skip = existsSync(CHROMIUM) ? false : 'missing: chromium (Debian: apt install chromium)';
+const skip = missing('chromium') ?? false;
 
 /** What WCAG 2.2 asks of text, section 1.4.3. */
 const LEAST_CONTRAST = 4.5;

@@ -121,9 +121,10 @@ it('authorities that all issued each other are given up soon', () => {
   );
   const leaf = workshop.issue('leaf', { by: ring });
   const chain = [leaf, ring, ...others].map(({ der }) => der);
-  const start = performance.now();
+  const start = process.cpuUsage();
   assert.ok(isRefused(chain));
-  assert.ok(performance.now() - start < 200);
+  // of the processor, since other tests may run beside; without a bound it takes as long as it likes
+  assert.ok(process.cpuUsage(start).user < 1_000_000);
   const trusting = certificateVerifier({ authorities: [ring.certificate], now: () => NOW });
   assert.ok('names' in trusting.verify(chain, 'client'));
 });
