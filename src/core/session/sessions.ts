@@ -2,8 +2,6 @@
  * The sessions of a gateway: from a proven phase 1 by way of login and configuration to ESP, and to their common end.
  *
  * No way leads round the user: configuration and tunnels are for those whose login succeeded, and for the `peers`.
- *
- * Long because it is the one place that moves a session from stage to stage: what each stage does is in files of its own.
  */
 import type { Bytes } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';

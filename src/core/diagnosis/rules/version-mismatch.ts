@@ -99,6 +99,6 @@ export const TO_IKEV1: readonly Remedy[] = [
     does: 'swanctl.conf, in the connection, at the side that is to change (0: both versions):',
     lines: ['version = 0'],
   },
-  { where: 'libreswan', does: 'ipsec.conf, in the conn:', lines: ['ikev2=yes'] },
+  { where: 'libreswan', does: 'ipsec.conf, in the conn at the client (at a gateway: yes):', lines: ['ikev2=no'] },
   { where: 'cisco-asa', does: 'Serve IKEv2 too:', lines: ['crypto ikev2 enable outside'] },
 ];
