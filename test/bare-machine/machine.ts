@@ -26,6 +26,12 @@ chroot "$root" /usr/bin/env -i "$@" /bin/sh -c "$script" || status=$?
 exit $status
 `;
 
+/** Runs what follows with processes and mounts that nobody else sees, and that end with this one. */
+const APART = [
+  ...['setpriv', '--pdeathsig', 'KILL'],
+  ...['unshare', '--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private'],
+];
+
 /** What a shell has after a login on a terminal, but for the language: C. */
 const LOGIN = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'TERM=dumb'];
 
@@ -42,7 +48,6 @@ export class Machine {
 
   /** The arguments that run `script` in there. Its processes die with whoever runs them. */
   inside(script: string): string[] {
-    const enter = ['setpriv', '--pdeathsig', 'KILL', 'unshare', '--mount', '--pid', '--fork', '--kill-child'];
     const cafile = npmSetting('cafile');
     const trusted = process.env.NODE_EXTRA_CA_CERTS ?? (cafile === 'null' ? '' : cafile);
     const environment = [
@@ -51,11 +56,21 @@ export class Machine {
       ...(trusted === '' ? [] : ['NODE_EXTRA_CA_CERTS=/etc/extra-ca.crt']),
       `npm_config_registry=${npmSetting('registry')}`,
     ];
-    return [...enter, '--propagation', 'private', 'sh', '-c', ENTER, 'sh', this.#root, script, trusted, ...environment];
+    return [...APART, 'sh', '-c', ENTER, 'sh', this.#root, script, trusted, ...environment];
   }
 
   start(script: string): Program {
-    this.#shell = new Program(this.inside(script));
+    return this.#run(this.inside(script));
+  }
+
+  /** Lets a program of the host's make the machine: its mounts and processes are kept apart, too. */
+  async make(argv: readonly string[]): Promise<void> {
+    const maker = this.#run([...APART, '--mount-proc', ...argv]);
+    if ((await maker.ended) !== 0) throw new Error(`${argv.join(' ')}\n${maker.output}`);
+  }
+
+  #run(argv: readonly string[]): Program {
+    this.#shell = new Program(argv);
     return this.#shell;
   }
 

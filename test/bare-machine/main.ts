@@ -62,18 +62,8 @@ async function makeRoot(): Promise<void> {
   const options = ['--quiet', '--variant=essential', '--mode=root', `--include=${own.join()}`];
   const apt = ['Apt::Install-Recommends "false"', 'Acquire::Retries "3"'].map((line) => `--aptopt=${line}`);
   const dpkg = ['force-unsafe-io', 'path-exclude=/usr/share/man/*', 'path-exclude=/usr/share/doc/*'];
-  const argv = [
-    'setpriv',
-    '--pdeathsig',
-    'TERM',
-    'mmdebstrap',
-    ...options,
-    ...apt,
-    ...dpkg.map((line) => `--dpkgopt=${line}`),
-    DEBIAN,
-    root,
-  ];
-  await must(argv, { timeout: 900_000 });
+  const argv = ['mmdebstrap', ...options, ...apt, ...dpkg.map((line) => `--dpkgopt=${line}`), DEBIAN, root];
+  await machine.make(argv);
   if (values.node === '20') await installNode();
   console.log((await must(machine.inside('node --version && npm --version && git --version'))).trim());
 }
