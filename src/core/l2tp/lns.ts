@@ -42,7 +42,7 @@ type LnsOwnEvent =
 
 export type LnsEvent = TunnelEvent | LnsOwnEvent;
 
-/** Calls of one tunnel: a client has one, a LAC that others dial a few. Who needs more makes another tunnel under another SA. */
+/** Calls of one tunnel: a client has one, a LAC that others dial a few. */
 export const MAX_CALLS = 16;
 
 type LnsState =

@@ -71,11 +71,12 @@ export class Configurations {
     this.#configured(owner);
   }
 
-  /** A renewed phase 1 goes over to the session that it renews; else the session stands on its own. */
+  /** A renewed phase 1 goes over to the session that it renews, never to a call; else the session stands on its own. */
   continueOlder(session: Session, sa: Ikev1Sa, wanted: IpAddress | undefined): Session {
     if (session.stage.awaits === 'nothing') return session;
     const holder = wanted && this.#addresses.holder(wanted);
-    const mine = holder && this.#roster.othersOfUser(session).includes(holder) && sameClient(holder, session);
+    const others = this.#roster.othersOfUser(session);
+    const mine = holder && !holder.line.l2tp && others.includes(holder) && sameClient(holder, session);
     const older = mine ? holder : this.#roster.predecessor(session);
     if (!older) return session;
     session.phase1s = [];

@@ -121,8 +121,8 @@ export class Logins {
     this.#roster.setUser(session, user);
     if (session.initialContact) this.#endOlderSessionsOf(session);
     const predecessor = this.#roster.predecessor(session);
-    // by XAUTH it goes on where it was; a new call is a new beginning
-    if (predecessor && session.line.l2tp) this.#options.end(predecessor, 'its client began anew');
+    // by XAUTH it goes on where it was; with a call, before or now, it is a new beginning
+    if (predecessor && (predecessor.l2tp || session.line.l2tp)) this.#options.end(predecessor, 'its client began anew');
     if (group.maxSessions !== undefined && this.#others(group, session, predecessor) >= group.maxSessions) {
       this.#roster.setUser(session, undefined);
       return { reason: `the group has its max_sessions of ${group.maxSessions} on`, after: 'no address' };

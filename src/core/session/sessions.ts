@@ -454,9 +454,9 @@ export class Sessions {
   /** Under the same SA the client is still nobody in particular. */
   #restart(line: Session, further: readonly Session[], now: Instant): void {
     const reason = 'its client began anew';
-    for (const session of further) this.#remove(session, reason);
     // to begin anew before a login is no failure
-    line.told ||= !line.announced;
+    for (const session of [line, ...further]) session.told = true;
+    for (const session of further) this.#remove(session, reason);
     this.#tunnels.switchWaiting(line, now);
     this.#vacate(line, reason);
     line.stage = { awaits: 'call', until: now + CALL_PATIENCE };

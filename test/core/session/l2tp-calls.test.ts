@@ -176,8 +176,10 @@ describe('further calls in a tunnel', () => {
     const stage = scene();
     const caller = dial(stage);
     caller.callMore({ user: 'ann' });
+    caller.callMore({ mute: true });
     stage.advance(3 * SECOND);
     const again = dial(stage);
+    assert.deepEqual(stage.failures, [], 'whose login had not come yet did not fail');
     assert.deepEqual(ends(stage), ['ann: its client began anew', 'user1: its client began anew']);
     assert.deepEqual(stage.addresses, [again.address]);
     assert.equal(stage.dataplane.sessions.size, 1);
@@ -223,6 +225,21 @@ describe('further calls in a tunnel', () => {
     const other = one.callMore({ user: 'user1' });
     assert.deepEqual(ends(own), ['user1: its static address went to a newer login of the same user']);
     assert.deepEqual(rows(own), [`user1 ${other.ppp.address}`]);
+  });
+
+  it('have nothing to do with what their users dial by XAUTH, but that one client is not there twice', () => {
+    const stage = scene();
+    const caller = dial(stage);
+    const ann = caller.callMore({ user: 'ann' });
+    const same = { from: { address: NAT, port: 5002 }, nat: true } as const;
+    const anew = stage.dial({ ...same, user: 'ann', wants: ann.ppp.address! });
+    assert.notEqual(anew.address, ann.ppp.address);
+    assert.deepEqual(rows(stage), [`user1 ${caller.address}`, `ann ${ann.ppp.address}`, `ann ${anew.address}`]);
+    const own = stage.dial({ ...same, user: 'user1' });
+    assert.deepEqual(ends(stage), ['user1: its client began anew']);
+    assert.deepEqual(rows(stage), [`ann ${ann.ppp.address}`, `ann ${anew.address}`, `user1 ${own.address}`]);
+    for (const dialer of [anew, own]) assert.ok(dialer.has('esp-established'));
+    assert.deepEqual(stage.failures, []);
   });
 
   it('all go on over a rekey of either phase', () => {
