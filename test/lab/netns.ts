@@ -1,14 +1,14 @@
 /**
- * Network namespaces named for the process that made them: `sp-PID-LABEL`. Runs side by side don't meet, and what a
+ * Network namespaces named for the process that made them: `sp-OWNER-LABEL`. Runs side by side don't meet, and what a
  * killed run left behind is told from what somebody still uses.
  */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type Finished, must, Program, type RunOptions, run } from './run.ts';
-import { isAlive, sweepScratch } from './scratch.ts';
+import { isOrphaned, owner, sweepScratch } from './scratch.ts';
 
-const pattern = /^sp-(\d+)-/;
+const prefix = 'sp-';
 const made = new Set<string>();
 
 export class Netns {
@@ -21,7 +21,7 @@ export class Netns {
   /** `label`: short, and unique within the process. */
   static async create(label: string): Promise<Netns> {
     sweep();
-    const name = `sp-${process.pid}-${label}`;
+    const name = `${prefix}${owner}-${label}`;
     made.add(name);
     mkdirSync(`/etc/netns/${name}`, { recursive: true });
     const netns = new Netns(name);
@@ -104,8 +104,7 @@ function sweep(): void {
   if (swept) return;
   swept = true;
   for (const name of namespaces()) {
-    const owner = Number(pattern.exec(name)?.[1] ?? Number.NaN);
-    if (!Number.isNaN(owner) && !isAlive(owner)) removeNamespace(name);
+    if (name.startsWith(prefix) && isOrphaned(name.slice(prefix.length))) removeNamespace(name);
   }
   sweepScratch();
 }
