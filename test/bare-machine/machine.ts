@@ -35,8 +35,9 @@ const APART = [
 /** What a shell has after a login on a terminal, but for the language: C. */
 const LOGIN = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'HOME=/root', 'TERM=dumb'];
 
-/** How the host gets at the registry: a proxy, a mirror. */
+/** How the host gets at the registry: a proxy, a mirror; in the environment, and in what npm is told. */
 const NETWORK = ['http_proxy', 'https_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY'] as const;
+const NPM_SETTINGS = ['registry', 'proxy', 'https-proxy', 'noproxy', 'strict-ssl'] as const;
 
 export class Machine {
   readonly #root: string;
@@ -48,13 +49,14 @@ export class Machine {
 
   /** The arguments that run `script` in there. Its processes die with whoever runs them. */
   inside(script: string): string[] {
-    const cafile = npmSetting('cafile');
-    const trusted = process.env.NODE_EXTRA_CA_CERTS ?? (cafile === 'null' ? '' : cafile);
+    const trusted = process.env.NODE_EXTRA_CA_CERTS ?? npmSetting('cafile');
     const environment = [
       ...LOGIN,
       ...NETWORK.flatMap((name) => (process.env[name] === undefined ? [] : [`${name}=${process.env[name]}`])),
       ...(trusted === '' ? [] : ['NODE_EXTRA_CA_CERTS=/etc/extra-ca.crt']),
-      `npm_config_registry=${npmSetting('registry')}`,
+      ...NPM_SETTINGS.map((name) => [name, npmSetting(name)] as const)
+        .filter(([, value]) => value !== '')
+        .map(([name, value]) => `npm_config_${name.replaceAll('-', '_')}=${value}`),
     ];
     return [...APART, 'sh', '-c', ENTER, 'sh', this.#root, script, trusted, ...environment];
   }
@@ -101,8 +103,10 @@ export class Machine {
 
 const clock = new Int32Array(new SharedArrayBuffer(4));
 
+/** Empty: nobody set it. */
 function npmSetting(name: string): string {
-  return spawnSync('npm', ['config', 'get', name], { encoding: 'utf8' }).stdout.trim();
+  const value = spawnSync('npm', ['config', 'get', name], { encoding: 'utf8' }).stdout.trim();
+  return value === 'null' || value === 'undefined' ? '' : value;
 }
 
 function isFirst(pid: number): boolean {
