@@ -61,8 +61,8 @@ async function* bothPhases(): AsyncGenerator<TestEvent> {
 async function* phase(some: readonly string[], concurrency: number): AsyncGenerator<TestEvent> {
   if (some.length === 0) return;
   const byName = named.length === 0 && pattern !== undefined ? { testNamePatterns: [pattern] } : {};
-  // A test that hangs fails; those with real peers set longer limits of their own.
-  const events = run({ files: some.map((file) => join(root, file)), concurrency, timeout: 300_000, ...byName });
+  // A test that hangs fails. It is also the bound of a hook, whatever its suite's: one may fetch, and compile, on a slow machine.
+  const events = run({ files: some.map((file) => join(root, file)), concurrency, timeout: 900_000, ...byName });
   for await (const event of events as AsyncIterable<TestEvent>) {
     if (event.type === 'test:summary' && event.data.file === undefined) {
       summary = event;

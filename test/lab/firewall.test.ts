@@ -9,7 +9,7 @@ import { gatewayAddress, gatewayPublicAddress, Topology } from './topology.ts';
 
 const FIVE: readonly OpeningName[] = ['udp/500', 'udp/10000', 'protocol/50', 'tcp/10000', 'udp/4500'];
 
-describe('the firewalls of the lab', { skip: lacking(), timeout: 120_000 }, () => {
+describe('the firewalls of the lab', { skip: lacking(), timeout: 600_000 }, () => {
   let net: Topology;
   let echo: Echo;
 

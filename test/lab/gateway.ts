@@ -104,7 +104,7 @@ export class Gateway {
   }
 
   /** Waits for a log line; `after`: the length of the log before what is tested. */
-  logs(pattern: RegExp, after = 0, timeout = 20_000): Promise<string> {
+  logs(pattern: RegExp, after = 0, timeout = 60_000): Promise<string> {
     return untilLine(() => this.log, pattern, { after, timeout });
   }
 
@@ -137,7 +137,7 @@ export class Gateway {
   }
 
   /** Waits until there are `count` sessions. */
-  async holds(count: number, timeout = 30_000): Promise<SessionRow[]> {
+  async holds(count: number, timeout = 60_000): Promise<SessionRow[]> {
     let rows: SessionRow[] = [];
     return until(
       async () => {

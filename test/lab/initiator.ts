@@ -95,7 +95,7 @@ export class Initiator {
   }
 
   /** Waits for event number `count` of its type, the first being 1. */
-  tells(type: Told['type'], count = 1, timeout = 20_000): Promise<Told> {
+  tells(type: Told['type'], count = 1, timeout = 60_000): Promise<Told> {
     return until(
       () => {
         if (!this.#running) throw new Error(`the initiator ended:\n${this.#errors}`);

@@ -6,7 +6,7 @@ export { sleep };
 /** The first value of `probe` that is neither undefined nor false; fails after `timeout` milliseconds. */
 export async function until<T>(
   probe: () => T | undefined | false | Promise<T | undefined | false>,
-  timeout = 30_000,
+  timeout = 60_000,
   what: string | (() => string) = 'what was waited for',
 ): Promise<T> {
   const deadline = performance.now() + timeout;
@@ -24,7 +24,7 @@ export async function until<T>(
 export function untilLine(
   said: () => string,
   pattern: RegExp,
-  { after = 0, timeout = 20_000, whose = 'a' }: { after?: number; timeout?: number; whose?: string },
+  { after = 0, timeout = 60_000, whose = 'a' }: { after?: number; timeout?: number; whose?: string },
 ): Promise<string> {
   const rest = () => said().slice(after);
   const line = () =>

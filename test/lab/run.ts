@@ -93,7 +93,7 @@ export class Program {
   }
 
   /** Waits until the output has `pattern`; fails with the output when the program ends or the time is up first. */
-  async prints(pattern: RegExp, timeout = 30_000): Promise<RegExpMatchArray> {
+  async prints(pattern: RegExp, timeout = 60_000): Promise<RegExpMatchArray> {
     const found = () => this.output.match(pattern);
     const match = await until(() => found() ?? (this.running ? undefined : 'ended'), timeout).catch(() => undefined);
     if (match === undefined || match === 'ended') throw new Error(`never printed ${pattern}:\n${this.output}`);

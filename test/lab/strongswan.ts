@@ -118,7 +118,7 @@ export class StrongSwan {
   }
 
   /** Waits for a line of its log; `after`: the length of the log before what is tested. */
-  logs(pattern: RegExp, after = 0, timeout = 20_000): Promise<string> {
+  logs(pattern: RegExp, after = 0, timeout = 60_000): Promise<string> {
     return untilLine(() => this.log, pattern, { after, timeout, whose: "strongSwan's" });
   }
 

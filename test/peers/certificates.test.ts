@@ -16,7 +16,7 @@ import { carriesTraffic, isListed } from './proof.ts';
 const skip = lacking('vpnc', 'charon-systemd', 'swanctl', 'openssl');
 const name = 'gate.lab.example';
 
-describe('certificates', { skip, timeout: 180_000 }, () => {
+describe('certificates', { skip, timeout: 600_000 }, () => {
   const workshop = new Workshop(scratch('certificates'));
   const stage = scene();
   let authority: Issued;

@@ -18,7 +18,7 @@ const steps: readonly { readonly open: readonly OpeningName[]; readonly carrier:
   { open: ['udp/4500'], carrier: 'nat-t' },
 ];
 
-describe('a firewall that changes', { skip: lacking(), timeout: 300_000 }, () => {
+describe('a firewall that changes', { skip: lacking(), timeout: 600_000 }, () => {
   const stage = scene({
     label: 'fc',
     config: { carriers: { 'nat-t': true, esp: true, 'cisco-udp': 10000, 'cisco-tcp': [10000] } },

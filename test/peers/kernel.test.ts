@@ -34,7 +34,7 @@ const cases: readonly (Partial<ClientOptions> & { readonly name: string; readonl
   { name: 'ESP in UDP', carrier: 'nat-t', encap: true, esp: 'aes256gcm16' },
 ];
 
-describe('the kernel of a VM', { skip, timeout: 300_000 }, () => {
+describe('the kernel of a VM', { skip, timeout: 600_000 }, () => {
   const stage = scene();
 
   async function session(

@@ -60,7 +60,7 @@ async function leave(stage: ReturnType<typeof scene>, client: StrongSwan): Promi
   await stage.gateway.holds(0);
 }
 
-describe('a rekey every two seconds under traffic', { skip, timeout: 200_000 }, () => {
+describe('a rekey every two seconds under traffic', { skip, timeout: 600_000 }, () => {
   const stage = scene({ config: { lifetimes: { phase2_kilobytes: 1024 } } });
 
   it('by the client, of phase 2', async () => {

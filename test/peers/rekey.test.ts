@@ -29,7 +29,7 @@ async function losesNone(scenario: () => Promise<number>): Promise<void> {
   if (first > 0) assert.equal(await scenario(), 0, `pings lost, and ${first} the time before`);
 }
 
-describe('a rekey under load', { skip, timeout: 400_000 }, () => {
+describe('a rekey under load', { skip, timeout: 900_000 }, () => {
   const stage = scene();
 
   for (const [mode, esp] of [
@@ -90,7 +90,7 @@ describe('a rekey under load', { skip, timeout: 400_000 }, () => {
 });
 
 // Both wait for a minute, which is the shortest lifetime: side by side.
-describe('a rekey by the gateway under load', { skip, timeout: 400_000, concurrency: true }, () => {
+describe('a rekey by the gateway under load', { skip, timeout: 900_000, concurrency: true }, () => {
   /** Lifetimes of a day: whoever rekeys here, it isn't the client. */
   const lazy = { connection: { rekey_time: '24h' }, child: { rekey_time: '23h', life_time: '24h' } };
   const seconds = 75;

@@ -38,7 +38,7 @@ const suites: readonly Suite[] = [
   { mode: 'main', ike: 'aes128-sha1-modp1536', esp: 'aes128-sha384', from: 'c1' },
 ];
 
-describe('strongSwan', { skip, timeout: 300_000 }, () => {
+describe('strongSwan', { skip, timeout: 600_000 }, () => {
   const peer = { id: '10.88.0.1', psk: 'peersecret', inner: '10.88.0.0/24' };
   const stage = scene({ config: { peers: [peer] } });
   const ends = {

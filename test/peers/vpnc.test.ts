@@ -27,7 +27,7 @@ const ways: readonly Way[] = [
   { mode: 'cisco-udp', from: 'c1', carrier: 'cisco-udp' },
 ];
 
-describe('vpnc', { skip, timeout: 300_000 }, () => {
+describe('vpnc', { skip, timeout: 600_000 }, () => {
   const stage = scene({ users: { alice: 'alicepass', bob: 'bobpass' } });
   const gatewayOf = (from: 'cl' | 'c1' | 'c2') => (from === 'cl' ? gatewayAddress : gatewayPublicAddress);
 

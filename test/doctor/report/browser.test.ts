@@ -16,7 +16,7 @@ describe('a report in a browser', { skip, timeout: 120_000 }, () => {
   let browser: Browser;
   before(async () => {
     // as root, as in CI, chromium has no sandbox
-    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+    browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'], timeout: 110_000 });
   });
   after(() => browser?.close());
 
