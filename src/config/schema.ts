@@ -78,7 +78,7 @@ const l2tp = {
   secret_file: located(path),
 };
 
-/** One hour is what clients expect at most; less than a minute would only rekey. */
+/** The longest that is agreed to. Less than a minute would only rekey. */
 const lifetimes = {
   phase1: duration(60, 7 * 86400),
   phase2: duration(60, 7 * 86400),
