@@ -58,7 +58,8 @@ export class DataplaneModel {
       case 'bind-call': {
         this.#mustBeFree(event.inner, event.id);
         const { inner, call } = event;
-        Object.assign(this.#session(event.id), { inner, call });
+        // counters begin anew with each call
+        Object.assign(this.#session(event.id), { inner, call, lastTraffic: 0 });
         break;
       }
       case 'unbind-call':

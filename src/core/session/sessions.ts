@@ -459,8 +459,7 @@ export class Sessions {
     for (const session of further) this.#remove(session, reason);
     this.#tunnels.switchWaiting(line, now);
     this.#vacate(line, reason);
-    line.stage = { awaits: 'call', until: now + CALL_PATIENCE };
-    line.told = false;
+    Object.assign(line, { stage: { awaits: 'call', until: now + CALL_PATIENCE }, since: now, told: false });
     this.#entering.add(line);
   }
 

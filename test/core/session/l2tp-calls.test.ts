@@ -213,6 +213,20 @@ describe('further calls in a tunnel', () => {
     assert.deepEqual(ends(idle), ['user1: silent for its idle_timeout']);
   });
 
+  it('begin when their client does, also where that is the first one anew', () => {
+    const stage = scene({ group: { idleTimeout: 60, sessionTimeout: 200 } });
+    dial(stage);
+    for (let i = 0; i < 3; i++) {
+      stage.advance(50 * SECOND);
+      stage.dataplane.sessions.get(1)!.lastTraffic = stage.now;
+    }
+    const again = dial(stage);
+    assert.equal(stage.gateway.sessions()[0]!.since, stage.now);
+    stage.advance(55 * SECOND);
+    assert.deepEqual(rows(stage), [`user1 ${again.address}`]);
+    assert.deepEqual(ends(stage), ['user1: its client began anew']);
+  });
+
   it('of one user are two sessions, of which neither takes the other for its old one', () => {
     const stage = scene();
     const caller = dial(stage);
