@@ -89,6 +89,20 @@ export function namesOf(offer: readonly Suite[], kind: Kind): string[] {
   return [...new Set(offer.flatMap((suite) => suite[kind]))];
 }
 
+/** Our own limit on the suites that an offer is held against. */
+export const MAX_DISTINCT = 64;
+
+/** Each suite once: of a gateway's thousands of clients most are given the same. */
+export function distinctSuites(suites: readonly Suite[]): readonly Suite[] {
+  const distinct = new Map<string, Suite>();
+  for (const suite of suites) {
+    if (distinct.size >= MAX_DISTINCT) break;
+    const name = suiteText(suite);
+    if (!distinct.has(name)) distinct.set(name, suite);
+  }
+  return [...distinct.values()];
+}
+
 export interface Difference {
   readonly kind: Kind;
   readonly offered: readonly string[];

@@ -8,7 +8,7 @@ import type { Evidence } from './finding.ts';
 import { ofGateway } from './gateways.ts';
 import { type Exchange, exchangesOf, type Message, type Negotiation, type Role } from './negotiation.ts';
 import { isErrorNotify } from './notify-words.ts';
-import type { Suite } from './offer.ts';
+import { distinctSuites, type Suite } from './offer.ts';
 import type { PayloadFact } from './payload-facts.ts';
 import { PATIENCE, type Scene } from './rule.ts';
 
@@ -201,27 +201,29 @@ const RACE = 20_000;
  */
 export function failedOf(conversation: Conversation): Negotiation[] {
   const { negotiations } = conversation;
-  const succeeded = negotiations.filter(isEstablished);
+  const succeeded = Map.groupBy(negotiations.filter(isEstablished), clientNameOf);
   return negotiations.filter(
     (negotiation) =>
       negotiation.isWhole &&
       !isEstablished(negotiation) &&
-      !succeeded.some((better) => isMadeGood(negotiation, better)),
+      !succeeded.get(clientNameOf(negotiation))?.some((better) => isMadeGood(negotiation, better)),
   );
 }
 
+/** With another name it is another client, or a person has corrected it. */
+function clientNameOf(negotiation: Negotiation): string {
+  return `${negotiation.initiator.address.text} ${groupNameOf(negotiation)}`;
+}
+
 function isMadeGood(negotiation: Negotiation, better: Negotiation): boolean {
-  if (better.initiator.address.text !== negotiation.initiator.address.text || better.lastAt < negotiation.firstAt)
-    return false;
-  // with another name it is another client, or a person has corrected it
-  if (groupNameOf(better) !== groupNameOf(negotiation)) return false;
+  if (better.lastAt < negotiation.firstAt) return false;
   return isSameClient(better, negotiation) || Math.abs(better.firstAt - negotiation.firstAt) < RACE;
 }
 
 /** By their ports: behind one NAT each client has its own. */
 export function isSameClient(a: Negotiation, b: Negotiation): boolean {
-  const areKnown = [a, b].every(({ initiator: { port } }) => port === 500 || port === 4500);
-  return a.initiator.port === b.initiator.port || areKnown;
+  const isKnown = (port: number) => port === 500 || port === 4500;
+  return a.initiator.port === b.initiator.port || (isKnown(a.initiator.port) && isKnown(b.initiator.port));
 }
 
 /** As aggressive mode tells it in clear. */
@@ -247,11 +249,13 @@ export function offerOf(negotiation: Negotiation): readonly Suite[] {
 
 /** What gateways were seen to take from anybody: the best that is known of what they would have taken. */
 export const takenBy: (gateway: string, scene: Scene) => readonly Suite[] = ofGateway((gateway, conversations) =>
-  conversations.flatMap(({ negotiations }) =>
-    negotiations.flatMap((negotiation) => {
-      if (negotiation.responder.address.text === gateway) return chosenOf(negotiation) ?? [];
-      return negotiation.initiator.address.text === gateway ? offerOf(negotiation) : [];
-    }),
+  distinctSuites(
+    conversations.flatMap(({ negotiations }) =>
+      negotiations.flatMap((negotiation) => {
+        if (negotiation.responder.address.text === gateway) return chosenOf(negotiation) ?? [];
+        return negotiation.initiator.address.text === gateway ? offerOf(negotiation) : [];
+      }),
+    ),
   ),
 );
 

@@ -29,12 +29,12 @@ export function hasStreamPrefix(payload: Bytes): boolean {
   return PREFIX.every((letter, i) => payload[i] === letter);
 }
 
-/** Each packet ends in a trailer. */
-export function unpackCisco(payload: Bytes): Unpacked {
+/** Each packet ends in a trailer. `from`: before here none begins, as was seen when less of it was there. */
+export function unpackCisco(payload: Bytes, from = 0): Unpacked {
   const packets: TcpPacket[] = [];
   let at = 0;
   for (;;) {
-    const trailer = findTrailer(payload, at, payload.length, plainSearch);
+    const trailer = findTrailer(payload, Math.max(at, from), payload.length, plainSearch);
     if (trailer < 0) return { packets, used: at };
     if (readTrailer(payload, trailer) === CtcpProtocol.IKE) {
       const length = ikeLength(payload, at, trailer - at);

@@ -3,6 +3,7 @@
  * and what of a packet was there already.
  */
 import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
+import { CTCP_TRAILER } from '../wire/ctcp.ts';
 import { TcpFlag } from '../wire/tcp.ts';
 import type { Sighting } from './sighting.ts';
 import {
@@ -25,6 +26,8 @@ interface Stream {
   /** Where it goes on. */
   readonly next: number;
   readonly rest: Bytes;
+  /** What was passed by last, as what is behind it came first: it may come late, or be sent again. */
+  readonly missed?: Pick<Stream, 'next' | 'rest'> | undefined;
 }
 
 export class TcpStreams {
@@ -48,19 +51,38 @@ export class TcpStreams {
     }
     if (length === 0) return { kind, packets: [] };
     const ahead = known ? (sequence - known.next) | 0 : undefined;
-    // sent again: it has been read
-    if (ahead !== undefined && ahead < 0 && ahead + length <= 0) return { kind, packets: [] };
+    if (known && ahead !== undefined && ahead < 0 && ahead + length <= 0)
+      return { kind, packets: this.#takeLate(name, { ...known, kind }, sighting) };
     const isNext = known !== undefined && ahead !== undefined && ahead <= 0;
     const fresh = isNext ? payload.subarray(-ahead) : payload;
-    const bytes = isNext && known.rest.length > 0 ? concat(known.rest, fresh) : fresh;
-    const unpacked = unpack(kind, bytes);
+    const begun = isNext ? known.rest : EMPTY;
+    const bytes = begun.length > 0 ? concat(begun, fresh) : fresh;
+    const unpacked = unpack(kind, bytes, begun.length);
     const rest = bytes.subarray(unpacked?.used ?? 0);
     // a packet of which something is missing has no end that could be found
     const isSure = isNext || rest.length === 0 || isBeginning(kind, payload);
     if (unpacked && isSure && payload.length === length && rest.length <= MAX_REST)
-      this.#keep(name, { kind, next: (sequence + length) >>> 0, rest: rest.slice() });
+      this.#keep(name, {
+        kind,
+        next: (sequence + length) >>> 0,
+        rest: rest.slice(),
+        missed: isNext ? known.missed : known && { next: known.next, rest: known.rest },
+      });
     else this.#streams.delete(name);
     return { kind, packets: unpacked?.packets ?? [] };
+  }
+
+  /** Sent again, so that it has been read; or what was missing so far. */
+  #takeLate(name: string, known: Stream, { payload, length, tcp }: Sighting): readonly TcpPacket[] {
+    const { kind, missed } = known;
+    const sequence = tcp?.sequence ?? 0;
+    if (missed?.next !== sequence || payload.length < length) return [];
+    const bytes = concat(missed.rest, payload);
+    const unpacked = unpack(kind, bytes, missed.rest.length);
+    const next = (sequence + length) >>> 0;
+    const rest = bytes.slice(unpacked?.used ?? bytes.length);
+    this.#keep(name, { ...known, missed: rest.length <= MAX_REST ? { next, rest } : undefined });
+    return unpacked?.packets ?? [];
   }
 
   get size(): number {
@@ -80,8 +102,9 @@ export class TcpStreams {
   }
 }
 
-function unpack(kind: TcpKind, bytes: Bytes): Unpacked | undefined {
-  return kind === 'cisco' ? unpackCisco(bytes) : unpackStream(bytes);
+/** `begun`: so much of it was looked through before; else a packet in very many segments would take very long. */
+function unpack(kind: TcpKind, bytes: Bytes, begun: number): Unpacked | undefined {
+  return kind === 'cisco' ? unpackCisco(bytes, begun - CTCP_TRAILER + 1) : unpackStream(bytes);
 }
 
 /** What can be told from the middle of a packet: the prefix of RFC 9329, a marker; of Cisco's IKE the ports, of both that something was whole. */

@@ -6,6 +6,7 @@ import { utf8 } from '../../../src/core/bytes/text.ts';
 import { hasCiscoTrailer, unpackCisco, unpackStream } from '../../../src/core/diagnosis/tcp-payload.ts';
 import { MAX_REST, MAX_STREAMS, type TcpKind, TcpStreams } from '../../../src/core/diagnosis/tcp-streams.ts';
 import {
+  CTCP_MAGIC,
   CTCP_TRAILER,
   CTCP_UDP_HEADER,
   CtcpProtocol,
@@ -107,6 +108,39 @@ describe('several segments', () => {
     sender.sequence += 500;
     assert.deepEqual(sender.segment(STREAM.subarray(6)), BOTH);
     assert.deepEqual(sender.segment(STREAM.subarray(6)), BOTH);
+  });
+
+  for (const [kind, bytes] of [
+    ['cisco', CISCO],
+    ['stream', STREAM],
+  ] as const)
+    test(`${kind}: what comes late is read then, and once`, () => {
+      const sender = new Sender(kind);
+      sender.segment(bytes);
+      const at = sender.sequence;
+      const late = kind === 'cisco' ? bytes : bytes.subarray(6);
+      sender.sequence += late.length;
+      assert.deepEqual(sender.segment(late), BOTH, 'behind what is missing');
+      const middle = at + 20;
+      assert.deepEqual(
+        [
+          ...sender.segment(late.subarray(0, 20), { at }),
+          ...sender.segment(late.subarray(0, 20), { at }),
+          ...sender.segment(late.subarray(20), { at: middle }),
+          ...sender.segment(late.subarray(20), { at: middle }),
+        ],
+        BOTH,
+      );
+      assert.deepEqual(sender.segment(late), BOTH, 'and it goes on');
+    });
+
+  test('a packet in very many segments: what was looked through is not looked through again', (t) => {
+    const sender = new Sender('cisco');
+    sender.segment(CISCO);
+    const [magic = 0] = CTCP_MAGIC;
+    const search = t.mock.method(Uint8Array.prototype, 'indexOf');
+    for (let i = 0; i < 300; i++) sender.segment(Uint8Array.of(magic));
+    assert.ok(search.mock.callCount() <= 300 * (CTCP_TRAILER + 1), `${search.mock.callCount()}`);
   });
 
   test('what the capture cut has no rest', () => {

@@ -4,7 +4,7 @@ import type { Conversation } from '../conversation.ts';
 import type { Finding, Remedy } from '../finding.ts';
 import { ofGateway } from '../gateways.ts';
 import { type Exchange, exchangesOf, type Message, type Negotiation } from '../negotiation.ts';
-import { differencesText, type NearestPair, nearestPair, type Suite, suiteText } from '../offer.ts';
+import { differencesText, distinctSuites, type NearestPair, nearestPair, type Suite, suiteText } from '../offer.ts';
 import { factsText } from '../payload-facts.ts';
 import { errorsOf, facts, failedOf, isPhase1, isPhase1Done, quickModes, unanswered } from '../phases.ts';
 import type { Rule, Scene } from '../rule.ts';
@@ -41,11 +41,13 @@ function offerIn(message: Message): readonly Suite[] {
 
 /** What gateways chose for ESP, of whomever: the best that is known of what they would have taken. Keys show it. */
 const takenForEsp = ofGateway((gateway, conversations): readonly Suite[] =>
-  conversations.flatMap(({ negotiations }) =>
-    negotiations.flatMap(({ messages }) =>
-      messages
-        .filter((message) => message.source.address.text === gateway && !isPhase1(message))
-        .flatMap((message) => offerIn(message).filter(({ protocol }) => protocol === 'esp')),
+  distinctSuites(
+    conversations.flatMap(({ negotiations }) =>
+      negotiations.flatMap(({ messages }) =>
+        messages
+          .filter((message) => message.source.address.text === gateway && !isPhase1(message))
+          .flatMap((message) => offerIn(message).filter(({ protocol }) => protocol === 'esp')),
+      ),
     ),
   ),
 );
