@@ -67,7 +67,14 @@ export class TunnelWatch {
   #hasStood = false;
   #isTold = false;
   readonly #losses = { count: 0, last: '' };
-  readonly #ours = { asked: 0, answered: 0, openAt: undefined as Instant | undefined, slowest: 0, missed: 0 };
+  readonly #ours = {
+    asked: 0,
+    answered: 0,
+    openAt: undefined as Instant | undefined,
+    isLate: false,
+    slowest: 0,
+    missed: 0,
+  };
   readonly #theirs = { asked: 0, silence: 0 };
   readonly #renewed = { phase1: 0, esp: 0 };
   /** Undefined: nothing behind the gateway ever answered, so that nothing is learnt from silence. */
@@ -194,7 +201,9 @@ export class TunnelWatch {
     const ours = this.#ours;
     if (what === 'asked') {
       ours.asked++;
-      ours.openAt ??= now;
+      if (ours.openAt !== undefined && !ours.isLate) return;
+      ours.openAt = now;
+      ours.isLate = false;
     } else if (what === 'answered') {
       const took = ours.openAt === undefined ? 0 : now - ours.openAt;
       ours.openAt = undefined;
@@ -233,9 +242,10 @@ export class TunnelWatch {
   }
 
   #checkAnswer(now: Instant): void {
-    const { openAt } = this.#ours;
-    if (openAt === undefined || now - openAt < ANSWER_WAIT) return;
-    this.#ours.openAt = undefined;
+    const { openAt, isLate } = this.#ours;
+    if (openAt === undefined || isLate || now - openAt < ANSWER_WAIT) return;
+    // the answer may yet come, and how late it is will be told
+    this.#ours.isLate = true;
     if (++this.#ours.missed === 1)
       this.#tell('dpd', false, `DPD: the gateway left a question unanswered for ${seconds(ANSWER_WAIT)}.`);
   }

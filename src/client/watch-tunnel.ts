@@ -57,17 +57,18 @@ export async function watchTunnel(options: WatchOptions): Promise<Watched> {
     keepalive: false,
     observe: (event) => watch.handle(event, client.sentAt, performance.now()),
   });
-  let hasEnded = false;
-  const ended = client.ended.then((failure) => {
-    hasEnded = true;
-    watch.end(failure?.reason ?? 'ended', performance.now());
-  });
+  const over = new AbortController();
+  const ended = client.ended
+    .then((failure) => watch.end(failure?.reason ?? 'ended', performance.now()))
+    .finally(() => over.abort());
   // it is awaited below, but not while the client connects
   ended.catch(() => undefined);
+  // a race with `ended` would leave something behind at each step of a whole day
+  const stop = AbortSignal.any([signal, over.signal]);
   try {
     client.connect();
     let stands = false;
-    for (let round = 1; !hasEnded && !signal.aborted; ) {
+    for (let round = 1; !stop.aborted; ) {
       const { vitals, sentAt, traffic } = client;
       if (vitals && !stands) {
         stands = true;
@@ -78,8 +79,9 @@ export async function watchTunnel(options: WatchOptions): Promise<Watched> {
       else if (step === 'echo') client.sendEcho(round++);
       tellAll();
       if (step === 'end') break;
-      await Promise.race([ended, sleep(STEP, undefined, { signal }).catch(() => undefined)]);
+      await sleep(STEP, undefined, { signal: stop }).catch(() => undefined);
     }
+    if (over.signal.aborted) await ended;
     tellAll();
     return { rows: watch.summary(performance.now()), isWell: watch.isWell };
   } finally {

@@ -139,6 +139,18 @@ describe('a tunnel that is watched', () => {
     assert.equal(ill.watch.isWell, false);
   });
 
+  it('an answer that comes late: how late it came is told', () => {
+    const slow = new Watched();
+    slow.answers = false;
+    slow.pass(8 * SECOND);
+    slow.tell({ type: 'liveness', what: 'answered' });
+    assert.deepEqual(slow.told.slice(-2), [
+      'DPD: the gateway left a question unanswered for 5 s.',
+      'DPD: the gateway answers us, after 6750 ms.',
+    ]);
+    assert.equal(slow.watch.isWell, false);
+  });
+
   it('an echo request that is lost is sent again', () => {
     const lossy = new Watched();
     lossy.pass(5 * SECOND);

@@ -58,6 +58,8 @@ export async function reachAddress(context: ProbeContext, address: IpAddress): P
     askTcp(context, address, IKE_OVER_TCP, initQuestionOf(context, flow4500, EVERYTHING, { group: USUAL_GROUP })),
   ];
   const on4500 = reach4500(context, flow4500, main500, init500);
+  // awaited one by one below: where the network ends, those that aren't yet must not end the program
+  Promise.all([main500, init500, on4500, ...tcp]).catch(() => undefined);
   const first = { flow: flow500, port: 'udp/500' as const, main: await main500, init: await init500 };
   const sight500 = udpSight('udp/500', first.main, first.init);
   progress(`${address.text}: ${sightText(sight500)}`);

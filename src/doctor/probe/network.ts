@@ -37,7 +37,7 @@ export interface TcpFlow {
   close(): void;
 }
 
-/** The same network until `signal` ends it: whoever waits then is told by a rejection. */
+/** The same network until `signal` ends it: whoever waits then is told by a rejection, and its sockets for UDP are closed. */
 export function endedBy(network: ProbeNetwork, signal: AbortSignal): ProbeNetwork {
   const ended = new Promise<never>((_, reject) => {
     if (signal.aborted) reject(signal.reason);
@@ -46,7 +46,12 @@ export function endedBy(network: ProbeNetwork, signal: AbortSignal): ProbeNetwor
   ended.catch(() => undefined);
   return {
     lookup: (name) => network.lookup(name),
-    openUdp: (...flow) => network.openUdp(...flow),
+    openUdp: async (...flow) => {
+      const opened = await network.openUdp(...flow);
+      signal.addEventListener('abort', () => opened.close(), { once: true });
+      if (signal.aborted) opened.close();
+      return opened;
+    },
     openTcp: (...flow) => network.openTcp(...flow),
     now: () => network.now(),
     within: (milliseconds, promise) => network.within(milliseconds, Promise.race([promise, ended])),

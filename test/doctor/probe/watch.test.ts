@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseIp } from '../../../src/core/net/address.ts';
-import { endedBy } from '../../../src/doctor/probe/network.ts';
+import { endedBy, type ProbeNetwork, pause, type UdpFlow } from '../../../src/doctor/probe/network.ts';
 import { probe } from '../../../src/doctor/probe/probe.ts';
 import { type Learnt, watchMapping } from '../../../src/doctor/probe/watch.ts';
 import { nodeCrypto } from '../../../src/host/crypto/node-crypto.ts';
@@ -66,6 +66,43 @@ describe('a silent mapping', () => {
     user.abort(new Error('enough'));
     await assert.rejects(waits, /enough/);
     await assert.rejects(endedBy(network, user.signal).within(60_000, new Promise(() => {})), /enough/);
+  });
+
+  it('ended amid the questions before: nothing is left open, and no rejection without somebody to hear it', async () => {
+    const user = new AbortController();
+    const network = new SimulatedNetwork({ hosts: { [GATEWAY]: { udp: {} } } });
+    const unheard: unknown[] = [];
+    const note = (reason: unknown) => unheard.push(reason);
+    process.on('unhandledRejection', note);
+    const open = new Set<UdpFlow>();
+    const counted: ProbeNetwork = {
+      ...endedBy(network, new AbortController().signal),
+      openUdp: async (...how) => {
+        const flow = await network.openUdp(...how);
+        open.add(flow);
+        return {
+          ...flow,
+          send: (datagram) => flow.send(datagram),
+          close: () => {
+            open.delete(flow);
+            flow.close();
+          },
+        };
+      },
+    };
+    const tools = { network: endedBy(counted, user.signal), crypto: nodeCrypto, progress: () => {} };
+    await network.run(
+      Promise.all([
+        assert.rejects(probe(GATEWAY, tools), /enough/),
+        pause(network, 700).then(() => {
+          assert.ok(open.size > 0);
+          user.abort(new Error('enough'));
+        }),
+      ]),
+    );
+    await new Promise(setImmediate);
+    process.off('unhandledRejection', note);
+    assert.deepEqual([unheard, open.size], [[], 0]);
   });
 
   it('is none where there is no NAT; and IKEv1 is needed', async () => {
