@@ -54,6 +54,8 @@ export interface SessionTunnel {
   readonly lns: Lns;
   /** The sessions whose call is up, at most one for each that the LNS takes. */
   calls: readonly Session[];
+  /** When the client was last heard in calls that are over; 0: never. */
+  heardAt: Instant;
   /** Who the client is, for when it renews phase 1. */
   key: string;
   /** The phase 1 of the newest pair that packets go out on. */
@@ -83,7 +85,7 @@ export class Calls {
     if (line.l2tp) return;
     const { crypto, settings } = this.#options;
     const lns = new Lns(crypto, () => this.lastTraffic(line), settings().policy.l2tp?.secret);
-    line.l2tp = { lns, calls: [], key: '', provenUnder: sa };
+    line.l2tp = { lns, calls: [], heardAt: 0, key: '', provenUnder: sa };
     line.stage = { awaits: 'call', until: now + CALL_PATIENCE };
     this.noteMoved(line, sa);
   }
@@ -91,8 +93,8 @@ export class Calls {
   /** When a client was last heard, in whichever of its calls; 0: never. */
   lastTraffic(line: Session): Instant {
     const { lastTraffic } = this.#options;
-    const own = lastTraffic(line.id);
-    return line.l2tp?.calls.reduce((latest, { id }) => Math.max(latest, lastTraffic(id)), own) ?? own;
+    const { calls = [], heardAt = 0 } = line.l2tp ?? {};
+    return calls.reduce((latest, { id }) => Math.max(latest, lastTraffic(id)), Math.max(heardAt, lastTraffic(line.id)));
   }
 
   /** Whether other calls go on in its tunnel when it ends. */
@@ -185,6 +187,8 @@ export class Calls {
 
   #forget(l2tp: SessionTunnel, session: Session, { asked }: SessionCall): void {
     if (asked) this.#byRequest.delete(asked.requestId);
+    // its counters go with it
+    l2tp.heardAt = this.lastTraffic(session.line);
     session.call = undefined;
     l2tp.calls = l2tp.calls.filter((one) => one !== session);
   }

@@ -5,6 +5,9 @@ import { MAX_CALLS } from '../../../src/core/l2tp/lns.ts';
 import { avp, pair } from '../../../src/core/l2tp/messages.ts';
 import { parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { MINUTE, SECOND } from '../../../src/core/net/time.ts';
+import type { Persona } from '../../../src/core/personas/persona.ts';
+import { SALLYPORT } from '../../../src/core/personas/sallyport.ts';
+import { WINDOWS_VISTA } from '../../../src/core/personas/windows.ts';
 import { AvpType, MessageType } from '../../../src/core/wire/l2tp.ts';
 import { Code, PppProtocol } from '../../../src/core/wire/ppp.ts';
 import { Caller, type FurtherCall } from './caller.ts';
@@ -17,8 +20,8 @@ function scene(options: SceneOptions = {}): Scene {
   return new Scene({ l2tp, ...options, group: { pool: parsePrefix('10.77.0.0/24')!, ...options.group } });
 }
 
-function dial(stage: Scene, i = 1): Caller {
-  const caller = new Caller(stage, { user: `user${i}`, from: { address: NAT, port: 5000 + 2 * i } });
+function dial(stage: Scene, i = 1, persona: Persona = WINDOWS_VISTA): Caller {
+  const caller = new Caller(stage, { user: `user${i}`, from: { address: NAT, port: 5000 + 2 * i }, persona });
   stage.run();
   return caller;
 }
@@ -297,6 +300,24 @@ describe('further calls in a tunnel', () => {
     assert.equal(stage.gateway.sessions().length, 2);
     stage.advance(5 * MINUTE);
     assert.equal(stage.gateway.sessions().length, 0, 'and no longer');
+  });
+
+  it('leave what was heard in them with the client: one question that gets lost ends nobody', () => {
+    let isOpen = true;
+    const stage = scene({ dpd: { idle: 30 * SECOND, timeout: 60 * SECOND }, gate: () => isOpen });
+    // Windows doesn't answer to dead peer detection
+    const caller = dial(stage, 1, SALLYPORT);
+    const ann = caller.callMore({ user: 'ann' });
+    for (let i = 0; i < 10; i++) {
+      stage.dataplane.sessions.get(2)!.lastTraffic = stage.now;
+      stage.advance(10 * SECOND);
+    }
+    caller.hangUp(ann);
+    isOpen = false;
+    stage.advance(28 * SECOND);
+    isOpen = true;
+    stage.advance(2 * MINUTE);
+    assert.deepEqual(rows(stage), [`user1 ${caller.address}`]);
   });
 
   it('are as many as there may be, and whoever asks for more is told of in the log', () => {
