@@ -12,6 +12,8 @@ import { spec, type TestEvent } from 'node:test/reporters';
 
 const root = join(import.meta.dirname, '..');
 process.chdir(root);
+// Some tests write what another user reads.
+process.umask(0o022);
 const pattern = process.argv[2];
 const all = globSync('test/**/*.test.ts').sort();
 const named = pattern === undefined ? all : all.filter((file) => file.includes(pattern));

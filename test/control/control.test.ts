@@ -10,6 +10,7 @@ import { callControl, controlPath, parseRequest, serveControl } from '../../src/
 import type { ControlHandlers, SessionRow } from '../../src/control/gateway-types.ts';
 import { LineSplitter } from '../../src/control/lines.ts';
 import { MAX_CONNECTIONS, MAX_REQUEST } from '../../src/control/serve.ts';
+import { until } from '../lab/poll.ts';
 
 const row: SessionRow = {
   id: 7,
@@ -202,8 +203,12 @@ describe('the control socket', () => {
     }
     await assert.rejects(callControl(path, { verb: 'status' }), { code: /NO_ANSWER|CONTROL_SOCKET/ });
     for (const socket of sockets) socket.destroy();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    await callControl(path, { verb: 'status' });
+    const isTaken = () =>
+      callControl(path, { verb: 'status' }).then(
+        () => true,
+        () => false,
+      );
+    await until(isTaken);
   });
 });
 
