@@ -1,7 +1,7 @@
 /** sallyport doctor PROFILE: each carrier of a profile in turn, with its login, and each opening by its name. */
 import { RememberingAsker } from '../client/remembering-asker.ts';
 import type { CarrierSurvey } from '../core/diagnosis/carrier-survey.ts';
-import { surveyFindings, surveyVerdict } from '../core/diagnosis/carrier-survey-findings.ts';
+import { surveyFindings, surveyVerdict, wasEnded } from '../core/diagnosis/carrier-survey-findings.ts';
 import { formatOpening } from '../core/openings/openings.ts';
 import { isReached, profilePage, profileTables } from '../doctor/report/profile-page.ts';
 import { findingLines, restLines, tableLines } from '../doctor/report/text.ts';
@@ -23,7 +23,7 @@ export interface ProfileSurveyOptions extends ProfileOptions, PasswordOptions {
   readonly html?: string | undefined;
 }
 
-/** 0: some carrier works on every gateway of the profile; 3: one has none. */
+/** 0: some carrier works on every gateway of the profile; 3: one has none; 1: it was ended before that was known. */
 export async function doctorProfile(argument: string, options: ProfileSurveyOptions): Promise<number> {
   const { profile, lines, ended } = beginDialling(argument, options, expectClientRights);
   const isTyped = process.stdin.isTTY && !options['password-stdin'];
@@ -43,7 +43,8 @@ export async function doctorProfile(argument: string, options: ProfileSurveyOpti
     const watched = options.watch ? await watch(surveys, { ...answers, signal: ended.signal }, options) : undefined;
     if (watched && options.html !== undefined)
       writePage(options.html, { ...page, tables: [watched.table, ...(page.tables ?? [])] });
-    if (!surveys.every(isReached)) return ExitStatus.CAUSE;
+    if (surveys.some((survey) => !isReached(survey) && !wasEnded(survey.carriers))) return ExitStatus.CAUSE;
+    if (!surveys.every(isReached)) return ExitStatus.UNREADABLE;
     return watched?.isWell === false ? ExitStatus.WARNING : ExitStatus.FINE;
   } finally {
     lines?.close();

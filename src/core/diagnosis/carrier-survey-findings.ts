@@ -11,7 +11,7 @@ import {
   openingsOf,
   sameOpening,
 } from '../openings/openings.ts';
-import type { CarrierSurvey, OpeningState, SurveyedOpening } from './carrier-survey.ts';
+import type { CarrierOutcome, CarrierSurvey, OpeningState, SurveyedOpening } from './carrier-survey.ts';
 import type { Evidence, Finding, Remedy, Severity } from './finding.ts';
 import { IS_IT_RUNNING } from './remedies.ts';
 import { LOGINS } from './rules/login.ts';
@@ -35,7 +35,14 @@ export function surveyVerdict({ gateway, carriers, openings }: CarrierSurvey): s
   const closed = shut.length > 0 ? `; closed: ${shut.join(', ')}` : '';
   if (titles.length > 0) return `healthy: ${gateway} is reached, data path included, by ${titles.join(', ')}${closed}`;
   const refused = carriers.find(({ outcome }) => outcome === 'login' || outcome === 'refused' || outcome === 'silent');
+  if (wasEnded(carriers)) return `${gateway}: ended before every carrier was tried${closed}`;
   return refused ? `${gateway}: ${refused.detail}${closed}` : `no carrier gets through to ${gateway}${closed}`;
+}
+
+/** Before anything worked or was refused: whoever dials leaves carriers untried only then, or after a login that was refused. */
+export function wasEnded(carriers: CarrierSurvey['carriers']): boolean {
+  const has = (...ones: readonly CarrierOutcome[]) => carriers.some(({ outcome }) => ones.includes(outcome));
+  return has('not-tried') && !has('works', 'login', 'refused', 'silent');
 }
 
 /** For people, beside the opening. */

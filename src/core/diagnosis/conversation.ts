@@ -42,6 +42,7 @@ export const MAX_ERRORS = 64;
 export const MAX_L2TP = 64;
 export const MAX_TCP_FLOWS = 128;
 export const MAX_SYNS = 8;
+export const MAX_MARKED_PORTS = 64;
 
 export class Conversation {
   /** From 1, in the order of their first packets. */
@@ -99,6 +100,10 @@ export class Conversation {
 
   addKeepalive(source: IpAddress): void {
     this.keepalives.set(source.text, (this.keepalives.get(source.text) ?? 0) + 1);
+  }
+
+  addMarkedPort(port: number): void {
+    if (this.markedPorts.size < MAX_MARKED_PORTS) this.markedPorts.add(port);
   }
 
   addLost(place: Place): void {

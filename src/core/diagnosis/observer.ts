@@ -129,7 +129,7 @@ export class Observer {
     if (payload.length < MARKER_LENGTH || readU32(payload) !== 0) return false;
     const head = readHead(payload.subarray(MARKER_LENGTH), length - MARKER_LENGTH);
     if (head?.length !== length - MARKER_LENGTH) return false;
-    this.#conversationOf(sighting)?.markedPorts.add(sighting.destinationPort);
+    this.#conversationOf(sighting)?.addMarkedPort(sighting.destinationPort);
     this.#hasMarkedPorts = true;
     return this.#takeNatT(sighting);
   }

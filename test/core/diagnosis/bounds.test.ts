@@ -7,6 +7,7 @@ import {
   MAX_ERRORS,
   MAX_FLOWS,
   MAX_L2TP,
+  MAX_MARKED_PORTS,
   MAX_PAIR_NEGOTIATIONS,
   MAX_SYNS,
   MAX_TCP_FLOWS,
@@ -15,7 +16,7 @@ import { MAX_CONVERSATIONS } from '../../../src/core/diagnosis/conversation-tabl
 import { parseIkev1Table } from '../../../src/core/diagnosis/keys.ts';
 import { type Endpoint, ipFromBytes } from '../../../src/core/net/address.ts';
 import { TcpFlag } from '../../../src/core/wire/tcp.ts';
-import { CLIENT, esp, GATEWAY, ike, Stage, sa } from './stage.ts';
+import { CLIENT, esp, GATEWAY, ike, Stage, sa, udp } from './stage.ts';
 
 test('pairs of addresses', () => {
   const stage = new Stage();
@@ -51,6 +52,13 @@ test('errors, words of L2TP and TCP connections of one pair', () => {
   assert.equal(conversation.l2tp.length, MAX_L2TP);
   assert.equal(conversation.tcpFlows.length, MAX_TCP_FLOWS);
   assert.equal(conversation.dropped, 3);
+});
+
+test('ports of their own that IKE came on', () => {
+  const stage = new Stage();
+  for (let i = 0; i <= MAX_MARKED_PORTS; i++)
+    stage.see(udp(CLIENT, 50_000, GATEWAY, 20_000 + i, concat(u32(0), ike([sa()]))));
+  assert.equal(stage.diagnosis.conversations[0]!.markedPorts.size, MAX_MARKED_PORTS);
 });
 
 test('SYNs of one TCP connection', () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { CarrierSurvey, OpeningState, SurveyedCarrier } from '../../../src/core/diagnosis/carrier-survey.ts';
-import { surveyFindings, surveyVerdict } from '../../../src/core/diagnosis/carrier-survey-findings.ts';
+import { surveyFindings, surveyVerdict, wasEnded } from '../../../src/core/diagnosis/carrier-survey-findings.ts';
 import { CARRIERS, openingsOfAll, STANDARD_PORTS } from '../../../src/core/openings/openings.ts';
 
 function survey(outcome: SurveyedCarrier['outcome'], state: OpeningState): CarrierSurvey {
@@ -20,6 +20,16 @@ test('where one carrier works, what is shut is a note', () => {
   const findings = surveyFindings(survey('works', 'no-answer'));
   assert.deepEqual(new Set(findings.map(({ severity }) => severity)), new Set(['note']));
   assert.match(surveyVerdict(survey('works', 'open')), /^healthy: vpn\.example is reached/);
+});
+
+test('ended by its user: nothing is said of what was not tried', () => {
+  const ended = survey('not-tried', 'not-reached');
+  assert.equal(surveyVerdict(ended), 'vpn.example: ended before every carrier was tried');
+  const [first, ...others] = ended.carriers;
+  const after = (outcome: SurveyedCarrier['outcome']) => [{ ...first!, outcome }, ...others];
+  const outcomes = ['blocked', 'not-offered', 'works', 'login', 'refused', 'silent'] as const;
+  assert.deepEqual(outcomes.map(after).map(wasEnded), [true, true, false, false, false, false]);
+  assert.equal(wasEnded(survey('blocked', 'no-answer').carriers), false);
 });
 
 test('what the gateway refuses to serve: each opening with its own switch', () => {

@@ -86,13 +86,11 @@ function refusalAfter(negotiation: Negotiation, begin: Message, answer: Message 
 
 /** A new phase 1 between two whose old one stood until then. */
 function failedPhase1(conversation: Conversation, negotiation: Negotiation, scene: Scene): FailedRenewal | undefined {
-  if (!negotiation.isWhole || isEstablished(negotiation)) return undefined;
+  if (!negotiation.isWhole || isEstablished(negotiation) || !isInUse(conversation, negotiation.firstAt))
+    return undefined;
   const old = conversation.negotiations.find(
     (other) =>
-      other.firstAt + MIN_PHASE1_LIFE < negotiation.firstAt &&
-      isEstablished(other) &&
-      isSameClient(other, negotiation) &&
-      isInUse(conversation, negotiation.firstAt),
+      other.firstAt + MIN_PHASE1_LIFE < negotiation.firstAt && isEstablished(other) && isSameClient(other, negotiation),
   );
   if (!old || conversation.negotiations.some((other) => other.firstAt > negotiation.firstAt && isEstablished(other)))
     return undefined;

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { concat, u32 } from '../../../../src/core/bytes/bytes.ts';
 import { fromHex } from '../../../../src/core/bytes/text.ts';
+import { rekeyFailure } from '../../../../src/core/diagnosis/rules/rekey-failure.ts';
 import { ExchangeType } from '../../../../src/core/wire/isakmp.ts';
 import { healthy } from '../healthy.ts';
-import { CLIENT, esp, GATEWAY, INFORMATIONAL, REPLY, type Stage, sealed, udp } from '../stage.ts';
+import { CLIENT, esp, GATEWAY, INFORMATIONAL, ike, REPLY, Stage, sa, sealed, udp } from '../stage.ts';
 
 describe('path-mtu and fragments-lost', () => {
   let sequence = 10;
@@ -115,5 +116,30 @@ describe('rekey-failure', () => {
       .up(sealed(48, 22, quick))
       .silence(9000);
     assert.deepEqual(stage.troubles, []);
+  });
+
+  test('very many that stood and that fail: what is in use is asked once for each', () => {
+    const stage = new Stage().see(esp(CLIENT, GATEWAY, 0x1000, 1));
+    const cookie = (i: number) => (i + 1).toString(16).padStart(16, '0');
+    for (let i = 0; i < 20; i++) {
+      const of = { initiator: cookie(i), responder: cookie(i), exchange: ExchangeType.QUICK_MODE, messageId: 9 };
+      stage.up(ike([sa()], { initiator: cookie(i) })).up(sealed(64, 1, of));
+      stage.down(sealed(64, 2, of)).up(sealed(64, 3, of));
+    }
+    stage.wait(3_600_000);
+    for (let i = 20; i < 40; i++) stage.up(ike([sa()], { initiator: cookie(i) }));
+    const { conversations } = stage.diagnosis;
+    const conversation = conversations[0]!;
+    const { flows } = conversation;
+    let asked = 0;
+    assert.ok(rekeyFailure.of === 'pair');
+    Object.defineProperty(conversation, 'flows', {
+      get: () => {
+        asked++;
+        return flows;
+      },
+    });
+    assert.equal(rekeyFailure.judge(conversation, { conversations, lastAt: stage.now, crypto: undefined }), undefined);
+    assert.equal(asked, 20);
   });
 });
