@@ -1,4 +1,8 @@
-/** The configuration: defaults, every kind of mistake with its place, and noise. */
+/**
+ * The configuration: defaults, every kind of mistake with its place, and noise.
+ *
+ * Long because it is a list: a mistake, and the words for it.
+ */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type CheckedConfig, checkConfig } from '../../src/config/check.ts';

@@ -1,4 +1,8 @@
-/** The roads in and out on arena bytes, without TUN, sockets or root: who may send what to whom, and what is counted. */
+/**
+ * The roads in and out on arena bytes, without TUN, sockets or root: who may send what to whom, and what is counted.
+ *
+ * Long because each packet is held against the same sessions, side by side.
+ */
 import assert from 'node:assert/strict';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,8 @@
-/** Whole dataplanes in network namespaces: real packets, real ping and TCP, every carrier. */
+/**
+ * Whole dataplanes in network namespaces: real packets, real ping and TCP, every carrier.
+ *
+ * Long because all groups share one pair of namespaces, which is slow to make.
+ */
 import assert from 'node:assert/strict';
 import { after, before, suite as group, test } from 'node:test';
 import { toHex } from '../../src/core/bytes/text.ts';

@@ -1,4 +1,8 @@
-/** Messages out of their state, out of their version, out of all measure, forged, squatting and repeated. */
+/**
+ * Messages out of their state, out of their version, out of all measure, forged, squatting and repeated.
+ *
+ * Long because it is a list: an attack, the counter that it raises, and who goes on as before.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Bytes, concat, readU32, u32 } from '../../src/core/bytes/bytes.ts';

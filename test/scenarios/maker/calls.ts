@@ -1,4 +1,8 @@
-/** L2TP in IPsec, by real kernels; and what only a real kernel shows: ESP as it is. */
+/**
+ * L2TP in IPsec, by real kernels; and what only a real kernel shows: ESP as it is.
+ *
+ * Long because it is a list: one scenario after another, none of which knows the next.
+ */
 import * as lab from '../../lab/gateway.ts';
 import type { Netns } from '../../lab/netns.ts';
 import { sleep } from '../../lab/poll.ts';

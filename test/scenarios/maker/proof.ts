@@ -1,4 +1,8 @@
-/** They agree, and don't believe each other: secrets, identities, certificates; or the user isn't let in. */
+/**
+ * They agree, and don't believe each other: secrets, identities, certificates; or the user isn't let in.
+ *
+ * Long because it is a list: one scenario after another, none of which knows the next.
+ */
 import * as lab from '../../lab/gateway.ts';
 import { sleep } from '../../lab/poll.ts';
 import { responderConfiguration } from '../../lab/swanctl.ts';

@@ -1,4 +1,8 @@
-/** The tunnel stands, and carries nothing, not all, or not for long. */
+/**
+ * The tunnel stands, and carries nothing, not all, or not for long.
+ *
+ * Long because it is a list: one scenario after another, none of which knows the next.
+ */
 import { sleep } from '../../lab/poll.ts';
 import { gatewayPublicAddress, lanAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
