@@ -71,7 +71,7 @@ export class Tunnels {
     sa: Ikev1Sa,
     { local, remote, path }: Phase2Request,
   ): Phase2Grant | { readonly refused: string } {
-    if (isL2tp(local, remote)) return this.#authorizeL2tp(session, sa);
+    if (isL2tp(local, remote)) return this.#authorizeL2tp(session, sa, path);
     const refused = whyNot(session);
     if (refused) return { refused };
     const asked = `${formatSelector(remote)} to ${formatSelector(local)}`;
@@ -85,12 +85,12 @@ export class Tunnels {
     if (session.children.isFull && !this.#makeRoom(session)) {
       return { refused: `it has ${MAX_CHILDREN} tunnels already; give the client fewer routes` };
     }
-    const modes = this.#modes(session, sa, path);
-    return { spi: this.#newSpi(), modes, lifetime: this.#options.settings().phase2Lifetime };
+    const bare = session.ciscoUdp || this.#options.settings().policy.nativeEsp;
+    return this.#grant(modesOn(path, sa, EncapsulationMode.TUNNEL, udpTunnelMode, bare));
   }
 
   /** Transport mode is for L2TP, and L2TP for clients that logged in by no other way: PPP asks for their user. */
-  #authorizeL2tp(session: Session, sa: Ikev1Sa): Phase2Grant | { readonly refused: string } {
+  #authorizeL2tp(session: Session, sa: Ikev1Sa, path: IkePath): Phase2Grant | { readonly refused: string } {
     if (!this.#options.settings().policy.l2tp)
       return { refused: "it asks for L2TP (UDP 1701), which is off; set 'l2tp'" };
     if (!session.l2tp && session.stage.awaits !== 'nobody') {
@@ -99,16 +99,12 @@ export class Tunnels {
       };
     }
     if (session.children.isFull && !this.#makeRoom(session)) return { refused: `it has ${MAX_CHILDREN} pairs already` };
-    const modes = this.#transportModes(sa);
-    return { spi: this.#newSpi(), modes, lifetime: this.#options.settings().phase2Lifetime };
+    const bare = this.#options.settings().policy.nativeEsp;
+    return this.#grant(modesOn(path, sa, EncapsulationMode.TRANSPORT, udpTransportMode, bare));
   }
 
-  #transportModes(sa: Ikev1Sa): number[] {
-    const { natTraversal } = sa.established?.traits ?? {};
-    if (sa.path.carrier === 'cisco-tcp') return [EncapsulationMode.TRANSPORT];
-    if (sa.path.carrier === 'nat-t')
-      return [natTraversal ? udpTransportMode(natTraversal) : EncapsulationMode.UDP_TRANSPORT];
-    return this.#options.settings().policy.nativeEsp ? [EncapsulationMode.TRANSPORT] : [];
+  #grant(modes: readonly number[]): Phase2Grant {
+    return { spi: this.#newSpi(), modes, lifetime: this.#options.settings().phase2Lifetime };
   }
 
   /** Gives up a pair that no packet is sent on. */
@@ -116,14 +112,6 @@ export class Tunnels {
     const idle = session.children.all.find((child) => child.stage !== 'established');
     if (idle) this.retire(session, idle);
     return idle !== undefined;
-  }
-
-  /** Encapsulation follows the way that IKE took: on the NAT-T port, and in a cTCP flow, ESP goes there too. */
-  #modes(session: Session, sa: Ikev1Sa, path: IkePath): number[] {
-    const { natTraversal } = sa.established?.traits ?? {};
-    if (path.carrier === 'cisco-tcp') return [EncapsulationMode.TUNNEL];
-    if (path.carrier === 'nat-t') return [natTraversal ? udpTunnelMode(natTraversal) : EncapsulationMode.UDP_TUNNEL];
-    return session.ciscoUdp || this.#options.settings().policy.nativeEsp ? [EncapsulationMode.TUNNEL] : [];
   }
 
   prepare(session: Session, sa: Ikev1Sa, pair: EspPair, now: Instant): void {
@@ -292,6 +280,21 @@ export class Tunnels {
 /** What L2TP is for a quick mode: UDP, our port 1701, and any port of the client's (macOS takes an ephemeral one). */
 function isL2tp(local: Selector, remote: Selector): boolean {
   return local.protocol === IpProtocol.UDP && local.port === L2TP_PORT && remote.protocol === IpProtocol.UDP;
+}
+
+/**
+ * Encapsulation follows the way over which it is asked for: on the NAT-T port, and in a cTCP flow, ESP goes there too.
+ * `bare`: what IKE on its own port may have.
+ */
+function modesOn(
+  { carrier }: IkePath,
+  { established }: Ikev1Sa,
+  mode: number,
+  inUdp: typeof udpTunnelMode,
+  bare: boolean,
+): number[] {
+  if (carrier === 'nat-t') return [inUdp(established?.traits.natTraversal ?? 'rfc3947')];
+  return carrier === 'cisco-tcp' || bare ? [mode] : [];
 }
 
 function isInUdp(mode: number): boolean {

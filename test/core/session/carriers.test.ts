@@ -2,6 +2,11 @@
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { parseIp } from '../../../src/core/net/address.ts';
+import { WINDOWS_VISTA } from '../../../src/core/personas/windows.ts';
+import { phase2Intent } from '../../../src/core/session/client/offer.ts';
+import { EncapsulationMode } from '../../../src/core/wire/ikev1.ts';
+import { quickModeIntent } from '../ikev1/pair.ts';
+import { Caller } from './caller.ts';
 import { type Dialer, GATEWAY, Scene } from './scene.ts';
 
 let scene: Scene;
@@ -55,4 +60,20 @@ test("IKE goes on where the flow's ESP goes, and ESP where the flow's IKE goes",
   scene.gateway.kick(id, 'for the test', scene.now);
   const farewell = scene.gateway.pollTransmit();
   assert.deepEqual(farewell?.path, inFlow(50_004));
+});
+
+test('transport mode, too, is made for the way over which it is asked for', () => {
+  const stage = new Scene({ l2tp: { methods: ['pap'], nbns: [] } });
+  const caller = new Caller(stage);
+  assert.ok(caller.address);
+  const [{ local, remote } = assert.fail()] = caller.dialer.events.flatMap((event) =>
+    event.type === 'esp-established' ? [event.pair] : [],
+  );
+  caller.dialer.send = (message) => stage.gateway.handleDatagram(inFlow(50_005), message, stage.now);
+  caller.dialer.hears = () => true;
+  const offer = phase2Intent(WINDOWS_VISTA, { mode: EncapsulationMode.TRANSPORT, group: undefined, legacy: true })!;
+  caller.dialer.sa.beginQuickMode(quickModeIntent({ ...offer, local, remote }), stage.now);
+  stage.run();
+  assert.deepEqual(stage.failures, []);
+  assert.equal(stage.all('install-sa').at(-1)?.path.carrier, 'cisco-tcp');
 });

@@ -67,7 +67,7 @@ export class ClientState {
   #renewal: Entry | undefined;
   #renewAt: Instant | undefined;
   #askedToRenewAt: Instant = Number.NEGATIVE_INFINITY;
-  /** The question where the gateway is from the network that we are in now. */
+  /** The question where the gateway is from the network that we are in now; a new attempt asks anew, maybe for another gateway. */
   #relocating: number | undefined;
   /** Since when the tunnel stands, or stood; undefined: none ever did. */
   #upSince: Instant | undefined;
@@ -249,6 +249,7 @@ export class ClientState {
 
   #locate(ways: readonly Way[] | undefined): void {
     const requestId = ++this.#lastId;
+    this.#relocating = undefined;
     this.#stage = { awaits: 'location', requestId, ways };
     this.#askLocation(requestId);
   }

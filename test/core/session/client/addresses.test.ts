@@ -1,4 +1,4 @@
-/** A gateway's name with several addresses: each gets its chance before the next gateway does. */
+/** Where gateways are: each address of a name gets its chance before the next gateway does, and an answer that comes late none. */
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { utf8 } from '../../../../src/core/bytes/text.ts';
@@ -72,4 +72,33 @@ it('each address of a name is tried, then the next gateway, and then it ends', (
     state.handleTimeout(now);
   }
   assert.deepEqual([...dialled], [...ADDRESSES['one.example']!, ...ADDRESSES['two.example']!]);
+});
+
+it('where a gateway is from a new network is of no use once the next gateway has its turn', () => {
+  const state = client();
+  let now = SECOND;
+  const asked = () => {
+    for (let event = state.pollEvent(); event; event = state.pollEvent()) if (event.type === 'locate') return event;
+    return undefined;
+  };
+  const isAt = (text: string) => ({ gateway: parseIp(text)!, local: LOCAL, remembered: undefined });
+  state.connect();
+  state.located(asked()!.requestId, isAt('198.51.100.1'), now);
+  state.handleNetworkChange(now);
+  const late = asked()!;
+  assert.equal(late.gateway, 'one.example');
+  let next = asked();
+  for (; !next; next = asked()) {
+    now = state.pollTimeout()!;
+    state.handleTimeout(now);
+  }
+  assert.equal(next.gateway, 'two.example');
+  state.located(next.requestId, isAt('203.0.113.1'), now);
+  while (state.pollTransmit());
+  state.located(late.requestId, isAt('198.51.100.2'), now);
+  assert.equal(asked(), undefined, 'it does not begin anew');
+  now = state.pollTimeout()!;
+  state.handleTimeout(now);
+  for (let sent = state.pollTransmit(); sent; sent = state.pollTransmit())
+    assert.equal(sent.path.remote.address.text, '203.0.113.1');
 });
