@@ -3,7 +3,7 @@ import { needOf, type Side } from '../openings/firewall.ts';
 import { ciscoAsa } from '../openings/firewalls/cisco-asa.ts';
 import { nftables } from '../openings/firewalls/nftables.ts';
 import { windows } from '../openings/firewalls/windows.ts';
-import { type Carrier, STANDARD_PORTS } from '../openings/openings.ts';
+import { type Carrier, type CarrierPorts, STANDARD_PORTS } from '../openings/openings.ts';
 import { groupNumber } from './algorithm-names.ts';
 import type { Remedy } from './finding.ts';
 import type { IkeVersion } from './notify-words.ts';
@@ -18,8 +18,8 @@ const WHERE: Readonly<Record<Side, string>> = {
 };
 
 /** Rules that let `carriers` through on one side. */
-export function openFirewall(carriers: readonly Carrier[], side: Side): Remedy[] {
-  const need = needOf(carriers, STANDARD_PORTS, side);
+export function openFirewall(carriers: readonly Carrier[], side: Side, ports: CarrierPorts = STANDARD_PORTS): Remedy[] {
+  const need = needOf(carriers, ports, side);
   return SHOWN.flatMap(({ title, rules }) => {
     const [block] = rules(need).blocks;
     return block

@@ -1,5 +1,6 @@
 /** The TCP port of cTCP answers by RST or not at all, or opens and what is inside is never answered. */
 import { formatEndpoint } from '../../net/address.ts';
+import { STANDARD_PORTS } from '../../openings/openings.ts';
 import { IpProtocol } from '../../wire/ip.ts';
 import type { Conversation, IcmpSighting, TcpFlow } from '../conversation.ts';
 import type { Finding } from '../finding.ts';
@@ -21,6 +22,7 @@ function judge(conversation: Conversation, scene: Scene): Finding | undefined {
   if (!told?.how) return undefined;
   const { flow, how } = told;
   const server = formatEndpoint(flow.server);
+  const ports = { ...STANDARD_PORTS, ciscoTcp: flow.server.port };
   return {
     rule: 'cisco-tcp-closed',
     severity: 'cause',
@@ -35,8 +37,8 @@ function judge(conversation: Conversation, scene: Scene): Finding | undefined {
         does: 'Serve IPsec over TCP on that port.',
         lines: [`carriers: { cisco-tcp: [${flow.server.port}] }`],
       },
-      ...openFirewall(['cisco-tcp'], 'gateway'),
-      ...openFirewall(['cisco-tcp'], 'client'),
+      ...openFirewall(['cisco-tcp'], 'gateway', ports),
+      ...openFirewall(['cisco-tcp'], 'client', ports),
       { where: 'cisco-asa', does: 'As the gateway:', lines: [`crypto ikev1 ipsec-over-tcp port ${flow.server.port}`] },
     ],
   };

@@ -1,4 +1,5 @@
 /** IKE is up, and ESP is seen in one direction only. */
+import type { EspCarrier } from '../../esp/sa.ts';
 import { formatOpening } from '../../openings/openings.ts';
 import { IpProtocol } from '../../wire/ip.ts';
 import { L2TP_PORT } from '../../wire/l2tp.ts';
@@ -112,9 +113,16 @@ function hex(spi: number): string {
   return spi.toString(16).padStart(8, '0');
 }
 
+const WAYS: Readonly<Record<EspCarrier, string>> = {
+  esp: formatOpening({ kind: 'protocol', number: 50 }),
+  'nat-t': 'ESP in UDP 4500',
+  'cisco-udp': "ESP in Cisco's UDP",
+  'cisco-tcp': "ESP in IKE's own TCP connection",
+};
+
 const CAUSES: Readonly<Record<Name, (fromClient: boolean, flow: EspFlow) => string>> = {
   'esp-one-way': (fromClient, { carrier }) => {
-    const way = carrier === 'esp' ? formatOpening({ kind: 'protocol', number: 50 }) : 'ESP in UDP 4500';
+    const way = WAYS[carrier];
     const lost = fromClient ? 'nothing comes back from the gateway' : 'nothing comes from the client';
     return `IKE is up, but ${lost}: ${way} is dropped on the way, or the other side has no route or forwarding for what is inside.`;
   },
@@ -128,7 +136,8 @@ function remediesOf(rule: Name, { carrier }: EspFlow): readonly Remedy[] {
   if (rule === 'cisco-udp-closed')
     return [...openFirewall(['cisco-udp'], 'gateway'), ...openFirewall(['cisco-udp'], 'client'), ...NAT_T];
   if (rule === 'nat-without-nat-t') return [...NAT_T, ...openFirewall(['nat-t'], 'client')];
-  if (carrier === 'nat-t') return ROUTES;
+  // what carries IKE as well is open
+  if (carrier === 'nat-t' || carrier === 'cisco-tcp') return ROUTES;
   return [...openFirewall(['esp'], 'gateway'), ...openFirewall(['esp'], 'client'), ...NAT_T, ...ROUTES];
 }
 

@@ -1,9 +1,16 @@
 /** What silence means, and where: secrets, ports, ESP, message IDs, peers that are gone. Each rule with what looks like it and isn't. */
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { concat, u32 } from '../../../../src/core/bytes/bytes.ts';
+import { type Bytes, concat, u32 } from '../../../../src/core/bytes/bytes.ts';
 import { fromHex } from '../../../../src/core/bytes/text.ts';
 import { parseIp } from '../../../../src/core/net/address.ts';
+import {
+  CTCP_TRAILER,
+  CTCP_UDP_HEADER,
+  CtcpProtocol,
+  writeTrailer,
+  writeUdpHeader,
+} from '../../../../src/core/wire/ctcp.ts';
 import { ExchangeType } from '../../../../src/core/wire/isakmp.ts';
 import { TcpFlag } from '../../../../src/core/wire/tcp.ts';
 import { healthy } from '../healthy.ts';
@@ -105,6 +112,36 @@ describe('esp', () => {
     assert.deepEqual(stage.troubles, ['esp-one-way cause']);
   });
 
+  test("esp-one-way in Cisco's TCP: IKE goes the same way, so no opening is missing", () => {
+    const stage = new Stage();
+    const sent = new Map([CLIENT, GATEWAY].map((source) => [source, 1]));
+    const say = (source: typeof CLIENT, packet: Bytes, protocol: number = CtcpProtocol.IKE) => {
+      const payload = ciscoTcp(packet, protocol);
+      const sequence = sent.get(source)!;
+      sent.set(source, sequence + payload.length);
+      stage
+        .wait(10)
+        .see({ ...tcp(source, TcpFlag.ACK), payload, tcp: { flags: TcpFlag.ACK, sequence, acknowledgment: 0 } });
+    };
+    say(CLIENT, ike([sa()]));
+    say(GATEWAY, ike([sa()], REPLY));
+    say(CLIENT, ike([ke(), nonce()], REPLY));
+    say(GATEWAY, ike([ke(256, 2), nonce(4)], REPLY));
+    say(CLIENT, sealed(64, 5, REPLY));
+    say(GATEWAY, sealed(64, 6, REPLY));
+    say(CLIENT, sealed(160, 7, quick));
+    say(GATEWAY, sealed(160, 8, quick));
+    say(CLIENT, sealed(48, 9, quick));
+    for (let i = 1; i <= 5; i++) {
+      stage.wait(1000);
+      say(CLIENT, concat(u32(0x1000), u32(i), new Uint8Array(60)), CtcpProtocol.ESP);
+    }
+    assert.deepEqual(stage.troubles, ['esp-one-way cause']);
+    const [finding] = stage.diagnosis.findings;
+    assert.match(finding!.cause, /ESP in IKE's own TCP connection is dropped/);
+    assert.ok(finding!.remedies.every(({ where }) => where !== 'firewall'));
+  });
+
   test('nat-without-nat-t: a private client, a public gateway, plain ESP', () => {
     const stage = new Stage();
     for (let i = 1; i <= 5; i++) stage.wait(1000).see(esp(parseIp('192.168.1.20')!, GATEWAY, 0x1000, i));
@@ -156,21 +193,50 @@ describe('esp', () => {
   });
 });
 
-describe('cisco-tcp-closed', () => {
-  const tcp = (source: typeof CLIENT, flags: number) => ({
+/** A segment of Cisco's TCP; `port`: the gateway's. */
+function tcp(source: typeof CLIENT, flags: number, port = 10_000) {
+  return {
     protocol: 'tcp' as const,
     source,
     destination: source === CLIENT ? GATEWAY : CLIENT,
-    sourcePort: source === CLIENT ? 50_000 : 10000,
-    destinationPort: source === CLIENT ? 10000 : 50_000,
+    sourcePort: source === CLIENT ? 50_000 : port,
+    destinationPort: source === CLIENT ? port : 50_000,
     payload: new Uint8Array(0),
     tcp: { flags, sequence: 1, acknowledgment: 0 },
-  });
+  };
+}
 
+function ciscoTcp(packet: Bytes, protocol: number): Bytes {
+  const header = new Uint8Array(protocol === CtcpProtocol.IKE ? CTCP_UDP_HEADER : 0);
+  if (header.length > 0) writeUdpHeader(header, 0, packet.length);
+  const trailer = new Uint8Array(CTCP_TRAILER);
+  writeTrailer(trailer, 0, protocol, 1, 0);
+  return concat(header, packet, trailer);
+}
+
+describe('cisco-tcp-closed', () => {
   test('the answer to SYN is RST, or there is none', () => {
     const syn = () => new Stage().see(tcp(CLIENT, TcpFlag.SYN)).wait(5);
     assert.deepEqual(syn().see(tcp(GATEWAY, TcpFlag.RST | TcpFlag.ACK)).troubles, ['cisco-tcp-closed cause']);
     assert.deepEqual(syn().wait(1000).see(tcp(CLIENT, TcpFlag.SYN)).silence(9000).troubles, ['cisco-tcp-closed cause']);
+  });
+
+  test('on a port of its own: the rules open that one', () => {
+    const payload = ciscoTcp(ike([sa()]), CtcpProtocol.IKE);
+    const stage = new Stage();
+    for (let i = 0; i < 2; i++) {
+      const sequence = 1 + i * payload.length;
+      stage
+        .wait(4000)
+        .see({ ...tcp(CLIENT, TcpFlag.ACK, 443), payload, tcp: { flags: 0, sequence, acknowledgment: 0 } });
+      // the way back is known by what came, and seen to be open
+      stage.see(tcp(GATEWAY, TcpFlag.SYN | TcpFlag.ACK, 443));
+    }
+    assert.deepEqual(stage.troubles, ['cisco-tcp-closed cause']);
+    const lines = stage.diagnosis.findings[0]!.remedies.flatMap((remedy) => remedy.lines).join('\n');
+    assert.match(lines, /cisco-tcp: \[443\]/);
+    assert.match(lines, /tcp dport 443 accept/);
+    assert.doesNotMatch(lines, /10000/);
   });
 
   test('near misses: it opens and the client hangs up', () => {
