@@ -2,11 +2,10 @@
 import { REPLAY_WINDOW, ReplayWindow } from '../esp/replay.ts';
 import type { EspCarrier } from '../esp/sa.ts';
 import type { Endpoint, IpAddress } from '../net/address.ts';
+import { COPY_WINDOW } from './sighting.ts';
 
 /** Linux' default window is 32, that of Windows, Cisco and strongSwan 64 or 32: later than this a packet is dropped by most. */
 const NARROW_WINDOW = 64;
-/** Equal numbers within this time, in milliseconds, are one packet that the capture saw in two places. */
-const COPY_WINDOW = 60;
 
 export interface Place {
   readonly packet: number;

@@ -1,10 +1,11 @@
 /** Which side is behind a NAT, by the hashes of addresses that both send (RFC 3947 section 3.2, RFC 7296 section 2.23). */
-import { type Bytes, concat } from '../bytes/bytes.ts';
 import { fromHex, toHex } from '../bytes/text.ts';
 import type { HashName } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Endpoint, IpAddress } from '../net/address.ts';
+import { natDetectionHash } from '../protection/ikev1-hashes.ts';
 import type { Evidence } from './finding.ts';
+import { ZERO_COOKIE } from './ike-datagram.ts';
 import type { Message, Negotiation, Role } from './negotiation.ts';
 import { otherRole } from './negotiation.ts';
 import { chosenOf, isPrivate } from './phases.ts';
@@ -16,7 +17,6 @@ export interface NatSighting {
 }
 
 const HASHES: readonly HashName[] = ['md5', 'sha1', 'sha256', 'sha384', 'sha512'];
-const NO_COOKIE = '0000000000000000';
 /** So many bytes of a hash are kept of a notification. */
 const KEPT_DIGITS = 32;
 
@@ -68,22 +68,12 @@ function hashesIn(
   return { destination: named('NAT_DETECTION_DESTINATION_IP'), source: named('NAT_DETECTION_SOURCE_IP') };
 }
 
-function hashOf(
-  crypto: CryptoProvider,
-  negotiation: Negotiation,
-  message: Message,
-  { address, port }: Endpoint,
-): string {
+function hashOf(crypto: CryptoProvider, negotiation: Negotiation, message: Message, endpoint: Endpoint): string {
   const name = negotiation.version === 1 ? (chosenOf(negotiation)?.integrity[0] ?? 'sha1') : 'sha1';
   const hash = HASHES.find((known) => known === name) ?? 'sha1';
   // in IKE_SA_INIT's request the responder's SPI is zero
   const isRequest = negotiation.version === 2 && !message.isResponse;
-  const responder = isRequest ? NO_COOKIE : (negotiation.responderCookie ?? NO_COOKIE);
-  const data: Bytes = concat(
-    fromHex(negotiation.initiatorCookie),
-    fromHex(responder),
-    address.bytes,
-    Uint8Array.of(port >>> 8, port),
-  );
-  return toHex(crypto.hash(hash, data)).slice(0, KEPT_DIGITS);
+  const responder = isRequest ? ZERO_COOKIE : (negotiation.responderCookie ?? ZERO_COOKIE);
+  const cookies = [fromHex(negotiation.initiatorCookie), fromHex(responder)] as const;
+  return toHex(natDetectionHash(crypto, hash, ...cookies, endpoint)).slice(0, KEPT_DIGITS);
 }

@@ -5,6 +5,7 @@ import { ExchangeType } from '../wire/isakmp.ts';
 import { type IkeDatagram, isFragment, isFromInitiator, isResponse } from './ike-datagram.ts';
 import { exchangeName, type IkeVersion } from './notify-words.ts';
 import { factsText, type PayloadFact } from './payload-facts.ts';
+import { COPY_WINDOW } from './sighting.ts';
 
 /** How a message crossed the network. */
 export type IkeWay = 'udp' | 'nat-t' | 'cisco-tcp' | 'tcp';
@@ -96,8 +97,6 @@ export const MAX_FIRST_MESSAGES = 96;
 export const MAX_LAST_MESSAGES = 96;
 /** Our own limit on the addresses remembered of either side. */
 export const MAX_ADDRESSES = 8;
-/** Equal packets within this time are one that the capture saw in two places, not a retransmission. Milliseconds. */
-const COPY_WINDOW = 60;
 
 export class Negotiation {
   /** From 1, in the order of their first packets. */

@@ -51,6 +51,13 @@ export function isAggressive(negotiation: Negotiation): boolean {
   );
 }
 
+/** The initiator said nothing more than its first message. */
+export function neverWentOn({ messages }: Negotiation): boolean {
+  return of('initiator', messages).every(
+    ({ packet, repeats }) => repeats !== undefined || packet === messages[0]!.packet,
+  );
+}
+
 function repeatsOf(negotiation: Negotiation, message: Message): Message[] {
   return negotiation.messages.filter(({ repeats }) => repeats === message.packet);
 }

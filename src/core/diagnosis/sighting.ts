@@ -27,6 +27,9 @@ export interface Sighting {
   readonly isLost?: boolean;
 }
 
+/** Equal packets within this time are one that the capture saw in two places, and not sent again. Milliseconds. */
+export const COPY_WINDOW = 60;
+
 export interface TcpHead {
   /** As `TcpFlag` of `core/wire` has them. */
   readonly flags: number;

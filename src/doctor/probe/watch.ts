@@ -85,12 +85,11 @@ const USUAL_KEEPALIVE = 20;
 
 function goneText(alive: number, gone: number): string {
   const between = alive > 0 ? `between ${alive} and ${gone} s` : `less than ${gone} s`;
+  // it is among the pauses: who outlived it is known to, and who didn't was gone by then
   const advice =
     alive >= USUAL_KEEPALIVE
       ? 'The usual keepalive each 20 s keeps it.'
-      : gone > USUAL_KEEPALIVE
-        ? 'The usual keepalive each 20 s may come too late: set a shorter one.'
-        : `The usual keepalive each 20 s comes too late: set one of ${Math.max(1, Math.floor(alive / 2) || 2)} s.`;
+      : `The usual keepalive each 20 s comes too late: set one of ${Math.floor(alive / 2) || 2} s.`;
   return `NAT mapping: gone; it lives ${between} of silence. ${advice}`;
 }
 

@@ -1,4 +1,4 @@
-/** Who one side says to be isn't who the other awaits: seen in aggressive mode, where the name comes in clear. */
+/** Who one side says to be isn't who the other awaits: seen in aggressive mode, where the name comes in clear, else with keys. */
 import { toHex, utf8 } from '../../bytes/text.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Evidence, Finding } from '../finding.ts';

@@ -117,11 +117,11 @@ function finding(rule: Name, begin: Message, end: Message, rounds: number): Find
     ],
     remedies: isEap
       ? LOGIN
-      : [KEYS, ...SECRETS.filter(({ where }) => where !== 'windows' && where !== 'sallyport'), ...LOGIN],
+      : [LOG, ...SECRETS.filter(({ where }) => where !== 'windows' && where !== 'sallyport'), ...LOGIN],
   };
 }
 
-const KEYS = {
+const LOG = {
   where: 'strongswan' as const,
   does: "The gateway's log says which: of the last minutes, on its machine.",
   lines: ['journalctl -u strongswan --since -10min | grep -E "no (matching|shared|peer)|AUTH_FAILED|constraint"'],

@@ -1,6 +1,7 @@
 /** L2TP: in clear, and two clients behind one NAT. */
 import { formatEndpoint } from '../../net/address.ts';
 import { ExchangeType } from '../../wire/isakmp.ts';
+import { L2TP_PORT } from '../../wire/l2tp.ts';
 import type { Conversation } from '../conversation.ts';
 import type { EspFlow } from '../esp-flow.ts';
 import type { Finding } from '../finding.ts';
@@ -18,7 +19,7 @@ function inClear({ l2tp: all, errors }: Conversation): Finding | undefined {
   const answer = l2tp.find(
     ({ source, packet }) => packet > first.packet && source.address.text === first.destination.address.text,
   );
-  const refused = errors.find(({ destinationPort }) => destinationPort === 1701);
+  const refused = errors.find(({ destinationPort }) => destinationPort === L2TP_PORT);
   return {
     rule: 'l2tp-in-clear',
     severity: 'warning',

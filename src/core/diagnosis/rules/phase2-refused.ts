@@ -3,7 +3,7 @@ import { ExchangeType } from '../../wire/isakmp.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Finding, Remedy } from '../finding.ts';
 import { ofGateway } from '../gateways.ts';
-import { type Exchange, exchangesOf, type Message, type Negotiation } from '../negotiation.ts';
+import type { Exchange, Message, Negotiation } from '../negotiation.ts';
 import { differencesText, distinctSuites, type NearestPair, nearestPair, type Suite, suiteText } from '../offer.ts';
 import { factsText } from '../payload-facts.ts';
 import { errorsOf, facts, failedOf, isPhase1, isPhase1Done, quickModes, unanswered } from '../phases.ts';
@@ -192,7 +192,7 @@ function silent(conversation: Conversation, scene: Scene): Finding | undefined {
     if (negotiation.version !== 1 || !isPhase1Done(negotiation)) continue;
     const end = unanswered(negotiation, scene);
     const begin = end?.messages.find(({ exchange }) => exchange === ExchangeType.QUICK_MODE);
-    const isFirst = exchangesOf(negotiation).filter(({ type }) => type === ExchangeType.QUICK_MODE).length === 1;
+    const isFirst = quickModes(negotiation).length === 1;
     if (!begin || !isFirst || begin.from !== 'initiator') continue;
     return {
       rule: 'phase2-unanswered',

@@ -95,9 +95,7 @@ function failedPhase1(conversation: Conversation, negotiation: Negotiation, scen
   if (!old || conversation.negotiations.some((other) => other.firstAt > negotiation.firstAt && isEstablished(other)))
     return undefined;
   const end = unanswered(negotiation, scene);
-  const refusal = of('responder', negotiation.messages).find(
-    ({ exchange, from }) => exchange === ExchangeType.INFORMATIONAL && from !== 'initiator',
-  );
+  const refusal = of('responder', negotiation.messages).find(({ exchange }) => exchange === ExchangeType.INFORMATIONAL);
   if (!end && !refusal) return undefined;
   return {
     begin: negotiation.messages[0]!,
@@ -113,7 +111,7 @@ function isInUse({ flows }: Conversation, at: number): boolean {
   return flows.some(({ first, last }) => first.at < at && last.at > at - MIN_PHASE1_LIFE);
 }
 
-/** After 8 and 60 minutes clients of Apple's renew; more or less a tenth. */
+/** After 8 and 60 minutes clients of Apple's renew; more or less an eighth. */
 const APPLE_TIMES: readonly number[] = [8 * 60_000, 60 * 60_000];
 
 function rekeyFinding({ gateway }: Conversation, { begin, what, since, answer }: FailedRenewal): Finding {

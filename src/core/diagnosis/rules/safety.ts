@@ -3,7 +3,7 @@ import type { Conversation } from '../conversation.ts';
 import type { Finding, Remedy } from '../finding.ts';
 import type { Negotiation } from '../negotiation.ts';
 import { suiteText } from '../offer.ts';
-import { chosenOf, facts, isAggressive, isBySecret, isPhase1Done, of, phase1Of } from '../phases.ts';
+import { chosenOf, facts, isAggressive, isBySecret, isPhase1Done, neverWentOn, of, phase1Of } from '../phases.ts';
 import { MODERN_CLIENT, takeSuite, weakParts } from '../remedies.ts';
 import type { Rule, Scene } from '../rule.ts';
 import { PHASE2_PROPOSALS } from './phase2-refused.ts';
@@ -37,7 +37,7 @@ export const AGAINST_GUESSING: readonly Remedy[] = [
 
 function hashGivenAway({ negotiations }: Conversation, scene: Scene): Finding | undefined {
   const shown = negotiations.filter((negotiation) => isAggressive(negotiation) && isBySecret(chosenOf(negotiation)));
-  const asker = shown.find((negotiation) => neverWentOn(negotiation)) ?? shown[0];
+  const asker = shown.find(neverWentOn) ?? shown[0];
   const answer = asker && of('responder', phase1Of(asker))[0];
   if (!asker || !answer) return undefined;
   const hadTime = scene.lastAt - answer.at >= GONE || negotiations.some(({ firstAt }) => firstAt > answer.at);
@@ -55,12 +55,6 @@ function hashGivenAway({ negotiations }: Conversation, scene: Scene): Finding | 
 
 /** A client goes on sooner. Milliseconds. */
 const GONE = 3000;
-
-function neverWentOn(negotiation: Negotiation): boolean {
-  return of('initiator', negotiation.messages).every(
-    ({ packet, repeats }) => repeats !== undefined || packet === negotiation.messages[0]!.packet,
-  );
-}
 
 function impersonation({ negotiations }: Conversation): Finding | undefined {
   const found = negotiations.find((negotiation) =>

@@ -2,7 +2,7 @@
 import type { Finding } from '../finding.ts';
 import type { Negotiation } from '../negotiation.ts';
 import { offerText } from '../offer.ts';
-import { isAnswered, of, offerOf, phase1Of } from '../phases.ts';
+import { isAnswered, neverWentOn, offerOf, phase1Of } from '../phases.ts';
 import type { Rule, Scene } from '../rule.ts';
 
 export const halfOpenFlood: Rule = { of: 'all', judge: flood };
@@ -17,14 +17,8 @@ const FLOOD_SHARE = 0.5;
 const SCAN_TRIES = 5;
 const SCAN_KINDS = 3;
 
-/** The initiator said nothing more than its first message. */
 function isAbandoned(negotiation: Negotiation): boolean {
-  return (
-    negotiation.isWhole &&
-    of('initiator', negotiation.messages).every(
-      ({ packet, repeats }) => repeats !== undefined || packet === negotiation.messages[0]!.packet,
-    )
-  );
+  return negotiation.isWhole && neverWentOn(negotiation);
 }
 
 function allOf({ conversations }: Scene): Negotiation[] {
