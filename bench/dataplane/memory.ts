@@ -1,8 +1,8 @@
 /** What the dataplane's process takes with 10,000 sessions of an SA pair each. */
-import { readFileSync } from 'node:fs';
 import type { EndSettings, SessionSettings } from '../../test/dataplane/lab/end.ts';
 import { End } from '../../test/dataplane/lab/tunnel.ts';
 import { Netns } from '../../test/lab/netns.ts';
+import { residentMegabytes } from '../load/observe.ts';
 import { GCM, SHA1 } from './tunnel.ts';
 
 export interface MemoryRow {
@@ -44,11 +44,6 @@ async function memoryWith(netns: Netns, end: EndSettings): Promise<number> {
   } finally {
     await dataplane.stop();
   }
-}
-
-function residentMegabytes(pid: number): number {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1]) / 1024;
 }
 
 export function formatMemory(rows: readonly MemoryRow[]): string {

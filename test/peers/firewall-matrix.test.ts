@@ -146,7 +146,7 @@ async function carries(outcome: Outcome, carriers: readonly Carrier[], from: Net
   assert.equal(outcome.type, 'up', `a tunnel over ${carriers.join(' or ')}: ${client.log}`);
   if (outcome.type !== 'up') return;
   assert.ok(carriers.includes(outcome.carrier), `${outcome.carrier} is none of ${carriers.join(', ')}`);
-  // One at a time: of several, ping gives the last one up after two round trips, and a busy machine may take longer.
+  // One at a time, each with as long as a busy machine may take.
   for (let i = 0; i < 3; i++) assert.equal((await ping(from, { count: 1, wait: 5 })).received, 1, client.log);
 }
 

@@ -33,7 +33,7 @@ import {
 } from './scenario.ts';
 import type { Stage } from './stage.ts';
 
-const BEFORE_NAT = "the client's network, behind a NAT";
+const INSIDE_NAT = "the client's network, behind a NAT";
 const ether = { psk: softEtherSecret };
 
 async function softEther(stage: Stage): Promise<SoftEther> {
@@ -73,7 +73,7 @@ const calls: readonly Scenario[] = [
     name: 'healthy-l2tp-nat-softether',
     peers: [L2TP_CLIENT, SOFTETHER],
     fault: 'none; from behind a NAT',
-    seenFrom: BEFORE_NAT,
+    seenFrom: INSIDE_NAT,
     cause: null,
     nearMissOf: ['l2tp-second-client-starves', 'silence-on-4500', 'psk-mismatch'],
     packets: 150,
@@ -119,7 +119,7 @@ const calls: readonly Scenario[] = [
     name: 'ppp-refused-softether-keys',
     peers: [L2TP_CLIENT, SOFTETHER],
     fault: 'a wrong password',
-    seenFrom: BEFORE_NAT,
+    seenFrom: INSIDE_NAT,
     cause: 'ppp-refused',
     alsoFine: ['l2tp-refused'],
     packets: 200,
@@ -166,7 +166,7 @@ const calls: readonly Scenario[] = [
     peers: [L2TP_CLIENT, SOFTETHER],
     fault:
       "the client's IPsec was never begun, and the server takes L2TP in clear: it works, and everybody can read it",
-    seenFrom: BEFORE_NAT,
+    seenFrom: INSIDE_NAT,
     cause: 'l2tp-in-clear',
     packets: 120,
     play: async (stage) => {
@@ -196,7 +196,7 @@ const calls: readonly Scenario[] = [
     name: 'psk-mismatch-l2tp-softether',
     peers: [L2TP_CLIENT, SOFTETHER],
     fault: 'the secrets differ',
-    seenFrom: BEFORE_NAT,
+    seenFrom: INSIDE_NAT,
     cause: 'psk-mismatch',
     play: async (stage) => {
       await softEther(stage);
@@ -281,7 +281,7 @@ const calls: readonly Scenario[] = [
     peers: [L2TP_CLIENT, OUR_GATEWAY],
     fault:
       'the gateway has NAT traversal turned off, the client is behind a NAT, whose router drops protocol 50 from outside',
-    seenFrom: BEFORE_NAT,
+    seenFrom: INSIDE_NAT,
     cause: 'nat-without-nat-t',
     asGood: ['esp-one-way'],
     packets: 100,
@@ -323,7 +323,7 @@ const neighbours: readonly Scenario[] = [
     name: 'l2tp-second-client-starves-keys',
     peers: [L2TP_CLIENT, L2TP_CLIENT, KERNEL_GATEWAY],
     fault: 'the same, seen before the NAT and with the keys of both clients',
-    seenFrom: BEFORE_NAT,
+    seenFrom: INSIDE_NAT,
     cause: 'l2tp-second-client-starves',
     asGood: ['esp-one-way'],
     alsoFine: ['dpd-death', 'l2tp-refused', 'loss'],

@@ -5,6 +5,7 @@ import { ping } from '../../lab/traffic.ts';
 import { home } from './meetings.ts';
 import {
   AT_CLIENT,
+  AT_GATEWAY,
   CISCO_NOTES,
   OUR_CLIENT,
   OUR_GATEWAY,
@@ -84,7 +85,7 @@ export const healthy: readonly Scenario[] = [
     name: 'healthy-ikev1-main-site',
     peers: swans,
     fault: 'none; site to site',
-    seenFrom: "the gateway's device",
+    seenFrom: AT_GATEWAY,
     cause: null,
     nearMissOf: ['psk-mismatch', 'login-never-asked'],
     play: async (stage) => {
@@ -150,7 +151,7 @@ export const healthy: readonly Scenario[] = [
     name: 'healthy-vpnc-cisco-udp-nat',
     peers: [VPNC, OUR_GATEWAY],
     fault: 'none; ESP in UDP 10000 from behind a NAT',
-    seenFrom: "the gateway's device",
+    seenFrom: AT_GATEWAY,
     cause: null,
     alsoFine: CISCO_NOTES,
     nearMissOf: ['cisco-udp-closed', 'esp-one-way'],
@@ -297,7 +298,7 @@ export const healthy: readonly Scenario[] = [
     name: 'healthy-two-behind-one-nat',
     peers: [VPNC, VPNC, STRONGSWAN_RESPONDER],
     fault: 'none; two clients behind one NAT',
-    seenFrom: "the gateway's device",
+    seenFrom: AT_GATEWAY,
     cause: null,
     alsoFine: CISCO_NOTES,
     nearMissOf: ['message-id-shared', 'l2tp-second-client-starves', 'nat-mapping-timeout'],

@@ -1,10 +1,10 @@
 /** What is missing: a side's certificate, an address, a side of the capture, what comes to a port. */
 import { sleep } from '../../lab/poll.ts';
-import { gatewayAddress, gatewayPublicAddress } from '../../lab/topology.ts';
+import { gatewayAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
 import { fromFirstSender } from './edits.ts';
 import { interfere } from './faults.ts';
-import { swansMeet } from './meetings.ts';
+import { home, swansMeet } from './meetings.ts';
 import { AT_CLIENT, OUR_GATEWAY, type Scenario, swans, VPNC } from './scenario.ts';
 import type { Stage } from './stage.ts';
 import type { SwanKind } from './swan.ts';
@@ -118,8 +118,7 @@ const captures: readonly Scenario[] = [
       await stage.swanGateway('v2-psk');
       await interfere(stage.net.nat, 'forward', 'udp dport 4500 drop');
       await stage.watch(stage.net.gw, 'public');
-      const home = { netns: stage.net.c1, local: '10.9.0.11', remote: gatewayPublicAddress };
-      await (await stage.swanClient('v2-psk', home)).initiate(15);
+      await (await stage.swanClient('v2-psk', home(stage))).initiate(15);
     },
   },
 ];

@@ -7,6 +7,7 @@ import { EVERYTHING, interfere, relent } from './faults.ts';
 import { home, swansMeet } from './meetings.ts';
 import {
   AT_CLIENT,
+  AT_GATEWAY,
   BEFORE_NAT,
   IKE_SCAN,
   OUR_CLIENT,
@@ -340,7 +341,7 @@ const versions: readonly Scenario[] = [
     name: 'ikev2-to-ikev1-sallyport',
     peers: [STRONGSWAN_INITIATOR, VPNC, OUR_GATEWAY],
     fault: 'the client dials IKEv2, the gateway has IKEv1 alone and says nothing to it; vpnc gets in meanwhile',
-    seenFrom: "the gateway's device",
+    seenFrom: AT_GATEWAY,
     cause: 'ikev2-to-ikev1',
     asGood: ['no-answer-500'],
     alsoFine: ['aggressive-psk-hash', 'group-secret-impersonation'],
@@ -370,7 +371,7 @@ const versions: readonly Scenario[] = [
     name: 'ikev2-to-ikev1-strongswan',
     peers: swans,
     fault: 'the client dials IKEv2, the gateway has a connection for IKEv1 alone; an IKEv1 client gets in meanwhile',
-    seenFrom: "the gateway's device",
+    seenFrom: AT_GATEWAY,
     cause: 'ikev2-to-ikev1',
     asGood: ['phase1-no-proposal'],
     play: async (stage) => {
@@ -385,7 +386,7 @@ const versions: readonly Scenario[] = [
     name: 'ikev1-to-ikev2-strongswan',
     peers: swans,
     fault: 'the client dials IKEv1, the gateway has a connection for IKEv2 alone; an IKEv2 client gets in meanwhile',
-    seenFrom: "the gateway's device",
+    seenFrom: AT_GATEWAY,
     cause: 'ikev1-to-ikev2',
     asGood: ['phase1-no-proposal'],
     play: async (stage) => {
@@ -400,7 +401,7 @@ const versions: readonly Scenario[] = [
     name: 'ikev1-to-ikev2-vpnc',
     peers: [VPNC, STRONGSWAN_RESPONDER],
     fault: 'the client dials IKEv1, the gateway has a connection for IKEv2 alone; an IKEv2 client gets in meanwhile',
-    seenFrom: "the gateway's device",
+    seenFrom: AT_GATEWAY,
     cause: 'ikev1-to-ikev2',
     asGood: ['phase1-no-proposal'],
     play: async (stage) => {

@@ -1,6 +1,6 @@
 /** Faults that Libreswan answers in its own way. */
 import { type LibreswanOptions, startLibreswan } from './libreswan.ts';
-import { LIBRESWAN, type Scenario, STRONGSWAN_INITIATOR } from './scenario.ts';
+import { AT_CLIENT, LIBRESWAN, type Scenario, STRONGSWAN_INITIATOR } from './scenario.ts';
 import type { Stage, SwanStart } from './stage.ts';
 import type { SwanKind } from './swan.ts';
 
@@ -136,7 +136,7 @@ export const withLibreswan: readonly Scenario[] = dialled.map((one) => {
   return {
     ...scenario,
     peers: [STRONGSWAN_INITIATOR, LIBRESWAN],
-    seenFrom: "the client's own device",
+    seenFrom: AT_CLIENT,
     play: (stage) => playAgainst(stage, one),
   };
 });
