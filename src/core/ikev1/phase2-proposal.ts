@@ -47,6 +47,15 @@ export interface Phase2Rules {
 /** SPIs below are reserved, RFC 4303 section 2.1. */
 export const MIN_SPI = 256;
 
+/**
+ * The answer repeats a transform's attributes and so agrees to each: with extended sequence numbers no packet would be authentic
+ * here. Those of private use are passed over (RFC 2407 section 4.5).
+ */
+const SERVED_ATTRIBUTES: ReadonlySet<number> = new Set(Object.values(Phase2Attribute));
+const FIRST_PRIVATE_ATTRIBUTE = 32_001;
+/** RFC 3168 section 9.2.1, RFC 4304 section 2 */
+const UNSERVED_NAMES: Readonly<Record<number, string>> = { 10: ' (ECN tunnel)', 11: ' (extended sequence numbers)' };
+
 const HASHES: Readonly<Record<number, HashName>> = {
   [EspAuthentication.HMAC_MD5]: 'md5',
   [EspAuthentication.HMAC_SHA1]: 'sha1',
@@ -189,11 +198,20 @@ function readChoice(offer: readonly Proposal[], proposal: Proposal, transform: T
   if (peerSpi === undefined) return unknown('its SPI is reserved or not of four bytes');
   const esp = readEspSuite(transform);
   if (!esp) return unknown('no such algorithms here; let the client offer aes128gcm16 or aes128-sha256');
+  const unserved = transform.attributes.map(({ type }) => type).find(isUnserved);
+  if (unserved !== undefined) {
+    const name = UNSERVED_NAMES[unserved] ?? '';
+    return unknown(`its attribute ${unserved}${name} isn't served here; let the client offer it without`);
+  }
   const group = attribute(transform, Phase2Attribute.GROUP);
   if (group !== undefined && !isDhGroup(group)) return unknown(`PFS group ${group} is unknown here; use modp2048`);
   const mode = attribute(transform, Phase2Attribute.ENCAPSULATION_MODE) ?? EncapsulationMode.TUNNEL;
   const life = readLifetimes(transform, Phase2Attribute.LIFE_TYPE, Phase2Attribute.LIFE_DURATION);
   return { suite: { esp, group, mode }, peerSpi, answer: { ...proposal, transforms: [transform] }, ...life };
+}
+
+function isUnserved(type: number): boolean {
+  return !SERVED_ATTRIBUTES.has(type) && type < FIRST_PRIVATE_ATTRIBUTE;
 }
 
 function readSpi({ spi }: Proposal): number | undefined {

@@ -26,6 +26,7 @@ import {
   Phase1Encryption,
   Phase2Attribute,
   type Proposal,
+  type Transform,
 } from '../../../src/core/wire/ikev1.ts';
 import { Seeded } from '../../seeded.ts';
 import { SUITE } from './pair.ts';
@@ -234,6 +235,27 @@ describe('phase 2', () => {
     assert.ok('refused' in choosePhase2(withTransform({ attributes: bare }), all));
     // GCM with a second integrity algorithm is neither
     assert.ok('refused' in choosePhase2(withTransform({ id: EspTransform.AES_GCM_16 }), all));
+  });
+
+  test('agrees to no attribute that is not kept, as extended sequence numbers', () => {
+    const [proposal] = phase2Offer([esp(GCM)], 0x1234, lifetime);
+    const [plain] = proposal!.transforms;
+    const withAttribute = (type: number) => ({
+      ...plain!,
+      attributes: [...plain!.attributes, numericAttribute(type, 1)],
+    });
+    const offer = (...transforms: Transform[]) => [{ ...proposal!, transforms }];
+    for (const type of [7, 10, 11, 15, 32_000])
+      assert.ok('refused' in choosePhase2(offer(withAttribute(type)), rules), `attribute ${type}`);
+    const refusal = choosePhase2(offer(withAttribute(11)), rules);
+    assert.match(
+      'refused' in refusal ? refusal.refused : '',
+      /attribute 11 \(extended sequence numbers\) isn't served here/,
+    );
+    const choice = choosePhase2(offer(withAttribute(11), plain!), rules);
+    assert.deepEqual('suite' in choice && choice.answer.transforms, [plain]);
+    assert.ok('suite' in choosePhase2(offer(withAttribute(32_001)), rules), 'private use');
+    assert.equal(acceptPhase2Choice(offer(withAttribute(11)), [esp(GCM)]), undefined);
   });
 
   test('refuses reserved SPIs, SPIs of a wrong length, and ESP bundled with another protocol', () => {
