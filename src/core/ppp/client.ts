@@ -64,8 +64,10 @@ export class PppClient extends LinkEnd<ProofState, PppUp> {
     else this.state = { awaits: 'verdict' };
   }
 
+  /** While LCP begins anew nothing is to be proven: what was agreed on is void. */
   protected override proofDueAt(): Instant | undefined {
-    return this.#proof?.pollTimeout();
+    const { awaits } = this.state;
+    return awaits === 'LCP' || awaits === 'end' ? undefined : this.#proof?.pollTimeout();
   }
 
   protected override handleProofTimeout(now: Instant): void {

@@ -258,6 +258,18 @@ describe('a PPP client, against a gateway that is wrong', () => {
     assert.deepEqual(parsePapRequest(requests[0]!.data), { name: utf8('ann'), password: utf8('secret') });
   });
 
+  it('says no password while LCP begins anew, and is down but once', () => {
+    const gateway = new Gateway().asks(0xc0, 0x23);
+    gateway.say(LCP, Code.CONFIGURE_REQUEST, encodeOptions([{ type: LcpOption.MRU, data: Uint8Array.of(5, 0) }]));
+    assert.equal(gateway.client.awaits, 'LCP');
+    gateway.advance(200_000);
+    gateway.client.handleTimeout(gateway.now);
+    gateway.listen();
+    assert.equal(gateway.all(PAP, PapCode.REQUEST).length, 1);
+    assert.equal(gateway.events.filter(({ type }) => type === 'down').length, 1);
+    assert.match(gateway.down!.reason, /LCP: it left our options unanswered/);
+  });
+
   it('takes over numbers of a refusal and no words', () => {
     for (const [said, reason] of [
       ['E=691 R=1 C=00 V=3 M=\u001b[2Jpwned', /password \(error 691: wrong name or password\)$/],
