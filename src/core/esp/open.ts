@@ -1,6 +1,5 @@
 /** Opens ESP packets, RFC 4303 section 3.4: the readable reference for the dataplane's fast path. */
-import { type Bytes, bytesEqual, constantTimeEqual } from '../bytes/bytes.ts';
-import { Reader } from '../bytes/reader.ts';
+import { type Bytes, bytesEqual, constantTimeEqual, readU32 } from '../bytes/bytes.ts';
 import type { EspSuite } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import {
@@ -33,7 +32,7 @@ type EspDrop = 'length' | 'replay' | 'authentication' | 'padding';
 /** `packet` is SPI to ICV. The SPI led here and is authenticated with the rest, so it isn't compared again. */
 export function openEsp(crypto: CryptoProvider, sa: EspContext, window: ReplayWindow, packet: Bytes): OpenedEsp {
   if (!isWhole(sa.suite, packet.length)) return { ok: false, reason: 'length' };
-  const sequence = new Reader(packet.subarray(SEQUENCE_OFFSET), 'ESP').u32();
+  const sequence = readU32(packet, SEQUENCE_OFFSET);
   if (!window.accepts(sequence)) return { ok: false, reason: 'replay' };
   const plaintext = decrypt(crypto, sa, packet);
   if (!plaintext) return { ok: false, reason: 'authentication' };

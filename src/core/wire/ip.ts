@@ -3,7 +3,7 @@
  * from outside needs them: who, whom, what is in it, and whether it is a fragment. Checksums aren't looked at: where the
  * sender captured, the network card fills them in later.
  */
-import type { Bytes } from '../bytes/bytes.ts';
+import { type Bytes, readU32 } from '../bytes/bytes.ts';
 
 export const IpProtocol = {
   HOP_BY_HOP: 0,
@@ -134,8 +134,7 @@ function readFragmentHeader(bytes: Bytes, end: number, into: IpHead): boolean {
   into.fragmentOffset = fragment & 0xfff8;
   into.moreFragments = (fragment & 1) !== 0;
   into.isFragment = into.fragmentOffset > 0 || into.moreFragments;
-  into.identification =
-    ((bytes[at + 4]! << 24) | (bytes[at + 5]! << 16) | (bytes[at + 6]! << 8) | bytes[at + 7]!) >>> 0;
+  into.identification = readU32(bytes, at + 4);
   return pass(bytes[at]!, FRAGMENT_HEADER_LENGTH, end, into);
 }
 

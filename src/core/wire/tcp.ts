@@ -3,7 +3,7 @@
  * options the maximum segment size and the window scale (RFC 7323). Read and written in place, so that a fast path can use
  * them on packets where they lie.
  */
-import type { Bytes } from '../bytes/bytes.ts';
+import { type Bytes, readU32 } from '../bytes/bytes.ts';
 import { IpProtocol } from './ip.ts';
 
 export const TCP_HEADER_LENGTH = 20;
@@ -56,8 +56,8 @@ export function readSegment(bytes: Bytes, at: number, length: number, into: TcpS
   if (header < TCP_HEADER_LENGTH || header > length) return false;
   into.sourcePort = (bytes[at]! << 8) | bytes[at + 1]!;
   into.destinationPort = (bytes[at + 2]! << 8) | bytes[at + 3]!;
-  into.sequence = u32(bytes, at + 4);
-  into.acknowledgment = u32(bytes, at + 8);
+  into.sequence = readU32(bytes, at + 4);
+  into.acknowledgment = readU32(bytes, at + 8);
   into.flags = bytes[at + 13]!;
   into.window = (bytes[at + 14]! << 8) | bytes[at + 15]!;
   into.headerLength = header;
@@ -112,7 +112,7 @@ export function readSynOptions(bytes: Bytes, at: number, headerLength: number): 
   return { mss, windowShift };
 }
 
-/** MSS and, if it is to be scaled, the window's shift; else three NOPs and one more. */
+/** MSS, then the window's shift behind a NOP; four NOPs if windows are not to be scaled. */
 export function writeSynOptions(bytes: Uint8Array, at: number, { mss, windowShift }: SynOptions): void {
   bytes.set([MSS_OPTION, 4, mss >>> 8, mss & 255], at);
   bytes.set(windowShift === undefined ? [1, 1, 1, 1] : [1, WINDOW_SCALE_OPTION, 3, windowShift], at + 4);
@@ -128,10 +128,6 @@ export function tcpChecksum(source: Bytes, destination: Bytes, segment: Bytes): 
     for (let i = 0; i < part.length; i += 2) sum += (part[i]! << 8) | (part[i + 1] ?? 0);
   while (sum > 0xffff) sum = (sum & 0xffff) + Math.floor(sum / 0x10000);
   return ~sum & 0xffff;
-}
-
-function u32(bytes: Bytes, at: number): number {
-  return ((bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!) >>> 0;
 }
 
 function setU32(bytes: Uint8Array, at: number, value: number): void {
