@@ -1,5 +1,5 @@
 /** The reliable channel of L2TP's control messages, RFC 2661 section 5.8: numbers, a window, acknowledgments, repeats. */
-import type { Bytes } from '../bytes/bytes.ts';
+import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import { type Instant, SECOND } from '../net/time.ts';
 
 /** Waits 1, 2, 4, 8, 8 s for an acknowledgment, as section 5.8 recommends; then the peer is gone. */
@@ -79,7 +79,7 @@ export class ControlChannel {
     if (this.#waiting.length > 0) this.#repeatAt ??= now + wait(this.#waiting[0]!.sendings);
     const acknowledges = this.#owesAcknowledgment && fresh.length === 0;
     this.#owesAcknowledgment = false;
-    if (acknowledges) return [{ sessionId: 0, ns: this.#nextNs, nr: this.#expected, body: new Uint8Array(0) }];
+    if (acknowledges) return [{ sessionId: 0, ns: this.#nextNs, nr: this.#expected, body: EMPTY }];
     return fresh.map((message) => this.#numbered(message));
   }
 

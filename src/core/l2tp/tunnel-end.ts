@@ -28,7 +28,6 @@ import {
   resultText,
   StopResult,
 } from './messages.ts';
-
 import { TunnelSecret } from './tunnel-secret.ts';
 
 export type L2tpDrop =
@@ -135,20 +134,20 @@ export abstract class TunnelEnd<State, More = never> {
     return this.#events.shift();
   }
 
-  /** A PPP frame to the peer; without the call it goes nowhere. */
-  protected sendFrame(session: number, frame: Bytes): void {
-    const ids = this.idsOf(session);
-    if (!ids) return;
-    const { port, peerTunnel: tunnelId, peerSession: sessionId } = ids;
-    this.#transmits.push({ port, message: encodeL2tpData({ tunnelId, sessionId, ns: undefined, payload: frame }) });
-  }
-
   /** Says good-bye, once: the SA is about to go. */
   close(): void {
     const { connection } = this;
     if (!connection) return;
     connection.channel.send(0, encodeStopCcn(connection.localTunnel, StopResult.SHUTTING_DOWN));
     this.#sayLast(connection);
+  }
+
+  /** A PPP frame to the peer; without the call it goes nowhere. */
+  protected sendFrame(session: number, frame: Bytes): void {
+    const ids = this.idsOf(session);
+    if (!ids) return;
+    const { port, peerTunnel: tunnelId, peerSession: sessionId } = ids;
+    this.#transmits.push({ port, message: encodeL2tpData({ tunnelId, sessionId, ns: undefined, payload: frame }) });
   }
 
   /** A message that came in its turn and isn't of those that both ends take alike; false: it isn't served. */

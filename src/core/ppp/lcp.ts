@@ -23,7 +23,8 @@ export interface PeerLink {
 export class LcpRules implements Rules {
   readonly #crypto: CryptoProvider;
   readonly #methods: MethodRules;
-  readonly #left = new Set<number>();
+  /** Options that we no longer ask for. */
+  readonly #leftOut = new Set<number>();
   #magic: Bytes;
   peer: PeerLink = { mru: DEFAULT_MRU, acfc: false, pfc: false };
 
@@ -35,7 +36,7 @@ export class LcpRules implements Rules {
 
   /** Ours; zeros when the peer wants none. */
   get magic(): Bytes {
-    return this.#left.has(LcpOption.MAGIC) ? new Uint8Array(4) : this.#magic;
+    return this.#leftOut.has(LcpOption.MAGIC) ? new Uint8Array(4) : this.#magic;
   }
 
   ours(): readonly Option[] {
@@ -46,7 +47,7 @@ export class LcpRules implements Rules {
       { type: LcpOption.PFC, data: EMPTY },
       { type: LcpOption.ACFC, data: EMPTY },
     ];
-    return options.filter(({ type }) => !this.#left.has(type));
+    return options.filter(({ type }) => !this.#leftOut.has(type));
   }
 
   handleNak(options: readonly Option[]): string | undefined {
@@ -54,7 +55,7 @@ export class LcpRules implements Rules {
     for (const { type } of options) {
       if (type === LcpOption.MAGIC) this.#magic = newMagic(this.#crypto);
       else if (type === LcpOption.AUTHENTICATION) failed ??= this.#methods.handleNak();
-      else this.#left.add(type);
+      else this.#leftOut.add(type);
     }
     return failed;
   }
@@ -63,7 +64,7 @@ export class LcpRules implements Rules {
     let failed: string | undefined;
     for (const { type } of options) {
       if (type === LcpOption.AUTHENTICATION) failed ??= this.#methods.handleReject();
-      else this.#left.add(type);
+      else this.#leftOut.add(type);
     }
     return failed;
   }

@@ -29,7 +29,8 @@ export const MAX_NAKS = 5;
 /** Requests of the peer in one agreement, whatever we answer. */
 export const MAX_ROUNDS = 20;
 
-export type Outcome = 'nothing' | 'opened' | 'reopened' | { readonly failed: string };
+/** `begun anew`: what was agreed on is void. */
+export type Outcome = 'nothing' | 'opened' | 'begun anew' | { readonly failed: string };
 
 export class Negotiation {
   readonly #rules: Rules;
@@ -75,7 +76,7 @@ export class Negotiation {
     else failed = this.#handleRefusal(code, options, now);
     if (failed !== undefined) return { failed };
     if (this.opened) this.#restartAt = undefined;
-    if (this.opened !== before) return before ? 'reopened' : 'opened';
+    if (this.opened !== before) return before ? 'begun anew' : 'opened';
     return 'nothing';
   }
 
