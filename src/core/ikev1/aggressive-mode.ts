@@ -11,7 +11,6 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
-import { DH_GROUPS } from '../crypto/algorithms.ts';
 import type { Instant } from '../net/time.ts';
 import { decryptBody, encryptBody } from '../protection/ikev1-cipher.ts';
 import { encodeId, encodeSa, type Identification, NotifyType, parseId, parseSa } from '../wire/ikev1.ts';
@@ -66,7 +65,7 @@ export function beginAggressiveMode(
     ...certificateRequests(context, { suite: intent.suites[0]! }),
     ...vendorIdPayloads(context),
   ]);
-  return { message, state: { awaits: 'aggressive 2', intent, initiatorSa: sa.body, own, group } };
+  return { message, state: { awaits: 'aggressive 2', intent, initiatorSa: sa.body, own } };
 }
 
 export function handleAggressive1(context: SaContext, message: IsakmpMessage, path: IkePath): Phase1Step {
@@ -123,11 +122,10 @@ export function handleAggressive2(
   now: Instant,
 ): Phase1Step {
   const payloads = new PayloadSet(parseWholeChain(message.header.nextPayload, message.body));
-  const { intent, initiatorSa, own, group } = state;
+  const { intent, initiatorSa, own } = state;
   const choice = acceptPhase1Choice(parseSa(payloads.one(PayloadType.SA)), intent.suites);
   if (!choice) return { refused: 'the peer chose a proposal that was not offered' };
   const responderPublic = payloads.one(PayloadType.KE).slice();
-  if (responderPublic.length !== DH_GROUPS[group].length) throw new MalformedError('KE payload of another group');
   const sharedSecret = own.dh.sharedSecret(responderPublic);
   if (!sharedSecret) throw new MalformedError('KE payload is no public value of the group');
   const responderCookie = message.header.responderCookie.slice();

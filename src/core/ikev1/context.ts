@@ -1,5 +1,5 @@
 /** What all exchanges of one ISAKMP SA share: its names, its keys once there are any, its outputs. */
-import type { Bytes } from '../bytes/bytes.ts';
+import { type Bytes, concat, readU32 } from '../bytes/bytes.ts';
 import { type IkePath, sameIkePath } from '../carrier/ike-path.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { Timers } from '../ike/timers.ts';
@@ -76,6 +76,11 @@ export class SaContext {
 
   get crypto(): CryptoProvider {
     return this.environment.crypto;
+  }
+
+  /** What notifications and deletes name this SA by: CKY-I | CKY-R (RFC 2408 section 3.14). */
+  get spi(): Bytes {
+    return concat(this.initiatorCookie, this.responderCookie);
   }
 
   /** By what a repeat is known. */
@@ -160,8 +165,7 @@ export class SaContext {
   /** A message ID for an exchange that we begin: random, never 0. */
   newMessageId(taken: (messageId: number) => boolean): number {
     for (;;) {
-      const [a, b, c, d] = this.crypto.random(4);
-      const messageId = ((a! << 24) | (b! << 16) | (c! << 8) | d!) >>> 0;
+      const messageId = readU32(this.crypto.random(4));
       if (messageId !== 0 && !taken(messageId)) return messageId;
     }
   }

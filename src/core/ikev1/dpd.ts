@@ -2,7 +2,7 @@
  * Dead peer detection, RFC 3706: who has been silent is asked; who stays silent is dead. The same question over another
  * path tells whether that path works.
  */
-import { concat, readU32, u32 } from '../bytes/bytes.ts';
+import { readU32, u32 } from '../bytes/bytes.ts';
 import { type IkePath, sameIkePath } from '../carrier/ike-path.ts';
 import { SparseMap } from '../ike/sparse-map.ts';
 import { type Instant, SECOND } from '../net/time.ts';
@@ -151,7 +151,7 @@ export class DeadPeerDetection {
   }
 
   #send(type: number, sequence: number, path: IkePath): void {
-    const spi = concat(this.#context.initiatorCookie, this.#context.responderCookie);
+    const { spi } = this.#context;
     notifyPeer(this.#context, { protocol: Protocol.ISAKMP, spi, type, data: u32(sequence) }, path);
   }
 }

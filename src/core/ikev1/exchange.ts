@@ -12,6 +12,7 @@ import {
   Flag,
   firstPayload,
   type IsakmpMessage,
+  PAYLOAD_HEADER_LENGTH,
   type Payload,
   PayloadType,
   parsePayloads,
@@ -22,15 +23,12 @@ import type { QuickModeState } from './quick-mode.ts';
 import type { TransactionState } from './transaction.ts';
 import type { DropReason } from './types.ts';
 
-/** Our own limits. A peer that rekeys all it has at once stays far below. */
+/** Our own limit. A peer that rekeys all it has at once stays far below. */
 const MAX_EXCHANGES = 64;
 /** How long a finished exchange answers repeats. */
 const FINISHED_LIFETIME = MINUTE;
 /** How often one message is answered again. */
 const MAX_REPEATS = 8;
-
-/** Length of the generic header in front of a payload body. */
-const PAYLOAD_HEADER_LENGTH = 4;
 
 export interface Exchange {
   readonly messageId: number;
@@ -115,7 +113,13 @@ export class Exchanges {
     this.#context.timers.set('finished', now + FINISHED_LIFETIME);
   }
 
-  /** True if `message` repeats the one answered last; the answer then goes out again, from cache. */
+  /** The exchange is over by the peer's last word: a repeat of that wants no answer. */
+  conclude(exchange: Exchange, now: Instant): void {
+    this.finish(exchange, now);
+    exchange.lastSent = undefined;
+  }
+
+  /** True if the message of this digest repeats the one answered last; the answer then goes out again, from cache. */
   answersRepeat(exchange: Exchange, digest: Bytes, path: IkePath): boolean {
     if (!exchange.lastReceived || !bytesEqual(digest, exchange.lastReceived)) return false;
     if (exchange.lastSent && exchange.repeats++ < MAX_REPEATS) this.#context.transmit(path, exchange.lastSent);
@@ -140,18 +144,18 @@ export class Exchanges {
     return true;
   }
 
-  #forgetOldestFinished(): boolean {
-    for (const exchange of this.#byId.values()) {
-      if (exchange.state.awaits === 'nothing') return this.#byId.delete(exchange.messageId);
-    }
-    return false;
-  }
-
   forgetFinished(now: Instant): void {
     for (const exchange of this.#byId.values()) {
       const over = exchange.state.awaits === 'nothing' && exchange.since + FINISHED_LIFETIME <= now;
       if (over) this.#byId.delete(exchange.messageId);
     }
+  }
+
+  #forgetOldestFinished(): boolean {
+    for (const exchange of this.#byId.values()) {
+      if (exchange.state.awaits === 'nothing') return this.#byId.delete(exchange.messageId);
+    }
+    return false;
   }
 }
 

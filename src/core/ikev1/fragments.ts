@@ -18,7 +18,7 @@ import {
 /** Longest message that goes out whole, and the data of one fragment: both fit IPv6's 1280 with all headers. */
 const MAX_WHOLE = 1200;
 const FRAGMENT_DATA = 1100;
-/** Our own limits on what is put together. */
+/** Our own limit on what is put together. */
 const MAX_FRAGMENTS = 64;
 
 /** The message itself, or its fragments. */

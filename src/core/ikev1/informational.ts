@@ -1,5 +1,5 @@
-/** Informational exchanges, RFC 2409 section 5.7: one protected message each way, no answer and no repeat of its own. */
-import { type Bytes, bytesEqual, concat, readU32 } from '../bytes/bytes.ts';
+/** Informational exchanges, RFC 2409 section 5.7: each is one protected message, without an answer and without repeats. */
+import { type Bytes, bytesEqual, readU32 } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import { ipFromBytes } from '../net/address.ts';
 import { type Instant, MINUTE, SECOND } from '../net/time.ts';
@@ -146,8 +146,7 @@ function parseLifetime(data: Bytes): number | undefined {
 
 function handleDeletion(context: SaContext, { protocol, spis }: ReturnType<typeof parseDeletion>): void {
   if (protocol === Protocol.ISAKMP) {
-    const own = concat(context.initiatorCookie, context.responderCookie);
-    if (spis.some((spi) => bytesEqual(spi, own))) context.end('deleted by the peer', 'the client hung up');
+    if (spis.some((spi) => bytesEqual(spi, context.spi))) context.end('deleted by the peer', 'the client hung up');
   } else if (protocol === Protocol.ESP) {
     context.emit({ type: 'esp-deleted', spis: spis.filter((spi) => spi.length === 4).map((spi) => readU32(spi)) });
   }

@@ -1,5 +1,5 @@
 /** What we tell a peer outside of any exchange: notifications and deletes, each in one protected informational message. */
-import { type Bytes, concat, u32 } from '../bytes/bytes.ts';
+import { type Bytes, u32 } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import { phase2Iv } from '../protection/ikev1-cipher.ts';
 import {
@@ -26,19 +26,17 @@ export function notifyPeer(context: SaContext, notification: Notification, path:
 
 /** RESPONDER-LIFETIME, RFC 2407 section 4.6.3.1: phase 1 ends here sooner than the peer proposed. */
 export function tellLifetime(context: SaContext, seconds: number): void {
-  const spi = concat(context.initiatorCookie, context.responderCookie);
   const attributes = [
     numericAttribute(Phase1Attribute.LIFE_TYPE, LifeType.SECONDS),
     numericAttribute(Phase1Attribute.LIFE_DURATION, seconds),
   ];
   const data = encodeAttributes(attributes);
-  notifyPeer(context, { protocol: Protocol.ISAKMP, spi, type: NotifyType.RESPONDER_LIFETIME, data });
+  notifyPeer(context, { protocol: Protocol.ISAKMP, spi: context.spi, type: NotifyType.RESPONDER_LIFETIME, data });
 }
 
 /** Tells the peer that this phase 1 is no more. */
 export function deletePhase1(context: SaContext): void {
-  const spi = concat(context.initiatorCookie, context.responderCookie);
-  const deletion = encodeDeletion({ protocol: Protocol.ISAKMP, spis: [spi] });
+  const deletion = encodeDeletion({ protocol: Protocol.ISAKMP, spis: [context.spi] });
   context.transmit(context.path, sealInformational(context, deletion));
 }
 

@@ -1,4 +1,5 @@
 /** Phase 1 proposals, RFC 2409 Appendix A: reading an offer, choosing by our own preference, or saying what is in the way. */
+import { EMPTY } from '../bytes/bytes.ts';
 import { type CbcCipher, cipherName, DH_GROUPS, type DhGroup, type HashName, isDhGroup } from '../crypto/algorithms.ts';
 import {
   Authentication,
@@ -89,7 +90,7 @@ export function choosePhase1(offer: readonly Proposal[], rules: Phase1Rules): Ph
 /** An initiator's offer of suites in order, each with the same lifetime in seconds. */
 export function phase1Offer(suites: readonly Phase1Suite[], lifetime: number): Proposal[] {
   const transforms = suites.map((suite, i) => encodeTransform(suite, i + 1, lifetime));
-  return [{ number: 1, protocol: Protocol.ISAKMP, spi: new Uint8Array(0), transforms }];
+  return [{ number: 1, protocol: Protocol.ISAKMP, spi: EMPTY, transforms }];
 }
 
 /** The suites in an offer that we can keep, in order: an offer that imitates a client may hold others. */

@@ -2,9 +2,8 @@
  * What main and aggressive mode share: the states of phase 1, each named for the message it awaits, and the step from one
  * to the next. A step that fails leaves the state as it was: an attacker's message ends nobody's negotiation.
  */
-import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
+import { type Bytes, EMPTY } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
-import type { DhGroup } from '../crypto/algorithms.ts';
 import type { DhKeyPair } from '../crypto/provider.ts';
 import { isNatTraversalId, NAT_T_PREFERENCE, ownVendorIds, readVendorIds } from '../ike/vendor-ids.ts';
 import { type Instant, SECOND } from '../net/time.ts';
@@ -90,7 +89,6 @@ export type Phase1State =
       readonly intent: InitiatorIntent;
       readonly initiatorSa: Bytes;
       readonly own: OwnShare;
-      readonly group: DhGroup;
     }
   /** Established. */
   | { readonly awaits: 'nothing' };
@@ -139,14 +137,10 @@ export function vendorIdPayloads(context: SaContext): Payload[] {
   return sent.map((body) => ({ type: PayloadType.VID, body }));
 }
 
-function reportLegacy(context: SaContext, suite: Phase1Suite): void {
-  for (const what of legacyParts(suite)) context.emit({ type: 'legacy-used', what: `${what} in phase 1` });
-}
-
 /** INITIAL-CONTACT names the phase 1 that it comes in, RFC 2407 section 4.6.3.3. */
 export function initialContactPayloads(context: SaContext, { initialContact }: InitiatorIntent): Payload[] {
   if (!initialContact) return [];
-  const spi = concat(context.initiatorCookie, context.responderCookie);
+  const { spi } = context;
   return [encodeNotification({ protocol: Protocol.ISAKMP, spi, type: NotifyType.INITIAL_CONTACT, data: EMPTY })];
 }
 
@@ -179,7 +173,7 @@ export function establish(
   context.path = path;
   context.timers.clear('phase1');
   context.limitLifetime(lifetime, now);
-  reportLegacy(context, choice.suite);
+  for (const what of legacyParts(choice.suite)) context.emit({ type: 'legacy-used', what: `${what} in phase 1` });
   context.emit({ type: 'established', ...established });
   if (initialContact) context.emit({ type: 'initial-contact' });
   return { awaits: 'nothing' };

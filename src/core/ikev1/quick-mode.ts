@@ -7,7 +7,7 @@
  *
  * The responder can receive from message 2 on and sends from message 3 on; the initiator does both from message 2 on.
  */
-import { type Bytes, u32 } from '../bytes/bytes.ts';
+import { type Bytes, EMPTY, u32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { DhKeyPair } from '../crypto/provider.ts';
@@ -205,8 +205,7 @@ export function handleQuick3(
   );
   if ('drop' in payloads) return payloads.drop;
   ids.complete(exchange.messageId);
-  exchange.lastSent = undefined;
-  exchanges.finish(exchange, now);
+  exchanges.conclude(exchange, now);
   for (const what of legacyPhase2Parts(state.pair.suite))
     context.emit({ type: 'legacy-used', what: `${what} in phase 2` });
   // HASH(3) has our fresh nonce in it: this is no replay, so the peer is where it came from
@@ -263,7 +262,7 @@ function refuse(
   context.emit({ type: 'esp-refused', reason });
   exchange.lastSent = notifyPeer(context, {
     protocol: Protocol.ESP,
-    spi: new Uint8Array(0),
+    spi: EMPTY,
     type: notify,
     data: u32(exchange.messageId),
   });

@@ -143,6 +143,11 @@ export class Ikev1Sa {
     return this.#phase1.bytesHeld + (this.#fragments?.length ?? 0);
   }
 
+  /** When its lifetime is over; undefined: it isn't known yet. */
+  get expiresAt(): Instant | undefined {
+    return this.#context.timers.at('expire');
+  }
+
   get ended(): boolean {
     return this.#context.ended;
   }
@@ -176,11 +181,6 @@ export class Ikev1Sa {
   }
 
   /** When to call `handleTimeout`; changes with every call. */
-  /** When its lifetime is over; undefined: it isn't known yet. */
-  get expiresAt(): Instant | undefined {
-    return this.#context.timers.at('expire');
-  }
-
   pollTimeout(): Instant | undefined {
     return this.#context.timers.next();
   }

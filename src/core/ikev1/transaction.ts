@@ -8,6 +8,7 @@
  *
  * A gateway takes nothing else: what a client sets about itself, its XAUTH status say, is refused.
  */
+import { EMPTY } from '../bytes/bytes.ts';
 import { fromUtf8, utf8 } from '../bytes/text.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import { type Instant, MINUTE } from '../net/time.ts';
@@ -37,13 +38,11 @@ export type TransactionState =
   | { readonly awaits: 'answer'; readonly identifier: number; readonly to: IkePath };
 
 const XAUTH_FIRST = ConfigurationAttribute.XAUTH_TYPE;
-const XAUTH_LAST = 16529;
+const XAUTH_LAST = ConfigurationAttribute.XAUTH_ANSWER;
 const XAUTH_TYPE_GENERIC = 0;
 
 /** What our own side leaves unanswered for so long is forgotten; a person may be typing a password. */
 const ANSWER_PATIENCE = 2 * MINUTE;
-
-const EMPTY_VALUE = new Uint8Array(0);
 
 export interface XauthQuestion {
   readonly asks: 'password' | 'passcode';
@@ -59,8 +58,8 @@ export function requestXauth(context: SaContext, exchanges: Exchanges, question:
   const attributes = [
     numericAttribute(ConfigurationAttribute.XAUTH_TYPE, XAUTH_TYPE_GENERIC),
     ...(message ? [{ type: ConfigurationAttribute.XAUTH_MESSAGE, value: utf8(message) }] : []),
-    ...(passcode ? [] : [{ type: ConfigurationAttribute.XAUTH_USER_NAME, value: EMPTY_VALUE }]),
-    { type: wanted, value: EMPTY_VALUE },
+    ...(passcode ? [] : [{ type: ConfigurationAttribute.XAUTH_USER_NAME, value: EMPTY }]),
+    { type: wanted, value: EMPTY },
   ];
   begin(context, exchanges, { awaits: 'xauth reply' }, ConfigurationType.REQUEST, attributes, now);
 }
@@ -122,16 +121,16 @@ export function handleTransaction(
     case 'xauth ack':
       if (configuration.type !== ConfigurationType.ACK) return 'ike_unexpected_payload';
       if (exchange.state.succeeded) context.emit({ type: 'xauth-finished' });
-      conclude(exchanges, exchange, now);
+      exchanges.conclude(exchange, now);
       return undefined;
     case 'configuration reply':
       if (configuration.type !== ConfigurationType.REPLY) return 'ike_unexpected_payload';
-      conclude(exchanges, exchange, now);
+      exchanges.conclude(exchange, now);
       context.emit({ type: 'configuration-received', attributes: configuration.attributes });
       return undefined;
     case 'configuration ack':
       if (configuration.type !== ConfigurationType.ACK) return 'ike_unexpected_payload';
-      conclude(exchanges, exchange, now);
+      exchanges.conclude(exchange, now);
       context.emit({ type: 'configuration-acknowledged' });
       return undefined;
     case 'nothing':
@@ -139,12 +138,6 @@ export function handleTransaction(
     default:
       return 'ike_unexpected_payload';
   }
-}
-
-/** The peer has answered what we began: a repeat of its answer wants none of ours. */
-function conclude(exchanges: Exchanges, exchange: Exchange, now: Instant): void {
-  exchanges.finish(exchange, now);
-  exchange.lastSent = undefined;
 }
 
 function handleXauthReply(
@@ -155,7 +148,7 @@ function handleXauthReply(
   now: Instant,
 ): DropReason | undefined {
   if (type !== ConfigurationType.REPLY) return 'ike_unexpected_payload';
-  conclude(exchanges, exchange, now);
+  exchanges.conclude(exchange, now);
   const text = (wanted: number) => {
     const attribute = attributes.find((one) => one.type === wanted);
     return attribute && fromUtf8(attributeBytes(attribute));
@@ -192,7 +185,7 @@ function handlePeersRequest(
     return undefined;
   }
   if (type === ConfigurationType.SET && side === 'client') {
-    const acknowledged = attributes.map((one) => (xauth ? one : { type: one.type, value: EMPTY_VALUE }));
+    const acknowledged = attributes.map((one) => (xauth ? one : { type: one.type, value: EMPTY }));
     answer(
       context,
       exchanges,

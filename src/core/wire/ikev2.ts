@@ -2,7 +2,7 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import { Reader } from '../bytes/reader.ts';
 import { Writer } from '../bytes/writer.ts';
-import { MAX_PAYLOADS, type Payload } from './isakmp.ts';
+import { MAX_PAYLOADS, PAYLOAD_HEADER_LENGTH, type Payload } from './isakmp.ts';
 
 export const IKEV2_VERSION = 0x20;
 
@@ -122,8 +122,8 @@ export function parseIkev2Payloads(first: number, body: Bytes): Payload[] {
     const next = r.u8();
     r.u8();
     const length = r.u16();
-    if (length < 4) r.fail(`payload ${type} claims ${length} bytes, less than its own header`);
-    payloads.push({ type, body: r.bytes(length - 4) });
+    if (length < PAYLOAD_HEADER_LENGTH) r.fail(`payload ${type} claims ${length} bytes, less than its own header`);
+    payloads.push({ type, body: r.bytes(length - PAYLOAD_HEADER_LENGTH) });
     if (type === Ikev2Payload.SK || type === Ikev2Payload.SKF) break;
     type = next;
   }

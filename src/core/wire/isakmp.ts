@@ -10,7 +10,8 @@ export const MAX_MESSAGE_LENGTH = 65_507;
 /** Our own limit; Windows, the most talkative client, sends about 12. */
 export const MAX_PAYLOADS = 64;
 
-const PAYLOAD_HEADER_LENGTH = 4;
+/** Next payload, reserved, length. */
+export const PAYLOAD_HEADER_LENGTH = 4;
 
 export const IKEV1_VERSION = 0x10;
 
