@@ -69,10 +69,11 @@ export function addTraffic(sum: Traffic, part: Readonly<Traffic>): void {
   sum.bytesOut += part.bytesOut;
 }
 
+/** Who is waited for says what is missing: a user for L2TP's call, a tunnel for `nothing`. */
 function stageOf(step: string): Stage {
-  if (/^(login|waiting for (login|verdict|call))/.test(step)) return 'login';
-  if (/^(Mode-Config|waiting for configuration)/.test(step)) return 'configuration';
-  return /^(quick mode|phase 2)/.test(step) ? 'phase2' : 'phase1';
+  if (/^(login|call|waiting for (login|verdict|nobody|call|goodbye))$/.test(step)) return 'login';
+  if (/^(Mode-Config|waiting for configuration)$/.test(step)) return 'configuration';
+  return /^(quick mode|waiting for nothing)$/.test(step) ? 'phase2' : 'phase1';
 }
 
 function counted<const K extends string>(names: readonly K[]): Record<K, number> {

@@ -12,6 +12,13 @@ const traffic = { packetsIn: 1, bytesIn: 1400, packetsOut: 2, bytesOut: 2 ** 40 
 const eventLoopDelay = { percentile: (p: number) => p * 1e6, max: 250e6, count: 9 };
 
 describe('metrics', () => {
+  it('count a failure where it happened: who is through phase 1 did not fail in it', () => {
+    const figures = new Figures();
+    for (const step of ['call', 'waiting for call', 'waiting for nobody', 'waiting for goodbye', 'waiting for nothing'])
+      figures.countFailure(step);
+    assert.deepEqual(figures.failed, { phase1: 0, login: 4, configuration: 0, phase2: 1 });
+  });
+
   it('are well formed, each family once and before its samples', () => {
     const figures = new Figures();
     figures.up = 3;
