@@ -21,7 +21,6 @@ export function wordsOf(event: ClientReport): string | undefined {
       return quoted(event.text).join('\n') || undefined;
     case 'down':
       return event.ending === 'user' ? 'disconnected' : endingWords(event.reason);
-    case 'blocked':
     case 'question':
     case 'rekeyed':
     case 'traffic':

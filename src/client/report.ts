@@ -10,7 +10,6 @@ export type { BlockedCarrier, TunnelReport };
 
 export type ClientReport =
   | { readonly type: 'trying'; readonly carrier: Carrier; readonly gateway: string }
-  | ({ readonly type: 'blocked'; readonly gateway: string } & BlockedCarrier)
   /** Somebody is being asked; the answer is reported nowhere. */
   | { readonly type: 'question'; readonly kind: QuestionKind; readonly prompt: string }
   /** Also after a reconnect. */

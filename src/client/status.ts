@@ -50,7 +50,6 @@ export function statusAfter(status: ClientStatus, event: ClientReport, now: Date
     case 'down':
       return { ...status, upSince: null, reason: event.reason, blocked: event.blocked };
     case 'trying':
-    case 'blocked':
     case 'question':
     case 'notice':
     case 'banner':

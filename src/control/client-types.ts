@@ -1,10 +1,10 @@
 /** The client's control API: what one may ask a running client on its local socket, and what it answers. */
 import type { Carrier } from '../core/openings/openings.ts';
 
-/** A carrier that didn't come through, and what it would have needed. JSON throughout. */
+/** A carrier that doesn't come through, and what of its needs is closed. JSON throughout. */
 export interface BlockedCarrier {
   readonly carrier: Carrier;
-  /** One word with dashes, for example "no-answer", "refused", "no-data". */
+  /** One word with dashes: "no-answer", "refused", "not-offered", "not-tried". */
   readonly reason: string;
   /** As `sallyport openings` names them, for example "UDP 4500". */
   readonly openings: readonly string[];

@@ -63,7 +63,6 @@ describe('the words of a report', () => {
     [{ type: 'question', kind: 'password', prompt: 'p' }, undefined],
     [{ type: 'rekeyed', phase: 2, suite: 's' }, undefined],
     [traffic(1, 2), undefined],
-    [{ type: 'blocked', gateway: 'g', carrier: 'esp', reason: 'refused', openings: [] }, undefined],
   ] satisfies [ClientReport, string | undefined][]) {
     it(`of ${event.type}: ${words ?? 'none'}`, () => assert.equal(wordsOf(event), words));
   }

@@ -10,7 +10,6 @@ type Fields<T extends ClientReport['type']> = Exclude<keyof Extract<ClientReport
 /** The compiler holds it to the types: nothing missing, nothing more. */
 const EVENTS: { readonly [T in ClientReport['type']]: Readonly<Record<Fields<T>, true>> } = {
   trying: { carrier: true, gateway: true },
-  blocked: { gateway: true, carrier: true, reason: true, openings: true },
   question: { kind: true, prompt: true },
   up: {
     carrier: true,

@@ -81,7 +81,6 @@ it('has the latest traffic', () => {
 
 it('is not changed by what is only told', () => {
   const told: readonly ClientReport[] = [
-    { type: 'blocked', gateway: 'g', ...blocked[0] },
     { type: 'question', kind: 'password', prompt: '' },
     { type: 'notice', text: 'n' },
     { type: 'banner', text: 'b' },
