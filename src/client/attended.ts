@@ -11,7 +11,7 @@ export interface Attendance {
   readonly profile: Profile;
   readonly asker: Asker;
   readonly report: (event: ClientReport) => void;
-  /** Where the socket is, and what the client keeps. */
+  /** Where the socket is, and the journal of the host's network. */
   readonly stateFolder: string;
   /** Ends it. */
   readonly signal: AbortSignal;

@@ -2,6 +2,7 @@
 import { type IkePath, sameIkePath } from '../core/carrier/ike-path.ts';
 import type { EspCarrier } from '../core/esp/sa.ts';
 import type { Instant } from '../core/net/time.ts';
+import { CISCO_UDP_PORT } from '../core/openings/openings.ts';
 import { ClientState } from '../core/session/client/client-state.ts';
 import {
   CLIENT_SESSION,
@@ -67,7 +68,6 @@ export class Client {
   readonly #past = { packetsIn: 0, bytesIn: 0, packetsOut: 0, bytesOut: 0 };
   /** The host's network follows one event after the other. */
   #network: Promise<void> = Promise.resolve();
-  #tunnel: TunnelUp | undefined;
   /** A gateway may have much to say. */
   readonly #notices = new TokenBucket({ perSecond: 0.5, burst: 30 });
   /** Told to be tried since a tunnel stood last. */
@@ -97,7 +97,7 @@ export class Client {
         listen: undefined,
         ikePort: parts.ports.ike,
         natTPort: parts.ports.natT,
-        ciscoUdpPort: parts.ports.ciscoUdp ?? 10_000,
+        ciscoUdpPort: parts.ports.ciscoUdp ?? CISCO_UDP_PORT,
         nativeEsp: parts.options.carriers.includes('esp'),
         ciscoTcpFlows: parts.options.carriers.includes('cisco-tcp'),
         anyPort: true,
@@ -304,7 +304,6 @@ export class Client {
         break;
       case 'up':
         this.#tried.clear();
-        this.#tunnel = event.tunnel;
         this.#names.served(event.tunnel.gateway, event.tunnel.remote.address);
         void this.#remember(event.tunnel);
         this.#follow(async () => {
@@ -315,7 +314,6 @@ export class Client {
         });
         break;
       case 'carrier-changed': {
-        this.#tunnel = event.tunnel;
         void this.#remember(event.tunnel);
         const { carrier, gateway } = tunnelReport(event.tunnel, tun);
         report({ type: 'carrier-changed', from: event.from, carrier, gateway, reason: event.reason });
@@ -350,11 +348,6 @@ export class Client {
     if (this.#parts.options.carriers.length === 1) return;
     const network = await networkName();
     if (network !== undefined) this.#parts.memory.remember(network, gateway, carrier);
-  }
-
-  /** As it was when it stood last. */
-  get tunnel(): TunnelUp | undefined {
-    return this.#tunnel;
   }
 }
 

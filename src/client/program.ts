@@ -9,28 +9,18 @@ import { type ClientNetwork, openClientNetwork } from '../host/network/client-ne
 import { clientCacheFolder } from '../host/network/folder.ts';
 import type { DnsPlan, NetworkPlan } from '../host/network/plan.ts';
 import { watchNetwork } from '../host/network/watch.ts';
-import type { Asker } from './asker.ts';
+import type { Attendance } from './attended.ts';
 import { CLIENT_MARK, Client } from './client.ts';
 import { clientOptions } from './options.ts';
 import type { ClientReport, ConnectResult } from './report.ts';
 import { connectResult } from './reporting.ts';
-
-export interface ConnectOptions {
-  readonly profile: Profile;
-  readonly asker: Asker;
-  readonly report: (event: ClientReport) => void;
-  /** Where the journal of the host's network is. */
-  readonly stateFolder: string;
-  /** Ends it. */
-  readonly signal: AbortSignal;
-}
 
 /** Kernel's limit on interface names. */
 const MAX_INTERFACE_NAME = 15;
 const TRAFFIC_EVERY = 1000;
 
 /** Connects, and stays until the end. Rejects when the machine lacks something: no rights, no TUN. */
-export async function connect({ profile, asker, report, stateFolder, signal }: ConnectOptions): Promise<ConnectResult> {
+export async function connect({ profile, asker, report, stateFolder, signal }: Attendance): Promise<ConnectResult> {
   const tun = profile.tun ?? `sp-${profile.name}`.slice(0, MAX_INTERFACE_NAME);
   const mtu = profile.mtu ?? DEFAULT_TUN_MTU;
   const options = clientOptions(profile);

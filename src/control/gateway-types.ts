@@ -1,5 +1,4 @@
 /** The control API: what one may ask a running gateway on its local socket, and what it answers. */
-import type { GatewaySettings } from '../core/session/policy.ts';
 
 /** A session as `sallyport sessions` shows it. JSON throughout: null is "not known yet". */
 export interface SessionRow {
@@ -12,7 +11,7 @@ export interface SessionRow {
   readonly peer: string;
   /** Where the peer is reached, "192.0.2.7:4500". */
   readonly remote: string;
-  /** How ESP travels: "nat-t", "cisco-udp", "esp"; before phase 2 how IKE does. */
+  /** How ESP travels: "nat-t", "cisco-udp", "cisco-tcp", "esp"; before phase 2 how IKE does. */
   readonly carrier: string;
   /** What is inside of ESP: "ipsec", tunnel mode's packets; "l2tp". */
   readonly protocol: 'ipsec' | 'l2tp';
@@ -136,22 +135,3 @@ export interface ControlResults {
 export type ControlHandlers = {
   readonly [V in Verb]: (request: RequestOf<V>) => ControlResults[V] | Promise<ControlResults[V]>;
 };
-
-/** What `startGateway` returns, for the program that serves the control API. */
-export interface RunningGateway {
-  sessions(): SessionRow[];
-  /** Ends the session, with a delete to the peer. False: there is none of this id. */
-  kick(id: number): boolean;
-  /** Ends all of a user's sessions, also one whose login is still being checked. */
-  endUser(user: string): void;
-  /** Packets of L2TP outside of IPsec that were dropped; undefined: they come to another program. */
-  clearL2tp(): number | undefined;
-  /** Prometheus' text format. */
-  metrics(): string;
-  /** New rules for all that comes; who is on stays on. */
-  reload(settings: GatewaySettings): void;
-  /** Ends every session, with deletes to the peers, and frees all that was taken. */
-  stop(): Promise<void>;
-  /** Settles when the gateway can't go on; pending as long as it can. */
-  readonly failed: Promise<Error>;
-}

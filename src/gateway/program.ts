@@ -5,14 +5,7 @@ import { type GatewayConfig, namesNobody } from '../config/config.ts';
 import { embeddedConfig, loadConfig } from '../config/load.ts';
 import { formatProblem } from '../config/problem.ts';
 import { controlPath, serveControl } from '../control/gateway.ts';
-import type {
-  ControlHandlers,
-  FailureReport,
-  HistoryReport,
-  ReloadReport,
-  RunningGateway,
-} from '../control/gateway-types.ts';
-import type { GatewaySettings } from '../core/session/policy.ts';
+import type { ControlHandlers, FailureReport, HistoryReport, ReloadReport } from '../control/gateway-types.ts';
 import { type ConfigFiles, diskFiles, unpackConfig } from '../host/config-files.ts';
 import { HostError } from '../host/errors.ts';
 import { createLog, type Logger } from '../host/log.ts';
@@ -27,6 +20,7 @@ import { CertificateWatch } from './certificate-watch.ts';
 import { prepareFirstLogin } from './first-login.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { takeChange } from './reload.ts';
+import type { RunningGateway, StartGateway } from './running-gateway.ts';
 import { openSettings } from './settings.ts';
 import { administerUsers, poolsOf } from './user-administration.ts';
 
@@ -40,13 +34,6 @@ export interface ProgramOptions {
   /** Why root's rights are kept; undefined: they aren't. */
   readonly keptRoot?: string | undefined;
 }
-
-export type StartGateway = (
-  config: GatewayConfig,
-  settings: GatewaySettings,
-  store: Store,
-  log: Logger,
-) => Promise<RunningGateway>;
 
 /** Where the first login is shown: a terminal, or undefined when nobody watches. */
 export type Terminal = { write(text: string): unknown } | undefined;
