@@ -1,7 +1,7 @@
 /** What both sides of the house say about an ESP security association: the engines make it, the dataplane runs it. */
 import type { Bytes } from '../bytes/bytes.ts';
 import type { EspSuite } from '../crypto/algorithms.ts';
-import type { Endpoint, Prefix } from '../net/address.ts';
+import { type Endpoint, type Prefix, sameEndpoint } from '../net/address.ts';
 
 export interface EspKeys {
   /** The cipher's key, without GCM's salt. */
@@ -29,6 +29,10 @@ export interface EspPath {
   readonly local: Endpoint;
   /** Port 0 with native ESP; also 0 while cisco-udp waits for the peer's first authenticated packet. */
   readonly remote: Endpoint;
+}
+
+export function sameEspPath(a: EspPath, b: EspPath): boolean {
+  return a.carrier === b.carrier && sameEndpoint(a.local, b.local) && sameEndpoint(a.remote, b.remote);
 }
 
 /** One direction of an SA pair. Remote is the peer's side, local ours, whichever the direction. */

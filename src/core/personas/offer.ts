@@ -1,5 +1,5 @@
 /** A persona's proposals, as its SA payloads have them. */
-import { u32 } from '../bytes/bytes.ts';
+import { EMPTY, u32 } from '../bytes/bytes.ts';
 import {
   type Attribute,
   EspAuthentication,
@@ -16,8 +16,6 @@ import {
   type Transform,
 } from '../wire/ikev1.ts';
 import type { Persona, Phase1OfferItem, Phase2OfferItem } from './persona.ts';
-
-const NO_SPI = new Uint8Array(0);
 
 export interface Phase1OfferOptions {
   /** Authentication methods: the one with XAUTH, and the same without for a persona that offers both. */
@@ -41,7 +39,7 @@ export function phase1Proposals({ phase1 }: Persona, options: Phase1OfferOptions
     id: KEY_IKE,
     attributes: phase1.attributes.flatMap((type) => phase1Attribute(phase1, item, method, type)),
   }));
-  return transforms.length === 0 ? [] : [{ number: 1, protocol: Protocol.ISAKMP, spi: NO_SPI, transforms }];
+  return transforms.length === 0 ? [] : [{ number: 1, protocol: Protocol.ISAKMP, spi: EMPTY, transforms }];
 }
 
 /** Whether something of it may be offered without `legacy`, in both phases. */
@@ -75,7 +73,7 @@ export function phase2Proposals({ phase2 }: Persona, options: Phase2OfferOptions
   const proposals = phase2.separateProposals ? transforms.map((one) => [one]) : [transforms];
   return proposals
     .filter((all) => all.length > 0)
-    .map((all, i) => ({ number: i + 1, protocol: Protocol.ESP, spi: NO_SPI, transforms: all }));
+    .map((all, i) => ({ number: i + 1, protocol: Protocol.ESP, spi: EMPTY, transforms: all }));
 }
 
 /** What has the group; else each suite once, with that group instead of its own. */

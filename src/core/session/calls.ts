@@ -17,6 +17,7 @@ import type { PeerLink } from '../ppp/lcp.ts';
 import { type PppEvent, PppLink } from '../ppp/link.ts';
 import type { PppProof } from '../ppp/login.ts';
 import type { GatewayEvent, LoginVerdict } from './events.ts';
+import { MAX_USER_NAME } from './logins.ts';
 import type { GatewaySettings } from './policy.ts';
 import { Session, type SessionStage } from './session.ts';
 
@@ -46,8 +47,6 @@ export interface CallsOptions {
 
 /** From the quick mode to the user's address; people have typed their password by then. */
 export const CALL_PATIENCE = MINUTE;
-/** Characters; longer ones belong to nobody and are not passed on. */
-const MAX_USER_NAME = 64;
 
 /** What a client has of L2TP. */
 export interface SessionTunnel {

@@ -1,6 +1,6 @@
 /** The ESP SA pairs of one session: prepared, in use, replaced by a rekey, expired. */
 import { EMPTY } from '../bytes/bytes.ts';
-import type { EspKeys, EspPath, EspSa } from '../esp/sa.ts';
+import type { EspKeys, EspSa } from '../esp/sa.ts';
 import { isTransportMode } from '../ikev1/phase2-proposal.ts';
 import { formatSelector } from '../ikev1/selector.ts';
 import type { EspPair } from '../ikev1/types.ts';
@@ -13,6 +13,8 @@ const MAX_REPLACED = 4;
 
 /** How long a replaced pair still receives what was under way. */
 const LINGER = 30 * SECOND;
+/** A pair that renews another sends when the peer does, or after this (ms): our last message may come later than a packet. */
+const SWITCH_AFTER = 500;
 /** A rekey of ours that failed is tried again after this: a lifetime of a minute, the shortest, leaves three seconds for it. */
 const REKEY_RETRY = 1.5 * SECOND;
 /** Share of the lifetime after which we rekey: the initiator first, the other side only when it didn't. */
@@ -66,6 +68,11 @@ export class Children {
   /** The pairs in use for the same traffic as `child`. */
   replacedBy(child: Child): Child[] {
     return this.#children.filter((one) => one.stage === 'established' && one !== child && sameTraffic(one, child));
+  }
+
+  /** A rekey of ours: it is put to use when the peer uses it, or shortly after. */
+  deferSwitch(child: Child, now: Instant): void {
+    child.switchAt = now + SWITCH_AFTER;
   }
 
   /** Puts a prepared pair to use; gives the pairs that it replaces, and those that are too many. */
@@ -150,13 +157,6 @@ export function espSa(sessionId: number, direction: 'in' | 'out', pair: EspPair)
     remoteSelector: transport ? EVERYWHERE : pair.remote.prefix,
     ...softBytes,
   };
-}
-
-/** The path of a session's ESP as IKE's own path and the agreed encapsulation make it. */
-export function samePath(a: EspPath, b: EspPath): boolean {
-  const text = (path: EspPath) =>
-    [path.carrier, path.local.address.text, path.local.port, path.remote.address.text, path.remote.port].join(' ');
-  return text(a) === text(b);
 }
 
 function sameTraffic(a: Child, b: Child): boolean {

@@ -26,7 +26,7 @@ interface Refusal {
 
 const MAX_LOGIN_ATTEMPTS = 3;
 /** Characters; longer ones belong to nobody and are not passed on. */
-const MAX_USER_NAME = 64;
+export const MAX_USER_NAME = 64;
 const MAX_PASSWORD = 1024;
 /** How long a client that was refused has to hang up by itself. */
 const GOODBYE = 3 * SECOND;

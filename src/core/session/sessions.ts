@@ -6,7 +6,7 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import type { EspPath } from '../esp/sa.ts';
+import { type EspPath, sameEspPath } from '../esp/sa.ts';
 import { addressIdentity } from '../ikev1/identity.ts';
 import type { InitiatorIntent } from '../ikev1/phase1.ts';
 import { isTransportMode } from '../ikev1/phase2-proposal.ts';
@@ -17,7 +17,6 @@ import { earliest, type Instant, MINUTE, SECOND } from '../net/time.ts';
 import { Authentication } from '../wire/ikev1.ts';
 import { AddressBook } from './addresses.ts';
 import { CALL_PATIENCE, Calls } from './calls.ts';
-import { samePath } from './children.ts';
 import { Configurations } from './configurations.ts';
 import type { Subject } from './credentials.ts';
 import { endingOf } from './ending.ts';
@@ -283,7 +282,7 @@ export class Sessions {
 
   /** Tells a session whose client sends ESP on an SPI that is no more; false: it is nobody's whom we know. */
   disownSpi(path: EspPath, spi: number): boolean {
-    const session = this.#roster.all.find(({ espPath }) => espPath && samePath(espPath, path));
+    const session = this.#roster.all.find(({ espPath }) => espPath && sameEspPath(espPath, path));
     session?.phase1?.deleteEsp([spi]);
     if (session) this.#touch(session);
     return session !== undefined;

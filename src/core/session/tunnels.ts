@@ -1,7 +1,7 @@
 /** The ESP side of sessions: who may have which tunnel, where it runs, when it is renewed, how it ends. */
 import type { IkePath } from '../carrier/ike-path.ts';
 import { suiteName } from '../crypto/algorithms.ts';
-import { type EspCarrier, type EspPath, mayMove } from '../esp/sa.ts';
+import { type EspCarrier, type EspPath, mayMove, sameEspPath } from '../esp/sa.ts';
 import { phase1SuiteName } from '../ikev1/phase1-proposal.ts';
 import { udpTransportMode, udpTunnelMode } from '../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
@@ -12,7 +12,7 @@ import type { Instant } from '../net/time.ts';
 import { EncapsulationMode } from '../wire/ikev1.ts';
 import { IpProtocol } from '../wire/ip.ts';
 import { L2TP_PORT } from '../wire/l2tp.ts';
-import { type Child, espSa, MAX_CHILDREN, samePath } from './children.ts';
+import { type Child, espSa, MAX_CHILDREN } from './children.ts';
 import type { GatewayEvent } from './events.ts';
 import type { GatewaySettings } from './policy.ts';
 import type { Session } from './session.ts';
@@ -25,9 +25,6 @@ export interface TunnelsOptions {
   /** Its phase 1 has something to send, or its deadline may have changed. */
   readonly touch: (session: Session) => void;
 }
-
-/** Milliseconds that a rekey of ours waits for the peer's first packet on it. */
-const SWITCH_AFTER = 500;
 
 export class Tunnels {
   readonly #options: TunnelsOptions;
@@ -123,8 +120,8 @@ export class Tunnels {
   }
 
   /**
-   * The quick mode is over. When we began it, the peer may get our message 3 later than our first packet: so a rekey of ours
-   * takes effect when the peer uses it, or shortly after.
+   * The quick mode is over. A rekey of ours waits, since the peer may get our message 3 later than our first packet; one under a
+   * phase 1 that is yet unproven for as long as it takes.
    */
   establish(session: Session, sa: Ikev1Sa, pair: EspPair, now: Instant): void {
     const child = session.children.find(pair.inbound.spi);
@@ -132,7 +129,7 @@ export class Tunnels {
     if (child && replaces && isUnproven(session, sa)) {
       child.switchAt = Number.POSITIVE_INFINITY;
     } else if (child && replaces && pair.initiatedBy === 'us') {
-      child.switchAt = now + SWITCH_AFTER;
+      session.children.deferSwitch(child, now);
     } else if (child) {
       this.#switchTo(session, sa, child, now);
     }
@@ -202,7 +199,7 @@ export class Tunnels {
   #follow(session: Session, path: EspPath): void {
     const known = session.pathAgreedOn;
     session.pathAgreedOn = path;
-    if (known && samePath(known, path)) return;
+    if (known && sameEspPath(known, path)) return;
     if (session.espPath && leadsElsewhere(session.espPath, path)) this.#movePath(session, path);
   }
 
@@ -213,7 +210,7 @@ export class Tunnels {
   }
 
   #movePath(session: Session, path: EspPath): void {
-    if (!session.espPath || samePath(session.espPath, path)) return;
+    if (!session.espPath || sameEspPath(session.espPath, path)) return;
     session.espPath = path;
     this.#options.emit({ type: 'move-path', id: session.id, path });
   }
@@ -331,5 +328,5 @@ function leadsElsewhere(current: EspPath, fresh: EspPath): boolean {
     current.local.address.text !== fresh.local.address.text ||
     current.remote.address.text !== fresh.remote.address.text;
   const oneFlow = fresh.carrier === 'nat-t' || fresh.carrier === 'cisco-tcp';
-  return moved || current.carrier !== fresh.carrier || (oneFlow && !samePath(current, fresh));
+  return moved || current.carrier !== fresh.carrier || (oneFlow && !sameEspPath(current, fresh));
 }

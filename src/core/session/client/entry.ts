@@ -278,9 +278,10 @@ export class Entry {
   }
 
   #requestConfiguration(now: Instant): void {
-    const { winner, stage } = { winner: this.#winner!, stage: this.#stage };
+    const stage = this.#stage;
     if (stage.awaits === 'nothing' || stage.awaits === 'configuration') return;
     this.#stage = { awaits: 'configuration', until: now + CONFIGURATION_PATIENCE };
+    const winner = this.#winner!;
     const { options, wish } = this.#o;
     // only IKE that stays on its own port can have ESP on Cisco's beside it
     const ciscoUdp = winner.way === 'udp' && options.carriers.includes('cisco-udp');

@@ -1,5 +1,5 @@
 /** The ESP pairs of a client's tunnel: begun, renewed and ended; what the dataplane is told of them. */
-import type { EspPath } from '../../esp/sa.ts';
+import { type EspPath, sameEspPath } from '../../esp/sa.ts';
 import { udpTransportMode, udpTunnelMode } from '../../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../../ikev1/sa.ts';
 import { formatSelector, type Selector } from '../../ikev1/selector.ts';
@@ -7,7 +7,7 @@ import type { EspPair, Phase2Grant, Phase2Request } from '../../ikev1/types.ts';
 import { parsePrefix } from '../../net/address.ts';
 import type { Instant } from '../../net/time.ts';
 import { EncapsulationMode } from '../../wire/ikev1.ts';
-import { type Child, Children, espSa, samePath } from '../children.ts';
+import { type Child, Children, espSa } from '../children.ts';
 import { CLIENT_SESSION, type ClientEvent, type ClientOptions } from './events.ts';
 
 export interface PairsHost {
@@ -19,8 +19,6 @@ export interface PairsHost {
 
 /** The gateway may pass on to us what anybody sends from behind it. */
 export const ANYBODY = parsePrefix('0.0.0.0/0')!;
-/** A pair that renews another sends when the gateway does, or after this: it may get our last message later than a packet. */
-const SWITCH_AFTER = 500;
 
 export class Pairs {
   readonly #host: PairsHost;
@@ -96,7 +94,7 @@ export class Pairs {
     const child = this.#children.find(pair.inbound.spi);
     if (!child) return false;
     const renews = this.#children.replacedBy(child).length > 0;
-    if (renews && pair.initiatedBy === 'us') child.switchAt = now + SWITCH_AFTER;
+    if (renews && pair.initiatedBy === 'us') this.#children.deferSwitch(child, now);
     else this.#switchTo(child, now);
     return renews;
   }
@@ -131,7 +129,7 @@ export class Pairs {
 
   /** Where packets go from now on. */
   moveTo(path: EspPath): void {
-    if (!this.#path || samePath(this.#path, path)) return;
+    if (!this.#path || sameEspPath(this.#path, path)) return;
     this.#path = path;
     this.#host.emit({ type: 'move-path', id: CLIENT_SESSION, path });
   }
