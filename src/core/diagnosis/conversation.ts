@@ -3,6 +3,7 @@ import type { Endpoint, IpAddress } from '../net/address.ts';
 import { EspFlow, type EspPacket, type Place } from './esp-flow.ts';
 import type { IcmpError } from './icmp-error.ts';
 import type { Negotiation } from './negotiation.ts';
+import type { TcpKind } from './tcp-streams.ts';
 import { TurnTaking } from './turns.ts';
 
 /** An ICMP error, with the packet that brought it and who sent it. */
@@ -27,6 +28,8 @@ export interface L2tpSighting extends Place {
 export interface TcpFlow {
   readonly client: Endpoint;
   readonly server: Endpoint;
+  /** As far as its first segment or its port tells. */
+  readonly kind: TcpKind;
   readonly syns: Place[];
   opened: Place | undefined;
   reset: Place | undefined;
@@ -127,11 +130,11 @@ export class Conversation {
   }
 
   /** The flow between two endpoints, made if need be; undefined: there are too many. */
-  tcpFlow(client: Endpoint, server: Endpoint): TcpFlow | undefined {
+  tcpFlow(client: Endpoint, server: Endpoint, kind: TcpKind): TcpFlow | undefined {
     const key = `${client.address.text} ${client.port} ${server.port}`;
     const known = this.#tcp.get(key);
     if (known) return known;
-    const flow = { client, server, syns: [], opened: undefined, reset: undefined, fromClient: 0, fromServer: 0 };
+    const flow = { client, server, kind, syns: [], opened: undefined, reset: undefined, fromClient: 0, fromServer: 0 };
     if (!this.#keep(this.tcpFlows, flow, MAX_TCP_FLOWS)) return undefined;
     this.#tcp.set(key, flow);
     return flow;

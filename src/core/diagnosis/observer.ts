@@ -222,7 +222,7 @@ export class Observer {
     const [source, destination] = endpointsOf(sighting);
     const fromClient = destinationPort === CISCO_PORT || destinationPort === NAT_T_PORT || sourcePort > destinationPort;
     const [client, server] = fromClient ? [source, destination] : [destination, source];
-    const flow = this.#conversationOf(sighting)?.tcpFlow(client, server);
+    const flow = this.#conversationOf(sighting)?.tcpFlow(client, server, taken.kind);
     if (!flow) return true;
     noteFlags(flow, tcp?.flags ?? 0, fromClient, sighting);
     for (const { kind, bytes } of taken.packets) {

@@ -19,6 +19,7 @@ import {
 export const MAX_STREAMS = 256;
 export const MAX_REST = 0xffff;
 
+/** Cisco's IPsec over TCP; the stream of RFC 9329. */
 export type TcpKind = 'cisco' | 'stream';
 
 interface Stream {

@@ -47,7 +47,7 @@ test('errors, words of L2TP and TCP connections of one pair', () => {
     conversation.addError({ ...place, ...about, from: GATEWAY, reason: 'port unreachable' });
   for (let i = 0; i <= MAX_L2TP; i++)
     conversation.addL2tp({ ...place, source, destination, what: 'SCCRQ', isInside: true });
-  for (let i = 0; i <= MAX_TCP_FLOWS; i++) conversation.tcpFlow({ address: CLIENT, port: i }, destination);
+  for (let i = 0; i <= MAX_TCP_FLOWS; i++) conversation.tcpFlow({ address: CLIENT, port: i }, destination, 'cisco');
   assert.equal(conversation.errors.length, MAX_ERRORS);
   assert.equal(conversation.l2tp.length, MAX_L2TP);
   assert.equal(conversation.tcpFlows.length, MAX_TCP_FLOWS);

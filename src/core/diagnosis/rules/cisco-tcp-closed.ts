@@ -1,9 +1,9 @@
-/** The TCP port of cTCP answers by RST or not at all, or opens and what is inside is never answered. */
+/** The TCP port of cTCP, or of RFC 9329, answers by RST or not at all, or opens and what is inside is never answered. */
 import { formatEndpoint } from '../../net/address.ts';
 import { STANDARD_PORTS } from '../../openings/openings.ts';
 import { IpProtocol } from '../../wire/ip.ts';
 import type { Conversation, IcmpSighting, TcpFlow } from '../conversation.ts';
-import type { Finding } from '../finding.ts';
+import type { Finding, Remedy } from '../finding.ts';
 import { isEstablished } from '../phases.ts';
 import { openFirewall } from '../remedies.ts';
 import { PATIENCE, type Rule, type Scene } from '../rule.ts';
@@ -22,7 +22,6 @@ function judge(conversation: Conversation, scene: Scene): Finding | undefined {
   if (!told?.how) return undefined;
   const { flow, how } = told;
   const server = formatEndpoint(flow.server);
-  const ports = { ...STANDARD_PORTS, ciscoTcp: flow.server.port };
   return {
     rule: 'cisco-tcp-closed',
     severity: 'cause',
@@ -31,18 +30,27 @@ function judge(conversation: Conversation, scene: Scene): Finding | undefined {
       ...(flow.syns[0] ? [{ packet: flow.syns[0].packet, says: `the client opens TCP to ${server}` }] : []),
       { packet: how.packet, says: how.seen },
     ],
-    remedies: [
-      {
-        where: 'sallyport',
-        does: 'Serve IPsec over TCP on that port.',
-        lines: [`carriers: { cisco-tcp: [${flow.server.port}] }`],
-      },
-      ...openFirewall(['cisco-tcp'], 'gateway', ports),
-      ...openFirewall(['cisco-tcp'], 'client', ports),
-      { where: 'cisco-asa', does: 'As the gateway:', lines: [`crypto ikev1 ipsec-over-tcp port ${flow.server.port}`] },
-    ],
+    remedies: remediesOf(flow),
   };
 }
+
+function remediesOf({ kind, server: { port } }: TcpFlow): Remedy[] {
+  const ports = { ...STANDARD_PORTS, ciscoTcp: port };
+  // what is opened is the port, whoever listens there
+  const opened = [...openFirewall(['cisco-tcp'], 'gateway', ports), ...openFirewall(['cisco-tcp'], 'client', ports)];
+  if (kind === 'stream') return [...LISTENS, ...opened];
+  return [
+    { where: 'sallyport', does: 'Serve IPsec over TCP on that port.', lines: [`carriers: { cisco-tcp: [${port}] }`] },
+    ...opened,
+    { where: 'cisco-asa', does: 'As the gateway:', lines: [`crypto ikev1 ipsec-over-tcp port ${port}`] },
+  ];
+}
+
+/** The client speaks as RFC 9329 has it, with IKEv2 inside. */
+const LISTENS: readonly Remedy[] = [
+  { where: 'libreswan', does: 'ipsec.conf, under config setup: serve IKEv2 over TCP.', lines: ['listen-tcp=yes'] },
+  { where: 'sallyport', does: "It has no IKEv2, and of IPsec over TCP Cisco's alone: dial it by UDP.", lines: [] },
+];
 
 interface Failure {
   readonly packet: number;

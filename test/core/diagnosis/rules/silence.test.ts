@@ -239,6 +239,16 @@ describe('cisco-tcp-closed', () => {
     assert.doesNotMatch(lines, /10000/);
   });
 
+  test("RFC 9329's port is none of Cisco's: no gateway is told to serve cTCP there", () => {
+    const stage = new Stage().see(tcp(CLIENT, TcpFlag.SYN, 4500)).wait(5);
+    stage.see(tcp(GATEWAY, TcpFlag.RST | TcpFlag.ACK, 4500));
+    assert.deepEqual(stage.troubles, ['cisco-tcp-closed cause']);
+    const lines = stage.diagnosis.findings[0]!.remedies.flatMap((remedy) => remedy.lines).join('\n');
+    assert.match(lines, /listen-tcp=yes/);
+    assert.match(lines, /tcp dport 4500 accept/);
+    assert.doesNotMatch(lines, /cisco-tcp|ipsec-over-tcp/);
+  });
+
   test('near misses: it opens and the client hangs up', () => {
     const stage = new Stage()
       .see(tcp(CLIENT, TcpFlag.SYN))
