@@ -12,7 +12,7 @@ import { escapeControls } from '../host/escape.ts';
 export function isProfile(file: string): boolean {
   if (['.pcf', '.conf'].includes(extname(file).toLowerCase())) return true;
   try {
-    return /^(?:gateway:|\s*\[main\]|IPSec gateway )/im.test(readFromDisk(file).bytes.toString('latin1'));
+    return /^(?:gateway:|[ \t]*\[main\]|IPSec gateway )/im.test(readFromDisk(file).bytes.toString('latin1'));
   } catch {
     // Whoever reads it next says why it can't be read.
     return false;

@@ -81,7 +81,7 @@ function readDraft(source: ProfileText, format: ProfileFormat, around: Around) {
 
 /** By what only one of them can hold, else by the file's name. */
 function profileFormat(file: string, text: string): ProfileFormat {
-  if (/^\s*\[main\]/im.test(text)) return 'pcf';
+  if (/^[ \t]*\[main\]/im.test(text)) return 'pcf';
   if (/^(?:IPSec (?:gateway|ID|secret|obfuscated)|IKE Authmode|Xauth (?:username|password)) /im.test(text))
     return 'vpnc';
   return BY_EXTENSION[extname(file).toLowerCase()] ?? 'yaml';

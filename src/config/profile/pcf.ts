@@ -50,10 +50,12 @@ function* entriesOf(text: string, report: Report): Generator<Entry> {
 
 /** "!Key=value": the mark keeps Cisco's client from changing it, and says nothing to us. */
 function entryOf(line: string, offset: number): Entry | undefined {
-  const [, before, name, between, value] = /^(\s*!?\s*)([^=]*?)(\s*=\s*)(.*?)\s*$/.exec(line) ?? [];
-  if (!name) return undefined;
-  const keyOffset = offset + before!.length;
-  return { name, value: value!, keyOffset, offset: keyOffset + name.length + between!.length };
+  const equals = line.indexOf('=');
+  const start = /^\s*(?:!\s*)?/.exec(line)![0].length;
+  const name = line.slice(start, Math.max(equals, 0)).trimEnd();
+  if (name === '') return undefined;
+  const value = line.slice(equals + 1).trimStart();
+  return { name, value: value.trimEnd(), keyOffset: offset + start, offset: offset + line.length - value.length };
 }
 
 function draftOf(values: Values, source: ProfileText, around: Around, report: Report): Draft {

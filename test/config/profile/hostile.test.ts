@@ -72,6 +72,17 @@ describe('a hostile profile', () => {
     });
   }
 
+  for (const name of ['a.pcf', 'a.conf', 'a.yaml']) {
+    it(`is answered when ${name} is a megabyte of blanks, in time that grows with their number alone`, () => {
+      const text = name === 'a.pcf' ? '[main]\n' : '';
+      const blanks = ' '.repeat(MAX_PROFILE_LENGTH - 100);
+      for (const lines of [`${blanks}x`, `x${blanks}x`, `x${blanks}x=y`, `x=y${blanks}y`, `x=y${blanks}`]) {
+        assertAnswered(check(name, `${text}${lines}`), lines.replaceAll(blanks, ' ... '));
+      }
+      assertAnswered(check(name, '\n'.repeat(MAX_PROFILE_LENGTH)), 'empty lines');
+    });
+  }
+
   it('has a bound of lines, and none below it', () => {
     for (const [name, text] of [
       ['a.pcf', '[main]\nHost=a\nGroupName=g\nGroupPwd=s\n'],
