@@ -1,6 +1,6 @@
 /** Puts back what killed clients left. */
 import { journalPath, listJournals, readJournal } from './journal.ts';
-import { fileIsOurs, RESOLV_CONF, restoreStranded } from './resolv-conf.ts';
+import { RESOLV_CONF, resolvConfHolder, restoreStranded } from './resolv-conf.ts';
 import { undoLeft } from './undo.ts';
 
 export interface Cleaned {
@@ -27,7 +27,7 @@ export async function cleanup(folder: string, profile?: string): Promise<Cleaned
       if (profile !== undefined || (error as { code?: string }).code !== 'ALREADY_CONNECTED') throw error;
     }
   }
-  const holder = fileIsOurs();
+  const holder = resolvConfHolder();
   const isStranded = holder !== undefined && !readJournal(journalPath(folder, holder));
   if (isStranded && (profile ?? holder) === holder && restoreStranded(holder)) {
     cleaned.push({ profile: holder, undone: [RESOLV_CONF] });

@@ -10,7 +10,7 @@ import { makeChanges, presentChanges, undoChanges } from './ip.ts';
 import { type Journal, journalPath, readJournal, removeJournal, writeJournal } from './journal.ts';
 import type { Gateway, NetworkPlan } from './plan.ts';
 import { thisProcess } from './process.ts';
-import { fileIsOurs, RESOLV_CONF, restoreStranded } from './resolv-conf.ts';
+import { RESOLV_CONF, resolvConfHolder, restoreStranded } from './resolv-conf.ts';
 import { looseReversePath, restoreSysctl, setSysctl } from './reverse-path.ts';
 import { findSlot } from './slot.ts';
 import { adopt, alreadyConnected, describe, NOTHING, NOTHING_BUT_DNS, undoAll, undoLeft } from './undo.ts';
@@ -56,7 +56,7 @@ export async function openClientNetwork(profile: string, folder: string): Promis
   const left = readJournal(path);
   const blocked = left?.blocks ? await adopt(left, path) : undefined;
   const cleaned = left ? (blocked ? describe({ ...left, ...NOTHING_BUT_DNS }) : await undoLeft(left, path)) : [];
-  if (!left && fileIsOurs() === profile && restoreStranded(profile)) cleaned.push(RESOLV_CONF);
+  if (!left && resolvConfHolder() === profile && restoreStranded(profile)) cleaned.push(RESOLV_CONF);
   const hold = new Hold(path, blocked ?? (await begin(profile, path)));
   return {
     cleaned,

@@ -24,7 +24,7 @@ const MAX_SERVERS = 3;
 
 /** Throws {@link HostError} `DNS` if another profile has the file. */
 export function resolvConfChange(profile: string, resolver: Resolver): ResolvConfChange {
-  const holder = fileIsOurs();
+  const holder = resolvConfHolder();
   if (holder !== undefined && holder !== profile) {
     throw new HostError(
       'DNS',
@@ -35,7 +35,7 @@ export function resolvConfChange(profile: string, resolver: Resolver): ResolvCon
 }
 
 /** The profile that has the file now; undefined: none of ours. */
-export function fileIsOurs(): string | undefined {
+export function resolvConfHolder(): string | undefined {
   const [first = ''] = (read() ?? '').split('\n');
   const name = first.startsWith(MARK) ? first.slice(MARK.length) : '';
   try {
@@ -57,7 +57,7 @@ export function setResolvConf(change: ResolvConfChange): void {
 
 /** Undoes nothing that somebody else has written meanwhile. */
 export function restoreResolvConf({ profile, mounted }: ResolvConfChange): void {
-  const ours = fileIsOurs() === profile;
+  const ours = resolvConfHolder() === profile;
   try {
     if (isMounted()) {
       if (ours && mounted !== undefined) writeFileSync(RESOLV_CONF, mounted);
@@ -75,7 +75,7 @@ export function restoreResolvConf({ profile, mounted }: ResolvConfChange): void 
 /** For when the machine went down with the file ours, and the journal with it. False: what was there is lost. */
 export function restoreStranded(profile: string): boolean {
   restoreResolvConf({ how: 'file', profile, resolver: { servers: [], search: undefined, split: [] } });
-  return fileIsOurs() === undefined;
+  return resolvConfHolder() === undefined;
 }
 
 /** As resolv.conf(5) has it. */
@@ -89,7 +89,7 @@ const MARK = '# Written by sallyport for the profile ';
 
 function replaceFile(text: string): void {
   // Ours already: what was there first stays what is kept.
-  if (fileIsOurs() === undefined) {
+  if (resolvConfHolder() === undefined) {
     rmSync(ASIDE, { force: true });
     if (exists(RESOLV_CONF)) linkSync(RESOLV_CONF, ASIDE);
   }

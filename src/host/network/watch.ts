@@ -4,7 +4,7 @@ import { type FSWatcher, watch as watchFiles } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { MAIN_TABLE, PROTOCOL } from './changes.ts';
 import { type Route, readJson, readTable } from './ip.ts';
-import { fileIsOurs, RESOLV_CONF } from './resolv-conf.ts';
+import { RESOLV_CONF, resolvConfHolder } from './resolv-conf.ts';
 
 /** `undone`: somebody may have removed what a client made; then its plan is to be applied once more. */
 export type NetworkEvent = 'changed' | 'woke' | 'undone';
@@ -104,7 +104,7 @@ const OURS_DELETED = new RegExp(`^Deleted .*\\bproto ${PROTOCOL}\\b`, 'm');
 function watchResolvConf(onTaken: () => void): FSWatcher | undefined {
   try {
     const watcher = watchFiles(dirname(RESOLV_CONF), (_, name) => {
-      if (name === basename(RESOLV_CONF) && fileIsOurs() === undefined) onTaken();
+      if (name === basename(RESOLV_CONF) && resolvConfHolder() === undefined) onTaken();
     });
     return watcher.on('error', () => {});
   } catch {

@@ -68,7 +68,7 @@ export function parseCertificate(der: Bytes): Certificate {
   body.end();
   const common = [commonName(subject)].filter((name) => name !== undefined && isPlainName(name)) as string[];
   const names = [...new Set([...extensions.alternativeNames, ...common])];
-  return { der, signed, serial: positive(serial), issuer, subject, notBefore, notAfter, key, extensions, names };
+  return { der, signed, serial: withoutSignByte(serial), issuer, subject, notBefore, notAfter, key, extensions, names };
 }
 
 /** Read through once, so that nobody stumbles over it later. */
@@ -79,7 +79,7 @@ function readName(body: DerReader): Bytes {
 }
 
 /** Serial numbers are compared as OpenSSL shows them: without the zero that keeps a number positive. */
-export function positive(serial: string): string {
+export function withoutSignByte(serial: string): string {
   return serial.length > 2 && serial.startsWith('00') ? serial.slice(2) : serial;
 }
 

@@ -2,7 +2,7 @@
 import { type Bytes, bytesEqual } from '../../core/bytes/bytes.ts';
 import { toHex } from '../../core/bytes/text.ts';
 import { type DerReader, explicitTag, readWhole, Tag } from '../der/reader.ts';
-import { type Certificate, positive, readRawExtensions } from './certificate.ts';
+import { type Certificate, readRawExtensions, withoutSignByte } from './certificate.ts';
 import { formatName } from './names.ts';
 import { Extension } from './oids.ts';
 import { expectAlgorithm, parseSigned, readAlgorithm, refuseSignature, type Signed } from './signed.ts';
@@ -46,7 +46,7 @@ function readRevoked(entries: DerReader | undefined): Map<string, number> {
   const revoked = new Map<string, number>();
   while (entries && !entries.atEnd) {
     const entry = entries.inside();
-    const serial = positive(toHex(entry.integer()));
+    const serial = withoutSignByte(toHex(entry.integer()));
     revoked.set(serial, readTime(entry));
     if (!entry.atEnd && readRawExtensions(entry).some(({ critical, oid }) => critical && oid !== Extension.reasonCode))
       entry.fail('an entry with an extension that is not understood');
