@@ -37,7 +37,8 @@ class Watch {
   readonly #files: FSWatcher | undefined;
   #monitor: ChildProcess | undefined;
   #undone = false;
-  #last: Promise<string>;
+  /** What was seen last; undefined: nothing yet. */
+  #last: Promise<string | undefined>;
   #closed = false;
 
   constructor(onEvent: (event: NetworkEvent) => void, tun: string | undefined) {
@@ -45,7 +46,7 @@ class Watch {
     this.#tun = tun;
     this.#startMonitor();
     this.#files = watchResolvConf(() => this.#lookSoon(true));
-    this.#last = sight(tun);
+    this.#last = sight(tun).catch(() => undefined);
     this.#tick = setInterval(() => this.#handleTick(), TICK);
   }
 
@@ -90,10 +91,10 @@ class Watch {
     if (this.#undone) this.#onEvent('undone');
     this.#undone = false;
     const last = this.#last;
-    this.#last = sight(this.#tun);
     // `ip` failing tells nothing about the network: then the next look decides.
-    const [before, now] = await Promise.all([last, this.#last]).catch(() => ['', '']);
-    if (before !== now && !this.#closed) this.#onEvent('changed');
+    this.#last = sight(this.#tun).catch(() => last);
+    const [before, now] = await Promise.all([last, this.#last]);
+    if (before !== undefined && before !== now && !this.#closed) this.#onEvent('changed');
   }
 }
 
