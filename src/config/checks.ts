@@ -113,7 +113,8 @@ export function oneOrMany<T>(check: Check<T>, what: string, max: number): Check<
 export function orFalse<T>(check: Check<T>): Check<T | false> {
   return (item, report) => {
     const found = report.resolve(item);
-    return found && isScalar(found.node) && found.node.value === false ? false : check(item, report);
+    if (!found) return undefined;
+    return isScalar(found.node) && found.node.value === false ? false : check(found, report);
   };
 }
 
@@ -121,8 +122,9 @@ export function orFalse<T>(check: Check<T>): Check<T | false> {
 export function orSwitch<T>(check: Check<T>): Check<T | boolean> {
   return (item, report) => {
     const found = report.resolve(item);
-    const value = found && isScalar(found.node) ? found.node.value : undefined;
-    return typeof value === 'boolean' ? value : check(item, report);
+    if (!found) return undefined;
+    const value = isScalar(found.node) ? found.node.value : undefined;
+    return typeof value === 'boolean' ? value : check(found, report);
   };
 }
 

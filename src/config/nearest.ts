@@ -2,10 +2,11 @@
 
 /** The candidate nearest to `word`, if it is near enough to be a slip of the fingers. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const meant = normal(word);
   let best: string | undefined;
-  let bestDistance = Math.max(1, Math.floor(word.length / 3)) + 1;
+  let bestDistance = Math.max(1, Math.floor(meant.length / 3)) + 1;
   for (const candidate of candidates) {
-    const distance = editDistance(normal(word), normal(candidate));
+    const distance = editDistance(meant, normal(candidate));
     if (distance < bestDistance) {
       best = candidate;
       bestDistance = distance;

@@ -461,6 +461,10 @@ describe('secrets', () => {
 });
 
 describe('noise', () => {
+  it('an alias that leads nowhere is told of once', () => {
+    for (const key of ['dpd', 'l2tp', 'listen']) assert.equal(problems(`${key}: *nowhere`).length, 1, key);
+  });
+
   it('aliases are bounded', () => {
     const rows = ['x: &a0 [b, b, b, b, b, b, b, b, b, b]'];
     for (let i = 1; i < 12; i++) rows.push(`x${i}: &a${i} [${new Array(10).fill(`*a${i - 1}`).join(', ')}]`);

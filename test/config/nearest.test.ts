@@ -15,4 +15,5 @@ test('the nearest key is near, or there is none', () => {
   assert.equal(nearest('NAT_T', keys), 'nat-t');
   assert.equal(nearest('pskfile', keys), 'psk_file');
   assert.equal(nearest('unrelated', keys), undefined);
+  assert.equal(nearest('x'.repeat(1000), keys), undefined);
 });
