@@ -1,8 +1,7 @@
 /** sallyport connect: dials a gateway, and stays until it ends or is ended. */
-import { type Connect, connectAttended } from '../client/attended.ts';
+import { connectAttended } from '../client/attended.ts';
 import type { Ending } from '../client/report.ts';
 import { clientFolder } from '../host/network/folder.ts';
-import { expectClientRights } from '../host/network/rights.ts';
 import { answersFor } from './asker.ts';
 import { type ClientView, JsonView, LiveView, PlainView } from './client-view.ts';
 import { beginDialling } from './dialling.ts';
@@ -23,14 +22,9 @@ const STATUS: Readonly<Record<Ending, number>> = { user: 0, failed: 1, refused: 
 
 export async function run(args: string[]): Promise<number> {
   const { connect } = await import('../client/program.ts');
-  return runWith(args, connect, expectClientRights);
-}
-
-/** The command, whoever connects; `expectRights` throws where the rights for it are missing. */
-export async function runWith(args: string[], connect: Connect, expectRights = () => {}): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS);
   const [argument = ''] = expectArguments(positionals, 'the profile');
-  const { profile, lines, ended } = beginDialling(argument, values, expectRights);
+  const { profile, lines, ended } = beginDialling(argument, values);
   endWithOutput(ended);
   const view = viewFor(values.json);
   const type = process.stdin.isTTY && !values['password-stdin'] ? typeIn(view, ended) : undefined;

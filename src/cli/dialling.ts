@@ -1,5 +1,6 @@
 /** What the commands that dial a profile begin with. */
 import type { Profile } from '../config/profile/profile.ts';
+import { expectClientRights } from '../host/network/rights.ts';
 import { type PasswordOptions, passwordLines } from './asker.ts';
 import type { LineInput } from './line-input.ts';
 import { type ProfileOptions, readProfile } from './profile-argument.ts';
@@ -13,15 +14,11 @@ export interface Dialling {
   readonly ended: AbortController;
 }
 
-/** @param expectRights throws where the rights for it are missing */
-export function beginDialling(
-  argument: string,
-  options: ProfileOptions & PasswordOptions,
-  expectRights: () => void,
-): Dialling {
+/** Throws what a wrong profile or missing rights throw, before anything is changed. */
+export function beginDialling(argument: string, options: ProfileOptions & PasswordOptions): Dialling {
   const lines = passwordLines(options);
   const profile = readProfile(argument, options);
-  expectRights();
+  expectClientRights();
   // Whatever is written from here on is ours alone.
   process.umask(0o077);
   const ended = new AbortController();

@@ -8,7 +8,6 @@ import { findingLines, restLines, tableLines } from '../doctor/report/text.ts';
 import { ExitStatus } from '../doctor/report/verdict.ts';
 import { writePage } from '../doctor/report/write-page.ts';
 import { escapeControls } from '../host/escape.ts';
-import { expectClientRights } from '../host/network/rights.ts';
 import { answersFor, type PasswordOptions } from './asker.ts';
 import { beginDialling } from './dialling.ts';
 import type { ProfileWatch, WatchedProfile } from './doctor-watch.ts';
@@ -25,7 +24,7 @@ export interface ProfileSurveyOptions extends ProfileOptions, PasswordOptions {
 
 /** 0: some carrier works on every gateway of the profile; 3: one has none; 1: it was ended before that was known. */
 export async function doctorProfile(argument: string, options: ProfileSurveyOptions): Promise<number> {
-  const { profile, lines, ended } = beginDialling(argument, options, expectClientRights);
+  const { profile, lines, ended } = beginDialling(argument, options);
   const isTyped = process.stdin.isTTY && !options['password-stdin'];
   const type: typeof readTyped = (question, typing) => readTyped(question, { ...typing, signal: ended.signal });
   const given = answersFor(profile, { lines, type: isTyped ? type : undefined });
