@@ -115,7 +115,7 @@ export class Inbound {
   }
 
   /**
-   * The peer moved, or its NAT did (RFC 3948 section 4 obliges to follow); or it took another carrier that fits its SA's mode.
+   * The peer moved, or its NAT did (RFC 3947 section 7 would have it followed); or it took another carrier that fits its SA's mode.
    * Native ESP passes no NAT: there the address is the one that IKE knows, and followed only from another carrier.
    */
   #learn(session: Session, flow: Flow, socket: WorkerSocket): void {

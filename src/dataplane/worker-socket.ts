@@ -1,7 +1,7 @@
 /** One of the worker's sockets. */
 import type { EspCarrier } from '../core/esp/sa.ts';
 
-/** What arrives on a socket: IKE alone, IKE and ESP behind NAT-T's marker, bare ESP in UDP, or IP protocol 50. */
+/** What arrives on a socket: IKE alone, ESP and IKE behind NAT-T's marker, bare ESP in UDP, IP protocol 50, or cTCP's segments. */
 export type SocketRole = 'ike' | EspCarrier;
 
 export interface WorkerSocket {

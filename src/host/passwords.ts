@@ -53,7 +53,7 @@ export class PasswordVerifier {
   readonly #secrets: Pick<LoginSecrets, 'find'>;
   readonly #clock: Clock;
   readonly #throttle = new Throttle();
-  /** Users and sources with an attempt held back: guessing in parallel gains nothing. */
+  /** Users with an attempt held back: guessing in parallel gains nothing. */
   readonly #held = new Set<string>();
   /** Attempts being checked, by source. */
   readonly #checking = new Map<string, number>();

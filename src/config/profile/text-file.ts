@@ -18,7 +18,7 @@ interface Line {
   readonly offset: number;
 }
 
-/** UTF-8 or UTF-16 by their marks, UTF-8 if it is, else Latin-1. Never throws. */
+/** UTF-16 by the mark that Windows' editors set (little-endian), UTF-8 if it is, else Latin-1. Never throws. */
 export function decodeText(bytes: Uint8Array): ProfileText {
   const utf8BytesOf = (part: string) => Uint8Array.from(Buffer.from(part, 'utf8'));
   if (bytes[0] === 0xff && bytes[1] === 0xfe) {
