@@ -67,7 +67,7 @@ export function failurePage(rows: readonly ExplainedFailure[]): string {
   return changes.length === 0 ? table : [table, '', ...changes].join('\n');
 }
 
-export function historyTable(rows: readonly HistoryReport[]): string {
+function historyTable(rows: readonly HistoryReport[]): string {
   if (rows.length === 0) return 'nobody was on yet';
   const head = ['FROM (UTC)', 'TO (UTC)', 'USER', 'GROUP', 'ADDRESS', 'REMOTE', 'IN', 'OUT', 'ENDED BY'];
   const cells = rows.map((row) => [
@@ -84,7 +84,7 @@ export function historyTable(rows: readonly HistoryReport[]): string {
   return alignTable([head, ...cells]);
 }
 
-export function sessionTable(rows: readonly SessionRow[], now: number): string {
+function sessionTable(rows: readonly SessionRow[], now: number): string {
   if (rows.length === 0) return 'nobody is on';
   const head = ['ID', 'USER', 'GROUP', 'ADDRESS', 'REMOTE', 'CARRIER', 'PHASE 1', 'ESP', 'SINCE', 'SEEN', 'IN', 'OUT'];
   return alignTable([head, ...rows.map((row) => cells(row, now))]);

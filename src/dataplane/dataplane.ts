@@ -5,7 +5,6 @@
 import type { IkePath } from '../core/carrier/ike-path.ts';
 import type { EspPath, EspSa } from '../core/esp/sa.ts';
 import type { Endpoint, IpAddress, Prefix } from '../core/net/address.ts';
-
 import type { PppCall } from '../core/wire/l2tp.ts';
 
 export type { IkePath };

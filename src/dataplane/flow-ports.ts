@@ -42,7 +42,7 @@ export function showPorts(fd: number, family: number, ports: readonly number[]):
 }
 
 /** A raw IPv4 socket's filter begins at the IP header, a raw IPv6 socket's at the TCP header. */
-export function portFilter(family: number, ports: readonly number[]): Instruction[] {
+function portFilter(family: number, ports: readonly number[]): Instruction[] {
   const load: Instruction[] =
     family === AF_INET
       ? [

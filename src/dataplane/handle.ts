@@ -10,7 +10,7 @@ import { COUNTER_NAMES, Counter, SessionCounter } from './counters.ts';
 import type { Dataplane, DataplaneEvents, IkePath, LocalPorts, SessionCounters } from './dataplane.ts';
 import { DataplaneError } from './errors.ts';
 import type { KernelDrops } from './kernel-drops.ts';
-import { DOWN_RING_PATIENCE, MAX_IKE_MESSAGE, MAX_INNER } from './limits.ts';
+import { DOWN_RING_PATIENCE, MAX_ADDRESSES, MAX_IKE_MESSAGE, MAX_INNER } from './limits.ts';
 import {
   type Command,
   type EndpointText,
@@ -372,8 +372,6 @@ function endpoints(report: { local: EndpointText; remote: EndpointText }): { loc
   return { local: endpoint(report.local), remote: endpoint(report.remote) };
 }
 
-/** Our own limit on the addresses remembered. */
-const MAX_ADDRESSES = 4096;
 /** A session keeps several of few different ones: they are the same objects. */
 const addresses = new Map<string, IpAddress>();
 

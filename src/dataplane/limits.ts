@@ -8,6 +8,8 @@ export const MAX_SAS_PER_SESSION = 64;
 /** Sessions whose inner prefix is not a single address; they are searched one by one. */
 export const MAX_PREFIX_SESSIONS = 256;
 export const MAX_SOCKETS = 64;
+/** Addresses that the main thread remembers from the worker's reports. */
+export const MAX_ADDRESSES = 4096;
 
 /** Bytes of each ring; a power of two. */
 export const DOWN_RING_BYTES = 1 << 20;

@@ -11,7 +11,6 @@ export const Tag = {
   BIT_STRING: 0x03,
   OCTET_STRING: 0x04,
   OID: 0x06,
-  ENUMERATED: 0x0a,
   UTF8_STRING: 0x0c,
   PRINTABLE_STRING: 0x13,
   T61_STRING: 0x14,
