@@ -13,7 +13,7 @@ import {
   parseDeletion,
   parseNotification,
 } from '../wire/ikev1.ts';
-import { Flag, type IsakmpMessage, PayloadType, parseWholeChain } from '../wire/isakmp.ts';
+import { type IsakmpMessage, PayloadType, parseWholeChain } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import type { DeadPeerDetection } from './dpd.ts';
 import { type Exchange, type Exchanges, establishedOf, hash1Of, openExchange } from './exchange.ts';
@@ -62,13 +62,10 @@ export function handleInformational(
 }
 
 /**
- * A notification before phase 1 is done: anybody can have sent it, so it changes nothing, but often it tells a person at once
- * what else only silence would. Undefined: it says nothing.
+ * A notification in clear: anybody can have sent it, so it changes nothing, but often it tells a person at once what else only
+ * silence would. Undefined: it says nothing.
  */
 export function readUnprotected(message: IsakmpMessage): string | undefined {
-  if (message.header.flags & Flag.ENCRYPTION) {
-    return 'it answered with a notification under keys that are not ours: the secrets differ';
-  }
   const payloads = parseWholeChain(message.header.nextPayload, message.body);
   const errors = payloads
     .filter(({ type }) => type === PayloadType.N)

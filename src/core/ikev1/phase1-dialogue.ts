@@ -7,13 +7,20 @@ import type { IkePath } from '../carrier/ike-path.ts';
 import { nextAttempt } from '../ike/retransmission.ts';
 import type { Instant } from '../net/time.ts';
 import { encodeNotification, type Identification, Protocol } from '../wire/ikev1.ts';
-import { ExchangeType, type IsakmpMessage } from '../wire/isakmp.ts';
+import { ExchangeType, Flag, type IsakmpMessage } from '../wire/isakmp.ts';
 import { handleAggressive1, handleAggressive2, handleAggressive3 } from './aggressive-mode.ts';
 import type { SaContext } from './context.ts';
 import type { DeadPeerDetection } from './dpd.ts';
 import { readUnprotected } from './informational.ts';
 import { handleMain1, handleMain2, handleMain3, handleMain4, handleMain5, handleMain6 } from './main-mode.ts';
-import { heldFor, offerOf, type Phase1State, type Phase1Step, silenceExplained } from './phase1.ts';
+import {
+  heldFor,
+  offerOf,
+  type Phase1State,
+  type Phase1Step,
+  sealedNoticeExplained,
+  silenceExplained,
+} from './phase1.ts';
 import type { Credential, DropReason } from './types.ts';
 
 /** How often one message is answered again from cache. */
@@ -75,9 +82,10 @@ export class Phase1Dialogue {
     return undefined;
   }
 
-  /** Takes a notification in clear. */
+  /** Takes a notification that came before phase 1 is done. */
   hear(message: IsakmpMessage): DropReason {
-    const says = readUnprotected(message);
+    const isSealed = (message.header.flags & Flag.ENCRYPTION) !== 0;
+    const says = isSealed ? sealedNoticeExplained(this.#state) : readUnprotected(message);
     const { awaits } = this.#state;
     // to our first message this is the answer, and there is no silence to explain
     const isAnswer = awaits === 'main 2' || awaits === 'aggressive 2';

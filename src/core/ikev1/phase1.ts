@@ -9,7 +9,6 @@ import { isNatTraversalId, NAT_T_PREFERENCE, ownVendorIds, readVendorIds } from 
 import { type Instant, SECOND } from '../net/time.ts';
 import { isakmpKeys, type Phase1Exchange, type Phase1Keys } from '../protection/ikev1-keys.ts';
 import {
-  Authentication,
   encodeNotification,
   encodeSa,
   type Identification,
@@ -19,11 +18,12 @@ import {
   parseNotification,
 } from '../wire/ikev1.ts';
 import { type Payload, PayloadType } from '../wire/isakmp.ts';
+import { kindOf } from './authentication.ts';
 import type { SaContext } from './context.ts';
 import { speaksNatTraversal } from './nat-detection.ts';
 import type { PayloadSet } from './payload-set.ts';
 import { legacyParts, type Phase1Choice, type Phase1Suite, phase1Offer, phase1SuiteName } from './phase1-proposal.ts';
-import type { Credential, DropReason, Habits, NatDetected } from './types.ts';
+import type { AuthenticationKind, Credential, DropReason, Habits, NatDetected } from './types.ts';
 
 export const NONCE_LENGTH = 32;
 
@@ -199,21 +199,34 @@ export function silenceExplained(state: Phase1State): string {
     case 'main 5':
       return 'no fifth message came: the client gave up, or its port 4500 is blocked on the way';
     case 'aggressive 3':
-      return `no third message came (${phase1SuiteName(state.choice.suite)}): ${silenceAfterOurProof(state.choice.suite)}`;
+      return `no third message came (${phase1SuiteName(state.choice.suite)}): ${silenceAfterOurProof(kindOf(state.choice))}`;
     case 'main 2':
     case 'aggressive 2':
       return 'no answer: the peer is down, or UDP 500 is blocked on the way';
     case 'main 6':
-      return 'no sixth message came: the pre-shared keys differ, or UDP 4500 is blocked on the way';
+      return `no sixth message came: ${silenceAfterMessage5(kindOf(state.choice))}`;
     default:
       return `the negotiation stopped before message ${state.awaits.split(' ')[1]}`;
   }
 }
 
-function silenceAfterOurProof({ authentication }: Phase1Suite): string {
-  const secret = authentication === Authentication.PSK || authentication === Authentication.XAUTH_INIT_PSK;
-  const distrust = secret
-    ? 'the group secrets differ and the client saw it in our answer'
-    : "the client doesn't trust our certificate (its authority, or the name in it)";
+/** What an encrypted notification means before phase 1 is done. Certificates leave no doubt about the keys: what they prove is refused. */
+export function sealedNoticeExplained(state: Phase1State): string {
+  const byCertificate = 'choice' in state && kindOf(state.choice) !== 'psk';
+  if (byCertificate) return "it answered with a notification that can't be read before phase 1 is done";
+  return 'it answered with a notification under keys that are not ours: the secrets differ';
+}
+
+function silenceAfterMessage5(kind: AuthenticationKind): string {
+  if (kind === 'psk') return 'the pre-shared keys differ, or UDP 4500 is blocked on the way';
+  const blocked = 'UDP 4500 or IP fragments are blocked on the way';
+  return kind === 'hybrid' ? blocked : `the peer doesn't take our certificate, or ${blocked}`;
+}
+
+function silenceAfterOurProof(kind: AuthenticationKind): string {
+  const distrust =
+    kind === 'psk'
+      ? 'the group secrets differ and the client saw it in our answer'
+      : "the client doesn't trust our certificate (its authority, or the name in it)";
   return `${distrust}, or the answer is blocked on the way`;
 }

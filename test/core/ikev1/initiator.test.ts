@@ -8,7 +8,14 @@ import { begunByGateway } from '../../../src/core/ikev1/authentication.ts';
 import { parseIp } from '../../../src/core/net/address.ts';
 import { MINUTE, SECOND } from '../../../src/core/net/time.ts';
 import { Authentication, encodeNotification, NotifyType, Protocol } from '../../../src/core/wire/ikev1.ts';
-import { ExchangeType, encodeMessage, encodePayloads, Flag, IKEV1_VERSION } from '../../../src/core/wire/isakmp.ts';
+import {
+  ExchangeType,
+  encodeMessage,
+  encodePayloads,
+  Flag,
+  IKEV1_VERSION,
+  PayloadType,
+} from '../../../src/core/wire/isakmp.ts';
 import {
   CLIENT,
   connectedPair,
@@ -384,6 +391,32 @@ describe('signatures', () => {
       const pair = new Pair({ mode, suites, client, gateway: { ...gateway, authentications } }).run();
       assert.match(pair.client.last('failed').reason, /key for rsa, but ecdsa256 was agreed on/);
       assert.ok(!pair.client.has('established'));
+    });
+
+    test(`that the peer leaves unanswered are no matter of secrets, in ${mode} mode`, () => {
+      const { client, gateway } = signers('rsa');
+      const suites = [{ ...SUITE, authentication: Authentication.RSA_SIG }];
+      const authentications = [Authentication.RSA_SIG];
+      const pair = new Pair({ mode, suites, client, gateway: { ...gateway, authentications } });
+      // the last message, with the proof that is waited for, never comes
+      let left = mode === 'main' ? 5 : 2;
+      pair.onWay = () => left-- > 0;
+      pair.run();
+      const waiting = mode === 'main' ? pair.client : pair.gateway;
+      const header = {
+        initiatorCookie: pair.client.sa!.initiatorCookie,
+        responderCookie: pair.gateway.sa!.responderCookie,
+        nextPayload: PayloadType.HASH,
+        version: IKEV1_VERSION,
+        exchangeType: ExchangeType.INFORMATIONAL,
+        flags: Flag.ENCRYPTION,
+        messageId: 7,
+      };
+      pair.deliverTo(waiting, encodeMessage(header, new Uint8Array(32)));
+      assert.match(waiting.last('failed').reason, /can't be read before phase 1 is done; .*our certificate/);
+      pair.advance(MINUTE);
+      assert.match(waiting.last('ended').detail, /our certificate.* blocked on the way/);
+      assert.ok(!waiting.events.some((event) => 'reason' in event && event.reason.includes('secret')));
     });
 
     test(`that our certificate can no more make end the negotiation, in ${mode} mode`, () => {
