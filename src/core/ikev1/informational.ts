@@ -1,5 +1,5 @@
 /** Informational exchanges, RFC 2409 section 5.7: each is one protected message, without an answer and without repeats. */
-import { type Bytes, bytesEqual, readU32 } from '../bytes/bytes.ts';
+import { bytesEqual, readU32 } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import { ipFromBytes } from '../net/address.ts';
 import { type Instant, MINUTE, SECOND } from '../net/time.ts';
@@ -7,7 +7,6 @@ import { phase2Iv } from '../protection/ikev1-cipher.ts';
 import {
   type Notification,
   NotifyType,
-  Phase1Attribute,
   Protocol,
   parseAttributeList,
   parseDeletion,
@@ -17,8 +16,8 @@ import { type IsakmpMessage, PayloadType, parseWholeChain } from '../wire/isakmp
 import type { SaContext } from './context.ts';
 import type { DeadPeerDetection } from './dpd.ts';
 import { type Exchange, type Exchanges, establishedOf, hash1Of, openExchange } from './exchange.ts';
+import { phase1Lifetimes } from './lifetimes.ts';
 import { notifyExplained } from './notify-names.ts';
-import { readLifetimes } from './phase1-proposal.ts';
 import { quickModeRefusedByPeer } from './quick-mode.ts';
 import type { DropReason } from './types.ts';
 
@@ -130,15 +129,9 @@ function onlyQuickMode(context: SaContext, exchanges: Exchanges): Exchange | und
 
 /** RESPONDER-LIFETIME, RFC 2407 section 4.6.3.1. It only ever shortens: an old one that somebody repeats does no harm. */
 function hearLifetime(context: SaContext, { data }: Notification, now: Instant): void {
-  const seconds = parseLifetime(data);
+  const { seconds } = phase1Lifetimes(parseAttributeList(data));
   if (context.role !== 'initiator' || seconds === undefined) return;
   context.limitLifetime(Math.max(MIN_PHASE1_LIFETIME, seconds * SECOND), now);
-}
-
-/** Life type and duration as the phase 1 attributes have them. */
-function parseLifetime(data: Bytes): number | undefined {
-  const attributes = parseAttributeList(data);
-  return readLifetimes({ attributes }, Phase1Attribute.LIFE_TYPE, Phase1Attribute.LIFE_DURATION).seconds;
 }
 
 function handleDeletion(context: SaContext, { protocol, spis }: ReturnType<typeof parseDeletion>): void {

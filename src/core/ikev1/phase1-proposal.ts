@@ -14,6 +14,8 @@ import {
   Protocol,
   type Transform,
 } from '../wire/ikev1.ts';
+import { legacyParts } from './legacy.ts';
+import { phase1Lifetimes } from './lifetimes.ts';
 import { closestRefusal, type Objection, type Refusal } from './refusal.ts';
 
 export interface Phase1Suite {
@@ -81,7 +83,7 @@ export function choosePhase1(offer: readonly Proposal[], rules: Phase1Rules): Ph
       const rank = rankOf(suite);
       if (best && best.rank <= rank) continue;
       const answer = { ...proposal, transforms: [transform] };
-      best = { choice: { suite, answer, lifetime: lifetimeOf(transform) }, rank };
+      best = { choice: { suite, answer, lifetime: phase1Lifetimes(transform.attributes).seconds }, rank };
     }
   }
   return best?.choice ?? closestRefusal('phase 1', objections);
@@ -111,7 +113,7 @@ export function acceptPhase1Choice(
   if (!('cipher' in suite)) return undefined;
   const name = phase1SuiteName(suite);
   if (!offered.some((one) => phase1SuiteName(one) === name)) return undefined;
-  return { suite, answer: proposal, lifetime: lifetimeOf(transform) };
+  return { suite, answer: proposal, lifetime: phase1Lifetimes(transform.attributes).seconds };
 }
 
 /** "aes128-sha1-modp2048 (xauth-psk)" */
@@ -119,16 +121,6 @@ export function phase1SuiteName(suite: Phase1Suite): string {
   const { cipher, keyBits, hash, group, authentication } = suite;
   const method = AUTHENTICATION_NAMES[authentication] ?? `authentication ${authentication}`;
   return `${cipherName(cipher, keyBits)}-${hash}-${DH_GROUPS[group].name} (${method})`;
-}
-
-/** What of a suite only `legacy: true` lets in. */
-export function legacyParts(suite: Phase1Suite): string[] {
-  const { cipher, hash, group } = suite;
-  return [
-    ...(cipher === '3des-cbc' ? ['3des'] : []),
-    ...(hash === 'md5' ? ['md5'] : []),
-    ...(group === 2 || group === 5 ? [DH_GROUPS[group].name] : []),
-  ];
 }
 
 function objectTo(suite: Phase1Suite, rules: Phase1Rules): Objection | undefined {
@@ -209,28 +201,6 @@ function attributesAreOurs(transform: Transform): boolean {
 
 function isLife(type: number): boolean {
   return type === Phase1Attribute.LIFE_TYPE || type === Phase1Attribute.LIFE_DURATION;
-}
-
-function lifetimeOf(transform: Transform): number | undefined {
-  return readLifetimes(transform, Phase1Attribute.LIFE_TYPE, Phase1Attribute.LIFE_DURATION).seconds;
-}
-
-/** Pairs of life type and duration, in either phase's attribute numbers. */
-export function readLifetimes(
-  transform: Pick<Transform, 'attributes'>,
-  typeAttribute: number,
-  durationAttribute: number,
-): { readonly seconds: number | undefined; readonly kilobytes: number | undefined } {
-  let type: number | undefined;
-  let seconds: number | undefined;
-  let kilobytes: number | undefined;
-  for (const attribute of transform.attributes) {
-    if (attribute.type === typeAttribute) type = attributeNumber(attribute);
-    if (attribute.type !== durationAttribute) continue;
-    if (type === LifeType.SECONDS) seconds = attributeNumber(attribute);
-    if (type === LifeType.KILOBYTES) kilobytes = attributeNumber(attribute);
-  }
-  return { seconds: seconds || undefined, kilobytes: kilobytes || undefined };
 }
 
 function encodeTransform(suite: Phase1Suite, number: number, lifetime: number): Transform {

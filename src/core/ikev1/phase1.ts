@@ -20,9 +20,10 @@ import {
 import { type Payload, PayloadType } from '../wire/isakmp.ts';
 import { kindOf } from './authentication.ts';
 import type { SaContext } from './context.ts';
+import { legacyParts } from './legacy.ts';
 import { speaksNatTraversal } from './nat-detection.ts';
 import type { PayloadSet } from './payload-set.ts';
-import { legacyParts, type Phase1Choice, type Phase1Suite, phase1Offer, phase1SuiteName } from './phase1-proposal.ts';
+import { type Phase1Choice, type Phase1Suite, phase1Offer, phase1SuiteName } from './phase1-proposal.ts';
 import type { AuthenticationKind, Credential, DropReason, Habits, NatDetected } from './types.ts';
 
 export const NONCE_LENGTH = 32;

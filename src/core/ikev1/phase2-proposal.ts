@@ -14,7 +14,8 @@ import {
   Protocol,
   type Transform,
 } from '../wire/ikev1.ts';
-import { readLifetimes } from './phase1-proposal.ts';
+import { legacyParts } from './legacy.ts';
+import { type Lifetimes, type Phase2Lifetime, phase2Lifetimes } from './lifetimes.ts';
 import { closestRefusal, type Objection, type Refusal } from './refusal.ts';
 
 /** One acceptable set of ESP parameters. */
@@ -26,14 +27,12 @@ export interface Phase2Suite {
   readonly mode: number;
 }
 
-export interface Phase2Choice {
+export interface Phase2Choice extends Lifetimes {
   readonly suite: Phase2Suite;
   /** Where the peer wants its packets. */
   readonly peerSpi: number;
   /** The chosen transform alone, with the peer's SPI still in it. */
   readonly answer: Proposal;
-  readonly seconds: number | undefined;
-  readonly kilobytes: number | undefined;
 }
 
 export interface Phase2Rules {
@@ -119,11 +118,7 @@ export function choosePhase2(offer: readonly Proposal[], rules: Phase2Rules): Ph
 }
 
 /** An initiator's offer: one proposal with our inbound SPI, a transform for each suite. */
-export function phase2Offer(
-  suites: readonly Phase2Suite[],
-  spi: number,
-  life: { readonly seconds: number; readonly kilobytes: number | undefined },
-): Proposal[] {
+export function phase2Offer(suites: readonly Phase2Suite[], spi: number, life: Phase2Lifetime): Proposal[] {
   const byId = suites.map((suite, i) => encodeTransform(suite, i + 1, life));
   return [{ number: 1, protocol: Protocol.ESP, spi: u32(spi), transforms: byId }];
 }
@@ -157,12 +152,9 @@ export function phase2SuiteName(suite: Phase2Suite): string {
   return `${suiteName(suite.esp)} ${pfs} ${MODE_NAMES[suite.mode] ?? `mode ${suite.mode}`}`;
 }
 
+/** What of a suite only `legacy: true` lets in. */
 export function legacyPhase2Parts({ esp, group }: Phase2Suite): string[] {
-  return [
-    ...(esp.cipher === '3des-cbc' ? ['3des'] : []),
-    ...(esp.integrity === 'md5' ? ['md5'] : []),
-    ...(group === 2 || group === 5 ? [DH_GROUPS[group].name] : []),
-  ];
+  return legacyParts({ cipher: esp.cipher, hash: esp.integrity, group });
 }
 
 function objectTo(suite: Phase2Suite, rules: Phase2Rules): Objection | undefined {
@@ -206,7 +198,7 @@ function readChoice(offer: readonly Proposal[], proposal: Proposal, transform: T
   const group = attribute(transform, Phase2Attribute.GROUP);
   if (group !== undefined && !isDhGroup(group)) return unknown(`PFS group ${group} is unknown here; use modp2048`);
   const mode = attribute(transform, Phase2Attribute.ENCAPSULATION_MODE) ?? EncapsulationMode.TUNNEL;
-  const life = readLifetimes(transform, Phase2Attribute.LIFE_TYPE, Phase2Attribute.LIFE_DURATION);
+  const life = phase2Lifetimes(transform.attributes);
   return { suite: { esp, group, mode }, peerSpi, answer: { ...proposal, transforms: [transform] }, ...life };
 }
 
@@ -236,11 +228,7 @@ function attribute(transform: Transform, type: number): number | undefined {
   return attributeNumber(transform.attributes.find((one) => one.type === type));
 }
 
-function encodeTransform(
-  { esp, group, mode }: Phase2Suite,
-  number: number,
-  life: { readonly seconds: number; readonly kilobytes: number | undefined },
-): Transform {
+function encodeTransform({ esp, group, mode }: Phase2Suite, number: number, life: Phase2Lifetime): Transform {
   const ids = {
     'aes-gcm': EspTransform.AES_GCM_16,
     'aes-cbc': EspTransform.AES_CBC,

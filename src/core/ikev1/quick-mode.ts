@@ -20,7 +20,6 @@ import {
   encodeId,
   encodeSa,
   NotifyType,
-  Phase2Attribute,
   type Proposal,
   Protocol,
   parseAttributeList,
@@ -31,12 +30,12 @@ import {
 import { ExchangeType, type IsakmpMessage, type Payload, PayloadType } from '../wire/isakmp.ts';
 import type { SaContext } from './context.ts';
 import { type Exchange, type Exchanges, establishedOf, hash1Of, openExchange, sealExchange } from './exchange.ts';
+import { type Lifetimes, type Phase2Lifetime, phase2Lifetimes } from './lifetimes.ts';
 import type { QuickModeIds } from './message-ids.ts';
 import { originalAddresses } from './nat-detection.ts';
 import { notifyPeer } from './notices.ts';
 import type { PayloadSet } from './payload-set.ts';
 import { NONCE_LENGTH } from './phase1.ts';
-import { readLifetimes } from './phase1-proposal.ts';
 import {
   acceptPhase2Choice,
   choosePhase2,
@@ -46,7 +45,7 @@ import {
   phase2Offer,
 } from './phase2-proposal.ts';
 import { encodeSelector, hostSelector, parseNamedHost, parseSelector, type Selector } from './selector.ts';
-import type { DropReason, EspPair, Phase2Lifetime, Phase2Request } from './types.ts';
+import type { DropReason, EspPair, Phase2Request } from './types.ts';
 
 /** What an initiator asks for. All suites share the PFS group of the first. */
 export interface QuickModeIntent {
@@ -302,16 +301,15 @@ function makePair(
 }
 
 /** RESPONDER-LIFETIME, RFC 2407 section 4.6.3.1: the peer's own end of the pair, sooner than what it chose. */
-function toldLifetime(payloads: PayloadSet): Pick<Phase2Choice, 'seconds' | 'kilobytes'> {
+function toldLifetime(payloads: PayloadSet): Lifetimes {
   const notification = payloads
     .all(PayloadType.N)
     .map(parseNotification)
     .find(({ type, protocol }) => type === NotifyType.RESPONDER_LIFETIME && protocol === Protocol.ESP);
-  const attributes = notification ? parseAttributeList(notification.data) : [];
-  return readLifetimes({ attributes }, Phase2Attribute.LIFE_TYPE, Phase2Attribute.LIFE_DURATION);
+  return phase2Lifetimes(notification ? parseAttributeList(notification.data) : []);
 }
 
-function shorterLifetime(ours: Phase2Lifetime, theirs: Pick<Phase2Choice, 'seconds' | 'kilobytes'>): Phase2Lifetime {
+function shorterLifetime(ours: Phase2Lifetime, theirs: Lifetimes): Phase2Lifetime {
   const { kilobytes } = theirs;
   return {
     seconds: Math.max(SHORTEST_LIFETIME, Math.min(ours.seconds, theirs.seconds ?? ours.seconds)),

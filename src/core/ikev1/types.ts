@@ -8,6 +8,7 @@ import type { PeerTraits } from '../ike/vendor-ids.ts';
 import type { Endpoint } from '../net/address.ts';
 import type { Instant } from '../net/time.ts';
 import type { Attribute, Identification } from '../wire/ikev1.ts';
+import type { Phase2Lifetime } from './lifetimes.ts';
 import type { Phase1Suite } from './phase1-proposal.ts';
 import type { Phase2Suite } from './phase2-proposal.ts';
 import type { Selector } from './selector.ts';
@@ -54,11 +55,6 @@ export interface Phase2Grant {
   /** Encapsulation modes that the path allows. */
   readonly modes: readonly number[];
   readonly lifetime: Phase2Lifetime;
-}
-
-export interface Phase2Lifetime {
-  readonly seconds: number;
-  readonly kilobytes: number | undefined;
 }
 
 /** Decisions that are made at once, from what is in memory. */

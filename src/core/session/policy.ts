@@ -1,7 +1,7 @@
 /** What the administrator allows: the checked configuration as the sessions need it. */
 import type { Bytes } from '../bytes/bytes.ts';
 import type { CertificateVerifier, OwnCertificate } from '../crypto/certificates.ts';
-import type { Phase2Lifetime } from '../ikev1/types.ts';
+import type { Phase2Lifetime } from '../ikev1/lifetimes.ts';
 import type { IpAddress, Prefix } from '../net/address.ts';
 import type { PppMethod } from '../ppp/methods.ts';
 import type { Identification } from '../wire/ikev1.ts';
