@@ -37,7 +37,7 @@ export interface CallsOptions {
   /** Lets the user in with an address; a refusal says why not. */
   readonly admit: (session: Session, user: string, verdict: LoginVerdict & { ok: boolean }) => string | undefined;
   /** The session is on: its user may send. */
-  readonly up: (session: Session) => void;
+  readonly up: (session: Session, now: Instant) => void;
   /** The client made a new tunnel: its calls are over, `further` ones and its own, whose session is nobody's again. */
   readonly restarted: (line: Session, further: readonly Session[], now: Instant) => void;
   /** Ends a session, and with the last call of a tunnel all of it. */
@@ -296,7 +296,7 @@ export class Calls {
       case 'authenticate':
         return this.#ask(session, event.proof, now);
       case 'up':
-        return this.#up(session, l2tp, event.peer);
+        return this.#up(session, l2tp, event.peer, now);
       case 'dropped':
         return this.#options.emit(event);
     }
@@ -320,11 +320,11 @@ export class Calls {
     }
   }
 
-  #up(session: Session, { lns }: SessionTunnel, peer: PeerLink): void {
+  #up(session: Session, { lns }: SessionTunnel, peer: PeerLink, now: Instant): void {
     const ids = lns.idsOf(session.call!.number);
     if (!ids || !session.inner) return;
     this.#options.emit({ type: 'bind-call', id: session.id, inner: session.inner, call: { ...ids, ...peer } });
-    this.#options.up(session);
+    this.#options.up(session, now);
   }
 }
 

@@ -61,14 +61,14 @@ export class Configurations {
     const port = offered ? this.#options.settings().policy.ciscoUdpPort : undefined;
     if (port !== undefined) owner.ciscoUdp = true;
     sa.answerRequest(messageId, configurationReply(requested, address, group, port), now);
-    this.#configured(owner);
+    this.#configured(owner, now);
   }
 
   /** A client that doesn't ask gets it all the same. */
   push(session: Session, sa: Ikev1Sa, now: Instant): void {
     const owner = this.continueOlder(session, sa, undefined);
     if (owner.address && owner.group) sa.pushConfiguration(configurationPush(owner.address, owner.group), now);
-    this.#configured(owner);
+    this.#configured(owner, now);
   }
 
   /** A renewed phase 1 goes over to the session that it renews, never to a call; else the session stands on its own. */
@@ -89,8 +89,9 @@ export class Configurations {
     return older;
   }
 
-  #configured(session: Session): void {
-    const { group, address, user } = session;
+  #configured(session: Session, now: Instant): void {
+    const { group, address, user, stage } = session;
+    if (stage.awaits !== 'nothing') session.since = now;
     session.stage = { awaits: 'nothing' };
     this.#options.leaveEntrance(session);
     this.#options.touch(session);

@@ -1,10 +1,10 @@
-/** How long a group's sessions may last, and how long they may be silent. */
+/** How long a group's sessions may last and be silent, from when they are on: what comes before has times of its own. */
 import { earliest, type Instant, SECOND } from '../net/time.ts';
 import type { Session } from './session.ts';
 
 /** When to look again; `lastTraffic` is when the client was last heard in its tunnel, 0 for never. */
 export function limitDeadline(session: Session, lastTraffic: Instant): Instant | undefined {
-  if (session.stage.awaits === 'next call') return undefined;
+  if (session.stage.awaits !== 'nothing') return undefined;
   return earliest(endOfSession(session), endOfSilence(session, lastTraffic));
 }
 

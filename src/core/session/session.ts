@@ -50,7 +50,7 @@ export type Renewal =
 export class Session {
   readonly id: number;
   subject: Subject;
-  /** When its client came, or with a further call its user. */
+  /** When its user came on; before that its client, or with a further call that. */
   since: Instant;
   /** With a second and further call of an L2TP tunnel: whose phase 1s, ESP pairs and tunnel it shares. */
   readonly host: Session | undefined;

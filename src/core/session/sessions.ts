@@ -113,7 +113,7 @@ export class Sessions {
       enter: (session) => this.#enter(session),
       newId: () => ++this.#lastId,
       admit: (session, user, verdict) => this.#logins.admit(session, user, verdict)?.reason,
-      up: (session) => this.#callUp(session),
+      up: (session, now) => this.#callUp(session, now),
       restarted: (line, further, now) => this.#restart(line, further, now),
       end,
       endLine: (line, reason) => this.endLine(line, reason),
@@ -442,9 +442,10 @@ export class Sessions {
     if (ending) this.#options.emit(ending);
   }
 
-  #callUp(session: Session): void {
+  #callUp(session: Session, now: Instant): void {
     const { phase1, address, user, group } = session;
     session.stage = { awaits: 'nothing' };
+    session.since = now;
     this.#entering.delete(session);
     if (phase1) this.#tunnels.announce(session, phase1);
     if (address && user !== undefined) this.#options.emit({ type: 'leased', group: group?.name, user, address });

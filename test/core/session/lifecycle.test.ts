@@ -8,7 +8,7 @@ import { HOUR, MINUTE, SECOND } from '../../../src/core/net/time.ts';
 import type { LoginVerdict } from '../../../src/core/session/events.ts';
 import { MAX_HALF_OPEN } from '../../../src/core/session/sa-table.ts';
 import { Authentication, ConfigurationAttribute } from '../../../src/core/wire/ikev1.ts';
-import { Scene } from './scene.ts';
+import { expectEmpty, Scene } from './scene.ts';
 
 const HOME: Endpoint = { address: parseIp('198.51.100.200')!, port: 500 };
 const at = (port: number): Endpoint => ({ ...HOME, port });
@@ -326,21 +326,6 @@ describe('the end', () => {
     for (const dialer of dialers) assert.ok(dialer.has('ended'));
   });
 
-  test('by session_timeout and by idle_timeout', () => {
-    for (const [group, after, words] of [
-      [{ sessionTimeout: 3600 }, HOUR, /session_timeout/],
-      [{ idleTimeout: 600 }, 10 * MINUTE, /idle_timeout/],
-    ] as const) {
-      const scene = new Scene({ group });
-      scene.dial();
-      scene.advance(after - SECOND);
-      assert.equal(scene.gateway.sessions().length, 1);
-      scene.advance(2 * SECOND);
-      assert.match(scene.all('session-down')[0]!.reason, words);
-      expectEmpty(scene);
-    }
-  });
-
   test('of phase 1 without renewal is the end of the session', () => {
     const scene = new Scene({ phase1Lifetime: 1800 });
     scene.dial();
@@ -349,14 +334,6 @@ describe('the end', () => {
     assert.match(scene.all('session-down')[0]!.reason, /lifetime/);
   });
 });
-
-function expectEmpty({ gateway, dataplane }: Scene): void {
-  assert.deepEqual(gateway.sessions(), []);
-  assert.equal(dataplane.sessions.size, 0);
-  assert.equal(dataplane.inbound.size, 0);
-  assert.equal(gateway.pollTimeout(), undefined);
-  assert.equal(gateway.halfOpen, 0);
-}
 
 describe('failures', () => {
   test('of a wrong group secret are told once, with where from', () => {

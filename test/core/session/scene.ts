@@ -1,4 +1,5 @@
 /** A gateway and hand-driven clients, joined without delay in simulated time: for what may and may not happen, step by step. */
+import assert from 'node:assert/strict';
 import type { Bytes } from '../../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../../src/core/bytes/text.ts';
 import type { IkePath } from '../../../src/core/carrier/ike-path.ts';
@@ -357,6 +358,15 @@ export class Dialer {
       if (goes('tunnel') && this.address) this.#beginTunnel(this.address);
     }
   }
+}
+
+/** All who were there have gone, and left nothing behind. */
+export function expectEmpty({ gateway, dataplane }: Scene): void {
+  assert.deepEqual(gateway.sessions(), []);
+  assert.equal(dataplane.sessions.size, 0);
+  assert.equal(dataplane.inbound.size, 0);
+  assert.equal(gateway.pollTimeout(), undefined);
+  assert.equal(gateway.halfOpen, 0);
 }
 
 /** Makes an unknown vendor ID of Unity's; no hash covers vendor IDs. */
