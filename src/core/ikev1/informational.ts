@@ -136,7 +136,8 @@ function hearLifetime(context: SaContext, { data }: Notification, now: Instant):
 
 function handleDeletion(context: SaContext, { protocol, spis }: ReturnType<typeof parseDeletion>): void {
   if (protocol === Protocol.ISAKMP) {
-    if (spis.some((spi) => bytesEqual(spi, context.spi))) context.end('deleted by the peer', 'the client hung up');
+    const peer = context.environment.policy.side === 'client' ? 'gateway' : 'client';
+    if (spis.some((spi) => bytesEqual(spi, context.spi))) context.end('deleted by the peer', `the ${peer} hung up`);
   } else if (protocol === Protocol.ESP) {
     context.emit({ type: 'esp-deleted', spis: spis.filter((spi) => spi.length === 4).map((spi) => readU32(spi)) });
   }

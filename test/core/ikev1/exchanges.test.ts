@@ -308,11 +308,21 @@ describe('deletes', () => {
     pair.drain();
     const sent = pair.client.sent.length;
     pair.run();
-    assert.equal(pair.gateway.last('ended').reason, 'deleted by the peer');
+    const { reason, detail } = pair.gateway.last('ended');
+    assert.deepEqual([reason, detail], ['deleted by the peer', 'the client hung up']);
     assert.equal(pair.client.all('ended').length, 1);
     pair.advance(60 * MINUTE);
     assert.equal(pair.client.sent.length, sent);
     assert.equal(pair.nextTimeout(), undefined);
+  });
+
+  test("of phase 1 by the gateway are not said to be the client's", () => {
+    const pair = connectedPair();
+    pair.gateway.sa!.close('bye');
+    pair.drain();
+    pair.run();
+    const { reason, detail } = pair.client.last('ended');
+    assert.deepEqual([reason, detail], ['deleted by the peer', 'the gateway hung up']);
   });
 });
 
