@@ -115,7 +115,9 @@ export class Inbound {
   }
 
   /**
-   * The peer moved, or its NAT did (RFC 3947 section 7 would have it followed); or it took another carrier that fits its SA's mode.
+   * The peer moved, or its NAT did; or it took another carrier that fits its SA's mode. RFC 3947 section 7 would have only an end
+   * that isn't behind a NAT itself follow. A client of ours does too: whoever shows it a packet from elsewhere first has it send
+   * there until the next one.
    * Native ESP passes no NAT: there the address is the one that IKE knows, and followed only from another carrier.
    */
   #learn(session: Session, flow: Flow, socket: WorkerSocket): void {
