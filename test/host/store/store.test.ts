@@ -226,6 +226,7 @@ describe('the history', () => {
 describe('failures', () => {
   it('say who and why, the latest first, and are bounded', (test) => {
     const failures = new FailureTable(...memory(test), 3);
+    const before = Date.now();
     for (let i = 0; i < 10; i++)
       failures.record({ user: `u${i}`, group: undefined, remote: '192.0.2.7', reason: 'wrong password' });
     const rows = failures.recent(100);
@@ -234,7 +235,7 @@ describe('failures', () => {
       ['u9', 'u8', 'u7'],
     );
     assert.equal(rows[0]!.reason, 'wrong password');
-    assert.ok(Math.abs(rows[0]!.at - Date.now()) < 5000);
+    assert.ok(rows[0]!.at >= before && rows[0]!.at <= Date.now());
   });
 });
 
