@@ -3,7 +3,6 @@
  * servers stay as they are. What crosses the devices meanwhile tells where an opening is shut: here on its way out, here on its
  * way in, or elsewhere.
  */
-import { join } from 'node:path';
 import type { Profile } from '../config/profile/profile.ts';
 import type { CarrierSurvey, OpeningState, SurveyedCarrier } from '../core/diagnosis/carrier-survey.ts';
 import type { IpAddress } from '../core/net/address.ts';
@@ -19,15 +18,13 @@ import {
   sameOpening,
 } from '../core/openings/openings.ts';
 import type { ClientFailure } from '../core/session/client/events.ts';
-import { DEFAULT_TUN_MTU } from '../dataplane/index.ts';
 import { HostError } from '../host/errors.ts';
-import { CarrierMemory } from '../host/network/carrier-memory.ts';
-import { clientCacheFolder } from '../host/network/folder.ts';
+import { openAside } from './aside.ts';
 import type { Asker } from './asker.ts';
-import { CLIENT_MARK, Client } from './client.ts';
+import { CLIENT_MARK } from './client.ts';
 import { Crossings } from './crossings.ts';
 import { GatewayNames } from './gateway-names.ts';
-import { locate } from './locate.ts';
+import { locate, openCarrierMemory } from './locate.ts';
 import { clientOptions } from './options.ts';
 import type { TunnelReport } from './report.ts';
 
@@ -40,9 +37,6 @@ export interface SurveyOptions {
   readonly signal: AbortSignal;
 }
 
-/** A device of its own beside those of clients that run. */
-const TUN = 'sp-doctor';
-
 /** How a carrier went. */
 type Walk = { readonly tunnel: TunnelReport } | { readonly failure: ClientFailure | undefined };
 
@@ -52,8 +46,7 @@ type Walk = { readonly tunnel: TunnelReport } | { readonly failure: ClientFailur
 export async function surveyCarriers(gateway: string, options: SurveyOptions): Promise<CarrierSurvey> {
   const { profile, asker, progress, signal } = options;
   const { ports } = profile;
-  const memory = new CarrierMemory(join(clientCacheFolder(), 'carriers.json'));
-  const location = await locate({ gateway, tried: [] }, CLIENT_MARK, memory, new GatewayNames());
+  const location = await locate({ gateway, tried: [] }, CLIENT_MARK, openCarrierMemory(), new GatewayNames());
   if ('reason' in location) throw new HostError('NO_ROUTE', location.reason);
   const whole = clientOptions(profile);
   const crossings = new Crossings(location.gateway);
@@ -92,19 +85,12 @@ export async function surveyCarriers(gateway: string, options: SurveyOptions): P
 
   async function walkBy(carrier: Carrier, address: IpAddress): Promise<Walk> {
     const up = Promise.withResolvers<Walk>();
-    const client = await Client.open({
+    const client = await openAside(profile, {
       options: { ...whole, carriers: [carrier], gateways: [address.text] },
-      ports,
-      tun: TUN,
-      mtu: profile.mtu ?? DEFAULT_TUN_MTU,
-      memory,
-      served: undefined,
       asker,
       report: (event) => {
         if (event.type === 'up') up.resolve({ tunnel: event });
       },
-      raise: async () => undefined,
-      lower: async () => undefined,
     });
     const stop = () => client.disconnect();
     signal.addEventListener('abort', stop);

@@ -1,9 +1,16 @@
 /** Where a gateway is, and from which of our addresses it is reached. */
+import { join } from 'node:path';
 import type { Location } from '../core/session/client/events.ts';
-import type { CarrierMemory } from '../host/network/carrier-memory.ts';
+import { CarrierMemory } from '../host/network/carrier-memory.ts';
+import { clientCacheFolder } from '../host/network/folder.ts';
 import { localAddressFor } from '../host/network/local-address.ts';
 import { networkName } from '../host/network/network-name.ts';
 import type { GatewayNames } from './gateway-names.ts';
+
+/** What worked in which network, as all clients of this host keep it. */
+export function openCarrierMemory(): CarrierMemory {
+  return new CarrierMemory(join(clientCacheFolder(), 'carriers.json'));
+}
 
 /** The first of its addresses that isn't `tried` and that a route leads to. Never rejects: why there is no way is a sentence. */
 export async function locate(

@@ -1,16 +1,14 @@
 /** A client with all that surrounds it: profile, host's network, watch over it. One a profile. */
-import { join } from 'node:path';
 import type { Profile } from '../config/profile/profile.ts';
 import type { TunnelUp } from '../core/session/client/events.ts';
 import { checkRoutes } from '../core/session/client/offered-network.ts';
 import { DEFAULT_TUN_MTU } from '../dataplane/index.ts';
-import { CarrierMemory } from '../host/network/carrier-memory.ts';
 import { type ClientNetwork, openClientNetwork } from '../host/network/client-network.ts';
-import { clientCacheFolder } from '../host/network/folder.ts';
 import type { DnsPlan, NetworkPlan } from '../host/network/plan.ts';
 import { watchNetwork } from '../host/network/watch.ts';
 import type { Attendance } from './attended.ts';
 import { CLIENT_MARK, Client } from './client.ts';
+import { openCarrierMemory } from './locate.ts';
 import { clientOptions } from './options.ts';
 import type { ClientReport, ConnectResult } from './report.ts';
 import { connectResult } from './reporting.ts';
@@ -33,7 +31,7 @@ export async function connect({ profile, asker, report, stateFolder, signal }: A
       tun,
       mtu,
       served: network.gateway,
-      memory: new CarrierMemory(join(clientCacheFolder(), 'carriers.json')),
+      memory: openCarrierMemory(),
       asker,
       report,
       raise: async (tunnel) => raise(network, profile, tunnel, { tun, mtu }, report),

@@ -1,13 +1,10 @@
 /** Keeps a tunnel up by one carrier and watches it; routes and name servers of the host stay as they are. */
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Profile } from '../config/profile/profile.ts';
 import type { EspCarrier } from '../core/esp/sa.ts';
-import { DEFAULT_TUN_MTU } from '../dataplane/index.ts';
-import { CarrierMemory } from '../host/network/carrier-memory.ts';
-import { clientCacheFolder } from '../host/network/folder.ts';
+import { openAside } from './aside.ts';
 import type { Asker } from './asker.ts';
-import { Client } from './client.ts';
+import type { Client } from './client.ts';
 import { clientOptions } from './options.ts';
 import { QUIET, TunnelWatch, type WatchNews } from './tunnel-watch.ts';
 
@@ -30,8 +27,6 @@ export interface Watched {
   readonly isWell: boolean;
 }
 
-/** A device of its own beside those of clients that run. */
-const TUN = 'sp-doctor';
 const STEP = 250;
 
 /** Settles when all has been seen, a day is over, the gateway wants no more, or it is ended. */
@@ -42,18 +37,10 @@ export async function watchTunnel(options: WatchOptions): Promise<Watched> {
   const tellAll = () => {
     for (let news = watch.pollNews(); news; news = watch.pollNews()) learnt(news);
   };
-  const client: Client = await Client.open({
+  const client: Client = await openAside(profile, {
     // the gateway is to have its turn at asking
     options: { ...whole, carriers: [carrier], gateways: [address], idle: QUIET * 2 },
-    ports: profile.ports,
-    tun: TUN,
-    mtu: profile.mtu ?? DEFAULT_TUN_MTU,
-    memory: new CarrierMemory(join(clientCacheFolder(), 'carriers.json')),
-    served: undefined,
     asker,
-    report: () => undefined,
-    raise: async () => undefined,
-    lower: async () => undefined,
     keepalive: false,
     observe: (event) => watch.handle(event, client.sentAt, performance.now()),
   });

@@ -1,0 +1,29 @@
+/** A client beside those that serve somebody: it dials and carries, and leaves the host's routes and name servers as they are. */
+import type { Profile } from '../config/profile/profile.ts';
+import { DEFAULT_TUN_MTU } from '../dataplane/index.ts';
+import { Client, type ClientParts } from './client.ts';
+import { openCarrierMemory } from './locate.ts';
+
+type AsideParts = Pick<ClientParts, 'options' | 'asker'> &
+  Partial<Pick<ClientParts, 'report' | 'keepalive' | 'observe'>>;
+
+/** A device of its own. */
+const TUN = 'sp-doctor';
+
+/** As `Client.open`. */
+export function openAside({ ports, mtu = DEFAULT_TUN_MTU }: Profile, parts: AsideParts): Promise<Client> {
+  const nothing = async () => undefined;
+  const memory = openCarrierMemory();
+  const report = () => undefined;
+  return Client.open({
+    ports,
+    tun: TUN,
+    mtu,
+    memory,
+    served: undefined,
+    report,
+    raise: nothing,
+    lower: nothing,
+    ...parts,
+  });
+}
