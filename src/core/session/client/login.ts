@@ -7,7 +7,6 @@ export class Login {
   readonly #domain: string | undefined;
   /** Typed in the login under way: worth keeping if it is right. */
   #typed: { readonly user?: string; readonly password?: string } = {};
-
   #wasRefused = false;
 
   constructor({ user, password, domain }: KnownLogin) {
@@ -31,17 +30,17 @@ export class Login {
     }
   }
 
+  /** Whoever is asked for it again has given, or saved, a wrong one. */
+  get wasRefused(): boolean {
+    return this.#wasRefused;
+  }
+
   /** The gateway let us in. */
   keep(): void {
     this.#user = this.#typed.user ?? this.#user;
     this.#password = this.#typed.password ?? this.#password;
     this.#typed = {};
     this.#wasRefused = false;
-  }
-
-  /** Whoever is asked for it again has given, or saved, a wrong one. */
-  get wasRefused(): boolean {
-    return this.#wasRefused;
   }
 
   /** It didn't. True: by a password that nobody typed just now, so that asking the user is worth another attempt. */

@@ -73,11 +73,6 @@ export class XauthDialogue {
     this.#known = known;
   }
 
-  /** The user's name once it is known, for who reports. */
-  get user(): string | undefined {
-    return this.#known.user;
-  }
-
   /** Takes the attributes of an `xauth-requested` event. */
   handleRequest(attributes: readonly Attribute[]): LoginStep {
     if (++this.#rounds > MAX_ROUNDS) {

@@ -52,7 +52,8 @@ describe('the usual login', () => {
       [Kind.XAUTH_USER_NAME, 'ann'],
       [Kind.XAUTH_USER_PASSWORD, 'secret'],
     ]);
-    assert.equal(dialogue.user, 'ann');
+    const again = asked(dialogue.handleRequest(USUAL)).questions.map(({ asks }) => asks);
+    assert.deepEqual(again, ['password'], 'the name is known');
   });
 
   test('asks nothing when all is known, and once more when it was wrong', () => {
