@@ -9,7 +9,7 @@ import { earliest, type Instant, SECOND } from '../net/time.ts';
 
 /** Our own limits: pairs of one session (a client may have one for each split route), and replaced ones for one traffic. */
 export const MAX_CHILDREN = 64;
-const MAX_REPLACED = 4;
+export const MAX_REPLACED = 4;
 
 /** How long a replaced pair still receives what was under way. */
 const LINGER = 30 * SECOND;
