@@ -13,7 +13,7 @@ const PROOF_PATIENCE = 1.6 * SECOND;
 const PROOF_EVERY = 250;
 
 /** Our own limit: enough kinds of neighbours, few packets. */
-const MAX_NEIGHBOURS = 4;
+export const MAX_NEIGHBOURS = 4;
 /** Nobody's (RFC 2544 appendix C.2.2): a gateway whose firewall drops all that is for itself still says that it goes no further. */
 const BEYOND = parseIp('198.18.0.1')!;
 
