@@ -48,7 +48,7 @@ const LOCATING = 20;
 const TYPING = 3 * SECOND;
 const PING_EVERY = 5 * SECOND;
 /** Of a cTCP flow: the local port of the first, when SYNs go out, and how long an answer may take. */
-const FIRST_FLOW_PORT = 50_000;
+export const FIRST_FLOW_PORT = 50_000;
 const SYNS = [0, SECOND, 3 * SECOND];
 const SYN_PATIENCE = 6 * SECOND;
 

@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIp } from '../../src/core/net/address.ts';
 import { MINUTE, SECOND } from '../../src/core/net/time.ts';
+import { SALLYPORT } from '../../src/core/personas/sallyport.ts';
 import { ExchangeType } from '../../src/core/wire/isakmp.ts';
+import { type Dialer, FIRST_FLOW_PORT } from './dialer.ts';
 import type { Datagram } from './network.ts';
 import { World } from './world.ts';
 
@@ -107,4 +109,35 @@ test('with nobody there to type it ends after a while, and says so', () => {
   world.run(3 * MINUTE);
   assert.equal(dialer.questions, 1);
   assert.deepEqual(dialer.last('down').failure, { kind: 'silent', reason: 'nobody answered what the gateway asked' });
+});
+
+function endFlow(world: World, dialer: Dialer): void {
+  const { remote: from, flowId } = dialer.last('open-flow');
+  const to = { address: HOME, port: FIRST_FLOW_PORT + flowId };
+  world.network.send({ from, to, content: { kind: 'rst' }, tcp: true }, world.now);
+}
+
+test('a cTCP connection that ends while somebody types is the end of that login, at once', () => {
+  const world = new World({ seed: 1 });
+  const dialer = world.addDialer({ address: HOME, carriers: ['cisco-tcp'], forgetful: true, typing: MINUTE });
+  dialer.start(world.now);
+  world.run(5 * SECOND);
+  assert.equal(dialer.questions, 1);
+  endFlow(world, dialer);
+  world.run(SECOND);
+  assert.deepEqual(dialer.last('down').failure, { kind: 'silent', reason: 'the cTCP connection ended (reset)' });
+  assert.equal(dialer.openFlows, 0);
+});
+
+test('with L2TP it only costs another phase 1: what is typed is for the call', () => {
+  const world = new World({ seed: 1, l2tp: { methods: ['pap'], nbns: [] } });
+  const carriers = ['cisco-tcp'] as const;
+  const dialer = world.addDialer({ address: HOME, carriers, l2tp: SALLYPORT, forgetful: true, typing: 20 * SECOND });
+  dialer.start(world.now);
+  world.run(5 * SECOND);
+  endFlow(world, dialer);
+  world.run(40 * SECOND);
+  assert.equal(dialer.questions, 1);
+  assert.equal(dialer.all('open-flow').length, 2);
+  assert.ok(dialer.isConnected(world.now));
 });

@@ -134,6 +134,7 @@ export class Entry {
   handleFlow(flowId: number, outcome: FlowOutcome, now: Instant): void {
     this.#race.handleFlow(flowId, outcome, now);
     this.#followRace(now);
+    if ('failed' in outcome && flowId === this.#winner?.flowId) this.#flowEnded(outcome.failed);
   }
 
   /** What the user typed, one text a question; undefined: the user gave up. */
@@ -250,6 +251,13 @@ export class Entry {
     // to end it all is how some refuse a password
     if (this.#stage.awaits === 'verdict') return this.#loginRefused(reason);
     this.#fail({ kind: this.#stage.awaits === 'answers' ? 'silent' : 'refused', reason });
+  }
+
+  /** What we say from now on would go nowhere. */
+  #flowEnded(how: string): void {
+    const { awaits } = this.#stage;
+    if (awaits === 'credentials') this.#o.host.abandon(this.#winner!.sa);
+    else if (awaits !== 'nothing') this.#fail({ kind: 'silent', reason: `the cTCP connection ended (${how})` });
   }
 
   #loginRefused(reason: string): void {
