@@ -84,9 +84,10 @@ export class GatewayState {
     const sa = this.#find(path, datagram, now);
     if (!sa) return;
     sa.handleInput(datagram, path, now);
+    // first of all: who is through with phase 1 is half-open no more
+    this.#settle(sa, now);
     this.#sas.weigh(sa);
     this.#dropSurplus();
-    this.#settle(sa, now);
   }
 
   handleTimeout(now: Instant): void {
