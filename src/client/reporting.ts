@@ -1,7 +1,6 @@
 /** The client's events as what is told to people and programs. */
 import { formatEndpoint, formatPrefix } from '../core/net/address.ts';
-import type { CarrierFailure } from '../core/openings/missing.ts';
-import { formatFailures } from '../core/openings/missing.ts';
+import { type CarrierFailure, formatFailures } from '../core/openings/missing.ts';
 import { formatOpening } from '../core/openings/openings.ts';
 import type { ClientFailure, TunnelUp } from '../core/session/client/events.ts';
 import type { BlockedCarrier, ConnectResult, TunnelReport } from './report.ts';

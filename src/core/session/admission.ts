@@ -15,8 +15,7 @@
  *
  * The claimed group has no part in it: what is done for a group that there is and not for another tells which there are.
  */
-import type { Endpoint } from '../net/address.ts';
-import { formatEndpoint } from '../net/address.ts';
+import { type Endpoint, formatEndpoint } from '../net/address.ts';
 import { type Instant, MINUTE } from '../net/time.ts';
 import { Recently } from './recently.ts';
 import { KeyedBuckets, type Rate, TokenBucket } from './token-bucket.ts';

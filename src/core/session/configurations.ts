@@ -4,8 +4,7 @@
  */
 
 import type { Ikev1Sa } from '../ikev1/sa.ts';
-import type { IpAddress } from '../net/address.ts';
-import { prefixOf } from '../net/address.ts';
+import { type IpAddress, prefixOf } from '../net/address.ts';
 import { type Instant, SECOND } from '../net/time.ts';
 import type { Attribute } from '../wire/ikev1.ts';
 import type { AddressBook } from './addresses.ts';
