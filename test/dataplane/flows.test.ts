@@ -158,7 +158,10 @@ group('cTCP in namespaces', { skip: reason ?? false }, () => {
     });
     for (const carrier of ['cisco-udp', 'cisco-tcp', 'cisco-udp', 'cisco-tcp', 'cisco-tcp'] as const) {
       const before = far.heard('path-change').length;
+      const flows = near.heard('flow-opened').length;
       near.tell({ type: 'move', session: { ...TO_GATEWAY, carrier } });
+      // an answer to what went by the old path would have the client follow it back
+      if (carrier === 'cisco-tcp') await until(() => near.heard('flow-opened').length > flows);
       await until(async () => {
         await ping(client, { target: '10.8.0.1', count: 1, wait: 1 });
         return before === 0 || far.heard('path-change').length > before;
