@@ -212,11 +212,10 @@ export class TunnelWatch {
     } else {
       const silence = now - sentAt;
       const isFirst = ++this.#theirs.asked === 1;
-      const isLonger = silence > this.#theirs.silence;
       this.#theirs.silence = Math.max(silence, this.#theirs.silence);
       if (isFirst)
         this.#tell('dpd', true, `DPD: the gateway asks us after ${seconds(silence)} of silence, and is answered.`);
-      if (isFirst && isLonger && this.#isBehindNat && silence >= TELLING_SILENCE)
+      if (isFirst && this.#isBehindNat && silence >= TELLING_SILENCE)
         this.#tell('nat-mapping', true, `NAT mapping: ${this.#mappingText()}.`);
     }
   }
@@ -276,11 +275,16 @@ export class TunnelWatch {
     const silence = now - sentAt;
     this.#isQuietOver = this.#theirs.asked > 0 || silence >= QUIET || now - this.#upAt! >= LONGEST_QUIET;
     if (!this.#isQuietOver || this.#theirs.asked > 0) return;
+    if (silence < QUIET) {
+      const busy = duration(now - this.#upAt!);
+      const text = `DPD: the gateway asked nothing in ${busy}, which had no ${seconds(QUIET)} of silence: not known whether it asks by itself.`;
+      return this.#tell('dpd', undefined, text);
+    }
     const nat = this.#isBehindNat ? ', or its question does not get through the NAT any more' : '';
     this.#tell(
       'dpd',
       undefined,
-      `DPD: the gateway asks nothing in ${seconds(Math.max(silence, TELLING_SILENCE))} of silence: it does not ask by itself${nat}.`,
+      `DPD: the gateway asks nothing in ${seconds(silence)} of silence: it does not ask by itself${nat}.`,
     );
   }
 

@@ -126,6 +126,18 @@ describe('a tunnel that is watched', () => {
     assert.equal(mute.watch.isWell, true);
   });
 
+  it('a gateway that has no silence to ask in: nothing is concluded from that', () => {
+    const busy = new Watched();
+    for (let i = 0; i < 11 * 60; i++) {
+      busy.sentAt = busy.now;
+      busy.pass(SECOND);
+    }
+    assert.deepEqual(
+      busy.told.filter((text) => text.startsWith('DPD: the gateway ask')),
+      ['DPD: the gateway asked nothing in 10 min, which had no 150 s of silence: not known whether it asks by itself.'],
+    );
+  });
+
   it('a gateway that leaves questions unanswered, and data that passes no more after a rekey', () => {
     const ill = new Watched();
     ill.pass(5 * SECOND);
