@@ -280,9 +280,10 @@ export class Calls {
 
   /** PPP begins, for the client's own session or, where that has a call, for a further one. */
   #callUp(line: Session, l2tp: SessionTunnel, number: number, now: Instant): void {
-    const stage: SessionStage = { awaits: 'call', until: now + CALL_PATIENCE };
+    const until = now + CALL_PATIENCE;
+    const stage: SessionStage = { awaits: 'call', until };
     const session = line.call ? new Session(this.#options.newId(), line.subject, stage, now, line) : line;
-    if (session.stage.awaits === 'next call') Object.assign(session, { stage, since: now, told: false });
+    if (session.stage.awaits === 'next call') session.awaitCall(until, now);
     const methods = this.#options.settings().policy.l2tp?.methods ?? [];
     const lastTraffic = () => this.#options.lastTraffic(session.id);
     session.call = { number, link: new PppLink(this.#options.crypto, methods, lastTraffic, now), asked: undefined };

@@ -110,6 +110,13 @@ export class Session {
       user: this.user,
     };
   }
+
+  /** Whose call it was is off: the client makes the next one by `until`. */
+  awaitCall(until: Instant, now: Instant): void {
+    this.stage = { awaits: 'call', until };
+    this.since = now;
+    this.told = false;
+  }
 }
 
 /** When what it awaits has taken too long; undefined: never. */

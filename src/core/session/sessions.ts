@@ -459,7 +459,7 @@ export class Sessions {
     for (const session of further) this.#remove(session, reason);
     this.#tunnels.switchWaiting(line, now);
     this.#vacate(line, reason);
-    Object.assign(line, { stage: { awaits: 'call', until: now + CALL_PATIENCE }, since: now, told: false });
+    line.awaitCall(now + CALL_PATIENCE, now);
     this.#entering.add(line);
   }
 
