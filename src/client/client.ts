@@ -1,6 +1,7 @@
 /** Assembles the client: the state in the middle, the dataplane on one side, the user and the host's network on the other. */
-import { type IkePath, sameIkePath } from '../core/carrier/ike-path.ts';
+import type { IkePath } from '../core/carrier/ike-path.ts';
 import type { EspCarrier } from '../core/esp/sa.ts';
+import { samePath } from '../core/net/path.ts';
 import type { Instant } from '../core/net/time.ts';
 import { CISCO_UDP_PORT } from '../core/openings/openings.ts';
 import { ClientState } from '../core/session/client/client-state.ts';
@@ -204,7 +205,7 @@ export class Client {
   }
 
   private flow(path: IkePath, outcome: Parameters<ClientState['handleFlow']>[1]): void {
-    const known = [...this.#flows].find(([, one]) => sameIkePath(one, path));
+    const known = [...this.#flows].find(([, one]) => samePath(one, path));
     if (!known) return;
     const [flowId] = known;
     if ('failed' in outcome) this.#flows.delete(flowId);

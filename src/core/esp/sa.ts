@@ -1,7 +1,8 @@
 /** What both sides of the house say about an ESP security association: the engines make it, the dataplane runs it. */
 import type { Bytes } from '../bytes/bytes.ts';
 import type { EspSuite } from '../crypto/algorithms.ts';
-import { type Endpoint, type Prefix, sameEndpoint } from '../net/address.ts';
+import type { Prefix } from '../net/address.ts';
+import type { Path } from '../net/path.ts';
 
 export interface EspKeys {
   /** The cipher's key, without GCM's salt. */
@@ -23,17 +24,8 @@ export function mayMove(from: EspCarrier, to: EspCarrier): boolean {
   return (from === 'nat-t') === (to === 'nat-t');
 }
 
-export interface EspPath {
-  readonly carrier: EspCarrier;
-  /** Port 0 with native ESP. */
-  readonly local: Endpoint;
-  /** Port 0 with native ESP; also 0 while cisco-udp waits for the peer's first authenticated packet. */
-  readonly remote: Endpoint;
-}
-
-export function sameEspPath(a: EspPath, b: EspPath): boolean {
-  return a.carrier === b.carrier && sameEndpoint(a.local, b.local) && sameEndpoint(a.remote, b.remote);
-}
+/** Both ports are 0 with native ESP; the remote one also while cisco-udp waits for the peer's first authenticated packet. */
+export type EspPath = Path<EspCarrier>;
 
 /** One direction of an SA pair. Remote is the peer's side, local ours, whichever the direction. */
 export interface EspSa {

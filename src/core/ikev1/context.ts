@@ -1,9 +1,10 @@
 /** What all exchanges of one ISAKMP SA share: its names, its keys once there are any, its outputs. */
 import { type Bytes, concat, readU32 } from '../bytes/bytes.ts';
-import { type IkePath, sameIkePath } from '../carrier/ike-path.ts';
+import type { IkePath } from '../carrier/ike-path.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { Timers } from '../ike/timers.ts';
 import { NO_TRAITS, type PeerTraits } from '../ike/vendor-ids.ts';
+import { samePath } from '../net/path.ts';
 import type { Instant } from '../net/time.ts';
 import type { IsakmpKeys } from '../protection/ikev1-keys.ts';
 import { encodeMessage, encodePayloads, firstPayload, IKEV1_VERSION, type Payload } from '../wire/isakmp.ts';
@@ -122,7 +123,7 @@ export class SaContext {
 
   /** Call only with the source of a message that is authentic and fresh. */
   movePath(path: IkePath): void {
-    if (sameIkePath(this.path, path)) return;
+    if (samePath(this.path, path)) return;
     this.path = path;
     this.emit({ type: 'path-changed', path });
   }

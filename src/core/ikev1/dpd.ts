@@ -3,8 +3,9 @@
  * path tells whether that path works.
  */
 import { readU32, u32 } from '../bytes/bytes.ts';
-import { type IkePath, sameIkePath } from '../carrier/ike-path.ts';
+import type { IkePath } from '../carrier/ike-path.ts';
 import { SparseMap } from '../ike/sparse-map.ts';
+import { samePath } from '../net/path.ts';
 import { type Instant, SECOND } from '../net/time.ts';
 import { type Notification, NotifyType, Protocol } from '../wire/ikev1.ts';
 import type { SaContext } from './context.ts';
@@ -114,7 +115,7 @@ export class DeadPeerDetection {
     if (data.length !== 4) return false;
     const sequence = readU32(data);
     const probed = this.#probes.get(sequence);
-    if (probed && sameIkePath(probed, path)) {
+    if (probed && samePath(probed, path)) {
       this.#probes.delete(sequence);
       this.heard(now);
       this.#context.emit({ type: 'path-answered', path });

@@ -6,13 +6,14 @@
 import type { Bytes } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { type EspPath, sameEspPath } from '../esp/sa.ts';
+import type { EspPath } from '../esp/sa.ts';
 import { addressIdentity } from '../ikev1/identity.ts';
 import type { InitiatorIntent } from '../ikev1/phase1.ts';
 import { isTransportMode } from '../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
 import type { EndReason, Ikev1Event, Phase1Established, Phase2Grant, Phase2Request } from '../ikev1/types.ts';
 import type { IpAddress } from '../net/address.ts';
+import { samePath } from '../net/path.ts';
 import { earliest, type Instant, MINUTE, SECOND } from '../net/time.ts';
 import { Authentication } from '../wire/ikev1.ts';
 import { AddressBook } from './addresses.ts';
@@ -282,7 +283,7 @@ export class Sessions {
 
   /** Tells a session whose client sends ESP on an SPI that is no more; false: it is nobody's whom we know. */
   disownSpi(path: EspPath, spi: number): boolean {
-    const session = this.#roster.all.find(({ espPath }) => espPath && sameEspPath(espPath, path));
+    const session = this.#roster.all.find(({ espPath }) => espPath && samePath(espPath, path));
     session?.phase1?.deleteEsp([spi]);
     if (session) this.#touch(session);
     return session !== undefined;

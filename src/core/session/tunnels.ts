@@ -1,13 +1,14 @@
 /** The ESP side of sessions: who may have which tunnel, where it runs, when it is renewed, how it ends. */
 import type { IkePath } from '../carrier/ike-path.ts';
 import { suiteName } from '../crypto/algorithms.ts';
-import { type EspCarrier, type EspPath, mayMove, sameEspPath } from '../esp/sa.ts';
+import { type EspCarrier, type EspPath, mayMove } from '../esp/sa.ts';
 import { phase1SuiteName } from '../ikev1/phase1-proposal.ts';
 import { udpTransportMode, udpTunnelMode } from '../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
 import { formatSelector, type Selector } from '../ikev1/selector.ts';
 import type { EspAbandoned, EspPair, Phase2Grant, Phase2Request } from '../ikev1/types.ts';
 import { formatPrefix, prefixCovers } from '../net/address.ts';
+import { samePath } from '../net/path.ts';
 import type { Instant } from '../net/time.ts';
 import { EncapsulationMode } from '../wire/ikev1.ts';
 import { IpProtocol } from '../wire/ip.ts';
@@ -199,7 +200,7 @@ export class Tunnels {
   #follow(session: Session, path: EspPath): void {
     const known = session.pathAgreedOn;
     session.pathAgreedOn = path;
-    if (known && sameEspPath(known, path)) return;
+    if (known && samePath(known, path)) return;
     if (session.espPath && leadsElsewhere(session.espPath, path)) this.#movePath(session, path);
   }
 
@@ -210,7 +211,7 @@ export class Tunnels {
   }
 
   #movePath(session: Session, path: EspPath): void {
-    if (!session.espPath || sameEspPath(session.espPath, path)) return;
+    if (!session.espPath || samePath(session.espPath, path)) return;
     session.espPath = path;
     this.#options.emit({ type: 'move-path', id: session.id, path });
   }
@@ -328,5 +329,5 @@ function leadsElsewhere(current: EspPath, fresh: EspPath): boolean {
     current.local.address.text !== fresh.local.address.text ||
     current.remote.address.text !== fresh.remote.address.text;
   const oneFlow = fresh.carrier === 'nat-t' || fresh.carrier === 'cisco-tcp';
-  return moved || current.carrier !== fresh.carrier || (oneFlow && !sameEspPath(current, fresh));
+  return moved || current.carrier !== fresh.carrier || (oneFlow && !samePath(current, fresh));
 }

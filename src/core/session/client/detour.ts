@@ -2,8 +2,9 @@
  * Another way to the same gateway under the same ISAKMP SA, for when the one in use is blocked or has died: cookies name the SA, not
  * addresses, so a gateway may be asked by any way whether it still knows us, and no new login is needed.
  */
-import { type IkePath, sameIkePath } from '../../carrier/ike-path.ts';
+import type { IkePath } from '../../carrier/ike-path.ts';
 import type { Ikev1Sa } from '../../ikev1/sa.ts';
+import { samePath } from '../../net/path.ts';
 import { earliest, type Instant, SECOND } from '../../net/time.ts';
 import type { FlowOutcome } from './race.ts';
 import type { Way } from './ways.ts';
@@ -75,7 +76,7 @@ export class Detour {
 
   /** The gateway answered over `path`. */
   handleAnswer(path: IkePath): void {
-    const branch = this.#branches.find((one) => one.state === 'asking' && sameIkePath(one.path, path));
+    const branch = this.#branches.find((one) => one.state === 'asking' && samePath(one.path, path));
     if (branch) this.#finish(branch);
   }
 

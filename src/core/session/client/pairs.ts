@@ -1,10 +1,11 @@
 /** The ESP pairs of a client's tunnel: begun, renewed and ended; what the dataplane is told of them. */
-import { type EspPath, sameEspPath } from '../../esp/sa.ts';
+import type { EspPath } from '../../esp/sa.ts';
 import { udpTransportMode, udpTunnelMode } from '../../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../../ikev1/sa.ts';
 import { formatSelector, type Selector } from '../../ikev1/selector.ts';
 import type { EspPair, Phase2Grant, Phase2Request } from '../../ikev1/types.ts';
 import { parsePrefix } from '../../net/address.ts';
+import { samePath } from '../../net/path.ts';
 import type { Instant } from '../../net/time.ts';
 import { EncapsulationMode } from '../../wire/ikev1.ts';
 import { type Child, Children, espSa } from '../children.ts';
@@ -129,7 +130,7 @@ export class Pairs {
 
   /** Where packets go from now on. */
   moveTo(path: EspPath): void {
-    if (!this.#path || sameEspPath(this.#path, path)) return;
+    if (!this.#path || samePath(this.#path, path)) return;
     this.#path = path;
     this.#host.emit({ type: 'move-path', id: CLIENT_SESSION, path });
   }
