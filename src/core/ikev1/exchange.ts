@@ -1,7 +1,7 @@
 /** Exchanges under an established phase 1: their IV chains, their repeats, and the bound on how many there are. */
 import { type Bytes, bytesEqual, constantTimeEqual } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
-import { nextAttempt } from '../ike/retransmission.ts';
+import { MAX_REPEATS, nextAttempt } from '../ike/retransmission.ts';
 import { SparseMap } from '../ike/sparse-map.ts';
 import { type Instant, MINUTE } from '../net/time.ts';
 import { decryptBody, encryptBody, phase2Iv } from '../protection/ikev1-cipher.ts';
@@ -27,8 +27,6 @@ import type { DropReason } from './types.ts';
 const MAX_EXCHANGES = 64;
 /** How long a finished exchange answers repeats. */
 const FINISHED_LIFETIME = MINUTE;
-/** How often one message is answered again. */
-const MAX_REPEATS = 8;
 
 export interface Exchange {
   readonly messageId: number;

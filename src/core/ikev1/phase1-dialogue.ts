@@ -4,7 +4,7 @@
  */
 import { type Bytes, bytesEqual, EMPTY } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
-import { nextAttempt } from '../ike/retransmission.ts';
+import { MAX_REPEATS, nextAttempt } from '../ike/retransmission.ts';
 import type { Instant } from '../net/time.ts';
 import { encodeNotification, type Identification, Protocol } from '../wire/ikev1.ts';
 import { ExchangeType, Flag, type IsakmpMessage } from '../wire/isakmp.ts';
@@ -22,9 +22,6 @@ import {
   silenceExplained,
 } from './phase1.ts';
 import type { Credential, DropReason } from './types.ts';
-
-/** How often one message is answered again from cache. */
-const MAX_REPEATS = 8;
 
 export class Phase1Dialogue {
   readonly #context: SaContext;
