@@ -31,8 +31,7 @@ export type LacEvent = TunnelEvent;
 
 type LacState =
   /** `challenge`: what its answer has to prove the tunnel's secret by. */
-  | { readonly awaits: 'SCCRP'; readonly challenge: Bytes | undefined }
-  | { readonly awaits: 'ICRP' | 'nothing'; readonly call: Call };
+  { readonly awaits: 'SCCRP'; readonly challenge: Bytes | undefined } | { readonly awaits: 'call' };
 
 type LacConnection = Connection<LacState>;
 
@@ -47,13 +46,15 @@ export class Lac extends TunnelEnd<LacState> {
 
   /** What is awaited, for who asks why nothing came. */
   get awaits(): string {
-    return this.connection?.state.awaits ?? 'begin';
+    const { state } = this.connection ?? {};
+    if (state?.awaits !== 'call') return state?.awaits ?? 'begin';
+    return this.call ? 'nothing' : 'ICRP';
   }
 
   /** Undefined while the call isn't up. */
   get call(): CallIds | undefined {
-    const { state } = this.connection ?? {};
-    return state?.awaits === 'nothing' ? this.idsOf(state.call.localSession) : undefined;
+    const [call] = this.connection?.calls ?? [];
+    return call && this.idsOf(call.localSession);
   }
 
   /** A PPP frame to the gateway; without a call it goes nowhere. */
@@ -116,15 +117,15 @@ export class Lac extends TunnelEnd<LacState> {
     if (window !== undefined) channel.window = window;
     const call = { localSession: this.newId(), peerSession: 0, isUp: false };
     connection.calls = [call];
-    connection.state = { awaits: 'ICRP', call };
+    connection.state = { awaits: 'call' };
     channel.send(0, encodeScccn({ response: asked && this.secret!.respond(MessageType.SCCCN, asked) }));
     channel.send(0, encodeIcrq(call.localSession));
   }
 
   #finishCall(connection: LacConnection, message: ControlMessage, sessionId: number): void {
-    const { channel, state } = connection;
-    if (state.awaits !== 'ICRP' || sessionId !== state.call.localSession) return this.drop('l2tp_unexpected');
-    const { call } = state;
+    const { channel } = connection;
+    const call = this.callOf(sessionId);
+    if (!call || call.isUp) return this.drop('l2tp_unexpected');
     const { localSession } = call;
     const peerSession = numberIn(message, AvpType.ASSIGNED_SESSION_ID) ?? 0;
     if (message.unknown || peerSession === 0) {
@@ -134,7 +135,6 @@ export class Lac extends TunnelEnd<LacState> {
     }
     call.peerSession = peerSession;
     call.isUp = true;
-    connection.state = { awaits: 'nothing', call };
     channel.send(peerSession, encodeIccn());
     this.tell({ type: 'call-up', session: localSession });
   }
