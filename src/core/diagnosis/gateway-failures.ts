@@ -71,7 +71,7 @@ const KNOWN: readonly (readonly [RegExp, string, readonly Remedy[]])[] = [
   ],
   [/Mode-Config/, 'mode-config-refused', POOLS],
   [/L2TP \(UDP 1701\), which is off/, 'l2tp-refused', L2TP_SERVER],
-  [/tunnel secret|hidden AVP|calls in its tunnel|L2TP awaited/, 'l2tp-refused', L2TP_SERVER],
+  [/tunnel secret|hidden AVP|calls in its tunnel|call half made|L2TP awaited/, 'l2tp-refused', L2TP_SERVER],
   [/^quick mode: (it asks for|its selectors)/, 'selectors-refused', SELECTORS],
   // the rest of what can be wrong with a chain
   [

@@ -25,7 +25,7 @@ import {
   StopResult,
   speaksOurVersion,
 } from './messages.ts';
-import { type Call, type Connection, TunnelEnd, type TunnelEvent } from './tunnel-end.ts';
+import { CALL_SETUP, type Call, type Connection, TunnelEnd, type TunnelEvent } from './tunnel-end.ts';
 
 export type LacEvent = TunnelEvent;
 
@@ -115,7 +115,7 @@ export class Lac extends TunnelEnd<LacState> {
     }
     const window = numberIn(message, AvpType.RECEIVE_WINDOW_SIZE);
     if (window !== undefined) channel.window = window;
-    const call = { localSession: this.newId(), peerSession: 0, isUp: false };
+    const call = { localSession: this.newId(), peerSession: 0, upBy: connection.heardAt + CALL_SETUP };
     connection.calls = [call];
     connection.state = { awaits: 'call' };
     channel.send(0, encodeScccn({ response: asked && this.secret!.respond(MessageType.SCCCN, asked) }));
@@ -125,7 +125,7 @@ export class Lac extends TunnelEnd<LacState> {
   #finishCall(connection: LacConnection, message: ControlMessage, sessionId: number): void {
     const { channel } = connection;
     const call = this.callOf(sessionId);
-    if (!call || call.isUp) return this.drop('l2tp_unexpected');
+    if (call?.upBy === undefined) return this.drop('l2tp_unexpected');
     const { localSession } = call;
     const peerSession = numberIn(message, AvpType.ASSIGNED_SESSION_ID) ?? 0;
     if (message.unknown || peerSession === 0) {
@@ -134,7 +134,7 @@ export class Lac extends TunnelEnd<LacState> {
       return this.end(message.unknown ? this.unknownText(message) : 'the gateway gives its call no number');
     }
     call.peerSession = peerSession;
-    call.isUp = true;
+    call.upBy = undefined;
     channel.send(peerSession, encodeIccn());
     this.tell({ type: 'call-up', session: localSession });
   }

@@ -29,7 +29,14 @@ import {
   StopResult,
   speaksOurVersion,
 } from './messages.ts';
-import { type Call, type Connection, type FirstMessage, TunnelEnd, type TunnelEvent } from './tunnel-end.ts';
+import {
+  CALL_SETUP,
+  type Call,
+  type Connection,
+  type FirstMessage,
+  TunnelEnd,
+  type TunnelEvent,
+} from './tunnel-end.ts';
 import type { TunnelSecret } from './tunnel-secret.ts';
 
 type LnsOwnEvent =
@@ -71,7 +78,7 @@ export class Lns extends TunnelEnd<LnsState, LnsOwnEvent> {
     const { state, calls = [] } = this.connection ?? {};
     if (state?.awaits !== 'calls') return state?.awaits ?? 'SCCRQ';
     if (calls.length === 0) return 'ICRQ';
-    return calls.some(({ isUp }) => isUp) ? 'nothing' : 'ICCN';
+    return calls.some(({ upBy }) => upBy === undefined) ? 'nothing' : 'ICCN';
   }
 
   /** No call is up or on its way. */
@@ -193,7 +200,8 @@ export class Lns extends TunnelEnd<LnsState, LnsOwnEvent> {
     const localSession = this.#newSession();
     // who leaves so many of our messages unacknowledged isn't served
     if (!channel.send(peerSession, encodeIcrp(localSession))) return this.drop('l2tp_unexpected');
-    connection.calls = connection.calls.concat({ localSession, peerSession, isUp: false });
+    const upBy = connection.heardAt + CALL_SETUP;
+    connection.calls = connection.calls.concat({ localSession, peerSession, upBy });
   }
 
   #newSession(): number {
@@ -205,7 +213,7 @@ export class Lns extends TunnelEnd<LnsState, LnsOwnEvent> {
 
   #finishCall(connection: LnsConnection, message: ControlMessage, sessionId: number): void {
     const call = this.callOf(sessionId);
-    if (!call || call.isUp) return this.drop('l2tp_unexpected');
+    if (call?.upBy === undefined) return this.drop('l2tp_unexpected');
     // numbers in data messages are read over; to have to send them is another matter
     const sequencing = message.values.has(AvpType.SEQUENCING_REQUIRED);
     if (message.unknown || sequencing) {
@@ -217,7 +225,7 @@ export class Lns extends TunnelEnd<LnsState, LnsOwnEvent> {
         message.unknown ? this.unknownText(message) : 'the client requires sequence numbers in data messages',
       );
     }
-    call.isUp = true;
+    call.upBy = undefined;
     this.tell({ type: 'call-up', session: sessionId });
   }
 }

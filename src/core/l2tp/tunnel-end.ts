@@ -7,7 +7,7 @@
 import { type Bytes, readU32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { type Instant, MINUTE } from '../net/time.ts';
+import { earliest, type Instant, MINUTE } from '../net/time.ts';
 import {
   AvpType,
   type CallIds,
@@ -19,8 +19,10 @@ import {
 } from '../wire/l2tp.ts';
 import { ControlChannel, type Numbered } from './control-channel.ts';
 import {
+  CallResult,
   type ControlMessage,
   ErrorCode,
+  encodeCdn,
   encodeHello,
   encodeStopCcn,
   numberIn,
@@ -53,13 +55,16 @@ export interface L2tpTransmit {
 
 /** After so much silence the peer is asked whether it is there (section 6.5); the channel's repeats then decide. */
 export const HELLO_INTERVAL = MINUTE;
+/** A call that was asked for is up by then, or given up: acknowledged, but not gone on with, it would keep its place for ever. */
+export const CALL_SETUP = MINUTE;
 
 /** A call on its way, or up. */
 export interface Call {
   readonly localSession: number;
   /** 0: the peer hasn't named it yet. */
   peerSession: number;
-  isUp: boolean;
+  /** When it has to be up; undefined: it is. */
+  upBy: Instant | undefined;
 }
 
 export interface Connection<State> {
@@ -100,7 +105,7 @@ export abstract class TunnelEnd<State, More = never> {
   /** What data messages of the call name it by; undefined while it isn't up. */
   idsOf(session: number): CallIds | undefined {
     const call = this.callOf(session);
-    if (!this.connection || !call?.isUp) return undefined;
+    if (!this.connection || !call || call.upBy !== undefined) return undefined;
     const { port, localTunnel, peerTunnel } = this.connection;
     return { port, localTunnel, peerTunnel, localSession: session, peerSession: call.peerSession };
   }
@@ -117,13 +122,16 @@ export abstract class TunnelEnd<State, More = never> {
       connection.heardAt = now;
       channel.send(0, encodeHello());
     }
+    for (const call of connection.calls)
+      if ((call.upBy ?? Number.POSITIVE_INFINITY) <= now) this.#giveUp(connection, call);
     this.flush(now);
   }
 
   pollTimeout(): Instant | undefined {
     if (!this.connection) return undefined;
-    const { channel } = this.connection;
-    return channel.hasFresh ? 0 : (channel.pollTimeout() ?? this.#silentUntil(this.connection));
+    const { channel, calls } = this.connection;
+    if (channel.hasFresh) return 0;
+    return earliest(channel.pollTimeout() ?? this.#silentUntil(this.connection), ...calls.map(({ upBy }) => upBy));
   }
 
   pollTransmit(): L2tpTransmit | undefined {
@@ -291,10 +299,16 @@ export abstract class TunnelEnd<State, More = never> {
     this.handleHangUp(call, `${this.#peer} hung up (CDN, ${resultText(message) ?? 'without a result'})`);
   }
 
+  #giveUp(connection: Connection<State>, call: Call): void {
+    connection.channel.send(call.peerSession, encodeCdn(call.localSession, CallResult.ADMINISTRATIVE));
+    this.forgetCall(connection, call);
+    this.handleHangUp(call, `${this.#peer} left its call half made`);
+  }
+
   #handleData(tunnelId: number, session: number, frame: Bytes, now: Instant): void {
     const { connection } = this;
     if (tunnelId !== connection?.localTunnel) return this.drop('l2tp_unknown_tunnel');
-    if (!this.callOf(session)?.isUp) return this.drop('l2tp_unknown_session');
+    if (!this.idsOf(session)) return this.drop('l2tp_unknown_session');
     connection.heardAt = now;
     this.tell({ type: 'ppp', session, frame });
   }

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { MAX_SENDINGS, MAX_WAITING } from '../../../src/core/l2tp/control-channel.ts';
 import { MAX_CALLS } from '../../../src/core/l2tp/lns.ts';
 import { avp, encodeMessage, pair, readMessage } from '../../../src/core/l2tp/messages.ts';
-import { HELLO_INTERVAL } from '../../../src/core/l2tp/tunnel-end.ts';
+import { CALL_SETUP, HELLO_INTERVAL } from '../../../src/core/l2tp/tunnel-end.ts';
 import { type Avp, AvpType, encodeL2tpControl, MessageType as M, MAX_AVPS } from '../../../src/core/wire/l2tp.ts';
 import { Seeded } from '../../seeded.ts';
 import { Lac, PEER_SESSION, PEER_TUNNEL, sccrqAvps } from './lac.ts';
@@ -244,6 +244,26 @@ describe('calls of one tunnel', () => {
     assert.deepEqual(lac.told, []);
     lac.icrq([], 1 + MAX_CALLS);
     assert.deepEqual(lac.told, ['refused']);
+  });
+
+  it('that are left half made are hung up on in time, and make room', () => {
+    const lac = new Lac().dial();
+    for (let i = 1; i < MAX_CALLS; i++) lac.icrq([], PEER_SESSION + i);
+    lac.acknowledge().advance(CALL_SETUP - 1);
+    assert.deepEqual(lac.told, ['call-up']);
+    lac.takeTypes();
+    lac.advance(1);
+    assert.deepEqual(lac.told, ['call-up', ...new Array(MAX_CALLS - 1).fill('call-down')]);
+    const halfMade = lac.session;
+    // its window has room for so many
+    for (let i = 0; i < MAX_CALLS / 4; i++) lac.acknowledge();
+    assert.equal(lac.takeTypes().filter((type) => type === M.CDN).length, MAX_CALLS - 1);
+    lac.say(M.ICCN, [], halfMade);
+    assert.equal(lac.told.at(-1), 'l2tp_unexpected', 'too late');
+    assert.ok(lac.lns.idsOf(call(lac, PEER_SESSION + 1)));
+    lac.advance(CALL_SETUP - 1);
+    assert.ok(lac.call, 'what is up stays');
+    assert.equal(lac.closed, undefined);
   });
 
   it('are not begun under a number that is in use', () => {

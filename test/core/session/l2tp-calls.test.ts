@@ -85,6 +85,20 @@ describe('further calls in a tunnel', () => {
     assert.equal(stage.failures.length, 1);
   });
 
+  it('that are not even made are gone after a minute as well, and told', () => {
+    const stage = scene();
+    const caller = dial(stage);
+    const { session } = caller;
+    caller.iccn = () => caller;
+    caller.icrq([], 4711);
+    stage.run();
+    assert.notEqual(caller.session, session, 'it is answered');
+    caller.acknowledge();
+    stage.advance(MINUTE + SECOND);
+    assert.deepEqual(stage.failures, ['call: the client left its call half made']);
+    assert.deepEqual(stage.addresses, [caller.address]);
+  });
+
   it('end one by one, whoever ends them, whichever they are', () => {
     const stage = scene();
     const caller = dial(stage);
