@@ -7,7 +7,7 @@ const COMMANDS: Readonly<Record<string, string>> = {
     Runs the gateway until SIGTERM or SIGINT. Without a configuration: a generated group
     secret and first user, state in /var/lib/sallyport.`,
   user: `sallyport user add NAME [--address IP] [--totp] [--l2tp] [--chap-md5]
-sallyport user passwd NAME [--l2tp] [--chap-md5]
+sallyport user passwd NAME [--[no-]l2tp] [--[no-]chap-md5]
 sallyport user totp NAME [--off]
 sallyport user remove NAME
 sallyport user list [--json]
@@ -15,7 +15,8 @@ sallyport user list [--json]
     --address: the inner address that this user always has. --totp, user totp: after the
     password a passcode is asked for; its secret is shown once, as a QR code and a URI.
     --l2tp: also keeps what MS-CHAPv2 needs, the NT hash of the password.
-    --chap-md5: also keeps what CHAP with MD5 needs, the password itself, sealed.`,
+    --chap-md5: also keeps what CHAP with MD5 needs, the password itself, sealed.
+    user passwd keeps what was kept, of the new password; --no-l2tp, --no-chap-md5: no more.`,
   sessions: `sallyport sessions [--failed | --history] [--json]
     Who is on; or who wasn't let in and why; or who was on, until when and why it ended.`,
   reload: `sallyport reload

@@ -2,7 +2,7 @@
 import { callControl, controlPath } from '../control/gateway.ts';
 import type { UserRow } from '../control/gateway-types.ts';
 import { readConfig } from '../gateway/program.ts';
-import { type KeptSecrets, openUsers } from '../gateway/user-administration.ts';
+import { type ChangedSecrets, type KeptSecrets, openUsers } from '../gateway/user-administration.ts';
 import { isNotRunning, type Where } from './gateway-call.ts';
 import { readNewPassword } from './password.ts';
 import { qrCode } from './qr-code.ts';
@@ -14,7 +14,9 @@ const OPTIONS = {
   address: { type: 'string' },
   totp: { type: 'boolean' },
   l2tp: { type: 'boolean' },
+  'no-l2tp': { type: 'boolean' },
   'chap-md5': { type: 'boolean' },
+  'no-chap-md5': { type: 'boolean' },
   off: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const;
@@ -27,15 +29,20 @@ export async function run(args: string[]): Promise<number> {
   for (const option of ['l2tp', 'chap-md5'] as const) {
     if (values[option] && action !== 'add' && action !== 'passwd')
       throw new UsageError(`--${option} goes with user add and passwd`);
+    if (values[`no-${option}`] && action !== 'passwd') throw new UsageError(`--no-${option} goes with user passwd`);
+    if (values[option] && values[`no-${option}`]) throw new UsageError(`--${option} or --no-${option}?`);
   }
-  const kept = { l2tp: values.l2tp ?? false, chapMd5: values['chap-md5'] ?? false };
   if (values.off && action !== 'totp') throw new UsageError('--off goes with user totp');
   if (values.json && action !== 'list') throw new UsageError('--json goes with user list');
   switch (action) {
-    case 'add':
+    case 'add': {
+      const kept = { l2tp: values.l2tp ?? false, chapMd5: values['chap-md5'] ?? false };
       return add(values, name(rest), { address: null, totp: false, kept, ...values });
-    case 'passwd':
-      return changePassword(values, name(rest), kept);
+    }
+    case 'passwd': {
+      const wish = (option: 'l2tp' | 'chap-md5') => values[option] ?? (values[`no-${option}`] ? false : null);
+      return changePassword(values, name(rest), { l2tp: wish('l2tp'), chapMd5: wish('chap-md5') });
+    }
     case 'totp':
       return setTotp(values, name(rest), !values.off);
     case 'remove':
@@ -76,7 +83,7 @@ async function setTotp(where: Where, user: string, on: boolean): Promise<number>
 }
 
 /** Said to whoever opts in. */
-function sayWhatIsKept({ l2tp, chapMd5 }: KeptSecrets): void {
+function sayWhatIsKept({ l2tp, chapMd5 }: ChangedSecrets): void {
   if (l2tp) console.log(L2TP_MEANS);
   if (chapMd5) console.log(CHAP_MD5_MEANS);
 }
@@ -95,10 +102,12 @@ function showSecret(uri: string | null): void {
   console.log(`${uri}\nAn authenticator app takes this as a QR code or by hand; it is shown once.`);
 }
 
-async function changePassword(where: Where, user: string, kept: KeptSecrets): Promise<number> {
+async function changePassword(where: Where, user: string, kept: ChangedSecrets): Promise<number> {
   const users = await reachUsers(where);
   await users.changePassword(user, await readNewPassword(user), kept);
   console.log(`password of ${user} changed`);
+  if (kept.l2tp === false) console.log('MS-CHAPv2 is not possible: no NT hash of the password is kept');
+  if (kept.chapMd5 === false) console.log('CHAP with MD5 is not possible: the password itself is not kept');
   sayWhatIsKept(kept);
   return 0;
 }
@@ -132,7 +141,7 @@ function userTable(rows: readonly UserRow[]): string {
 
 interface ReachableUsers {
   add(name: string, password: string, address: string | null, kept: KeptSecrets): Promise<unknown>;
-  changePassword(name: string, password: string, kept: KeptSecrets): Promise<unknown>;
+  changePassword(name: string, password: string, kept: ChangedSecrets): Promise<unknown>;
   setTotp(name: string, on: boolean): string | null | Promise<string | null>;
   remove(name: string): unknown;
   list(): readonly UserRow[] | Promise<readonly UserRow[]>;

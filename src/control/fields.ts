@@ -30,6 +30,10 @@ export function truth(fields: Fields, name: string): boolean {
   return value;
 }
 
+export function truthOrNull(fields: Fields, name: string): boolean | null {
+  return fields[name] == null ? null : truth(fields, name);
+}
+
 export function textOrNull(fields: Fields, name: string): string | null {
   return fields[name] == null ? null : text(fields, name);
 }

@@ -99,12 +99,13 @@ export type ControlRequest =
       readonly l2tp: boolean;
       readonly chapMd5: boolean;
     }
+  /** `l2tp`, `chapMd5`: whether that may be used from now on; null: as before. */
   | {
       readonly verb: 'user-passwd';
       readonly name: string;
       readonly password: string;
-      readonly l2tp: boolean;
-      readonly chapMd5: boolean;
+      readonly l2tp: boolean | null;
+      readonly chapMd5: boolean | null;
     }
   | { readonly verb: 'user-totp'; readonly name: string; readonly on: boolean }
   | { readonly verb: 'user-remove'; readonly name: string };

@@ -1,7 +1,7 @@
 /** The gateway's control API over its socket. */
 import { join } from 'node:path';
 import { call } from './call.ts';
-import { badRequest, type Fields, integer, parseFields, text, textOrNull, truth } from './fields.ts';
+import { badRequest, integer, parseFields, text, textOrNull, truth, truthOrNull } from './fields.ts';
 import type { ControlHandlers, ControlRequest, ControlResults, RequestOf, Verb } from './gateway-types.ts';
 import { type ControlServer, serve } from './serve.ts';
 
@@ -29,10 +29,6 @@ function handle(request: ControlRequest, handlers: ControlHandlers): unknown {
   return (handlers[request.verb] as (request: ControlRequest) => unknown)(request);
 }
 
-function keptSecrets(fields: Fields): { readonly l2tp: boolean; readonly chapMd5: boolean } {
-  return { l2tp: truth(fields, 'l2tp'), chapMd5: truth(fields, 'chapMd5') };
-}
-
 /** The request in a line of JSON. Throws {@link ControlError} `BAD_REQUEST`. */
 export function parseRequest(line: string): ControlRequest {
   const fields = parseFields(line);
@@ -56,10 +52,17 @@ export function parseRequest(line: string): ControlRequest {
         name: text(fields, 'name'),
         password: text(fields, 'password'),
         address: textOrNull(fields, 'address'),
-        ...keptSecrets(fields),
+        l2tp: truth(fields, 'l2tp'),
+        chapMd5: truth(fields, 'chapMd5'),
       };
     case 'user-passwd':
-      return { verb, name: text(fields, 'name'), password: text(fields, 'password'), ...keptSecrets(fields) };
+      return {
+        verb,
+        name: text(fields, 'name'),
+        password: text(fields, 'password'),
+        l2tp: truthOrNull(fields, 'l2tp'),
+        chapMd5: truthOrNull(fields, 'chapMd5'),
+      };
     case 'user-totp':
       return { verb, name: text(fields, 'name'), on: truth(fields, 'on') };
     case 'user-remove':

@@ -8,6 +8,7 @@ import { HostError } from '../host/errors.ts';
 import { LoginSecrets } from '../host/login-secrets.ts';
 import { Passcodes } from '../host/passcodes.ts';
 import { openStore, type Store, storeExists } from '../host/store/store.ts';
+import type { LoginSecret } from '../host/store/users.ts';
 
 /** What is kept beside the password's hash. */
 export interface KeptSecrets {
@@ -17,10 +18,12 @@ export interface KeptSecrets {
   readonly chapMd5: boolean;
 }
 
+/** Null: whoever has one of the old password keeps one, of the new. */
+export type ChangedSecrets = { readonly [Secret in keyof KeptSecrets]: KeptSecrets[Secret] | null };
+
 export interface UserAdministration {
   add(name: string, password: string, address: string | null, kept: KeptSecrets): Promise<void>;
-  /** Whoever has a secret of the old password keeps one, of the new. */
-  changePassword(name: string, password: string, kept: KeptSecrets): Promise<void>;
+  changePassword(name: string, password: string, kept: ChangedSecrets): Promise<void>;
   /** Turns the second factor on, anew if it was, or off. The URI for an authenticator app comes back, this once. */
   setTotp(name: string, on: boolean): string | null;
   remove(name: string): void;
@@ -44,8 +47,12 @@ export function administerUsers(store: Store, config: () => GatewayConfig): User
     async changePassword(name, password, { l2tp, chapMd5 }) {
       store.users.setPassword(name, await hashPassword(password));
       const user = store.users.find(name);
-      if (l2tp || user?.ntHash) secrets.set(name, 'ntHash', password);
-      if (chapMd5 || user?.chapPassword) secrets.set(name, 'chapPassword', password);
+      const keep = (secret: LoginSecret, wish: boolean | null) => {
+        if (wish ?? user?.[secret] !== undefined) secrets.set(name, secret, password);
+        else secrets.remove(name, secret);
+      };
+      keep('ntHash', l2tp);
+      keep('chapPassword', chapMd5);
     },
     setTotp(name, on) {
       if (on) return passcodes.enroll(name);

@@ -29,6 +29,11 @@ export class LoginSecrets {
     this.#users.setLoginSecret(name, secret, this.#secrets.seal(MADE[secret](password), owner(name, secret)));
   }
 
+  /** Throws {@link HostError} `USER_NOT_FOUND`. */
+  remove(name: string, secret: LoginSecret): void {
+    this.#users.setLoginSecret(name, secret, undefined);
+  }
+
   /** Undefined: the user has none. Throws {@link HostError} `KEY_FILE`. */
   find(user: User, secret: LoginSecret): Uint8Array | undefined {
     const sealed = user[secret];

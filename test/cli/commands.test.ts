@@ -229,6 +229,14 @@ describe('MS-CHAPv2', () => {
     succeeds(await run(['user', 'passwd', 'alice', '--state', state], 'other\n'), 'password of alice changed\n');
     succeeds(await run(['user', 'passwd', 'bob', '--l2tp', '--state', state], 'other\n'), /NT hash/);
     succeeds(await run(['user', 'list', '--state', state]), /^alice +- +- +yes .*\nbob +- +- +yes /m);
+    succeeds(
+      await run(['user', 'passwd', 'alice', '--no-l2tp', '--state', state], 'third\n'),
+      'password of alice changed\nMS-CHAPv2 is not possible: no NT hash of the password is kept\n',
+    );
+    succeeds(await run(['user', 'list', '--state', state]), /^alice +- +- +- .*\nbob +- +- +yes /m);
+    const contrary = ['user', 'passwd', 'bob', '--l2tp', '--no-l2tp', '--state', state];
+    fails(await run(contrary), 2, /--l2tp or --no-l2tp\?/);
+    fails(await run(['user', 'add', 'carol', '--no-l2tp', '--state', state]), 2, /--no-l2tp goes with user passwd/);
     fails(await run(['user', 'remove', 'bob', '--l2tp', '--state', state]), 2, /--l2tp goes with user add and passwd/);
   });
 });
@@ -243,6 +251,11 @@ describe('CHAP with MD5', () => {
     succeeds(await run(['user', 'list', '--state', state]), /^alice +- +- +- +yes /m);
     succeeds(await run(['user', 'passwd', 'alice', '--state', state], 'other\n'), 'password of alice changed\n');
     succeeds(await run(['user', 'list', '--state', state]), /^alice +- +- +- +yes /m);
+    succeeds(
+      await run(['user', 'passwd', 'alice', '--no-chap-md5', '--state', state], 'third\n'),
+      'password of alice changed\nCHAP with MD5 is not possible: the password itself is not kept\n',
+    );
+    succeeds(await run(['user', 'list', '--state', state]), /^alice +- +- +- +- /m);
     fails(await run(['user', 'list', '--chap-md5', '--state', state]), 2, /--chap-md5 goes with user add and passwd/);
   });
 });
@@ -313,11 +326,13 @@ describe('sallyport with a running gateway', () => {
     succeeds(await run(['kick', '7', '--state', state]), 'session 7 ended\n');
     succeeds(await run(['user', 'add', 'bob', '--address', '10.77.0.9', '--state', state], 'pw\n'), 'user bob added\n');
     succeeds(await run(['user', 'passwd', 'bob', '--state', state], 'pw2\n'), 'password of bob changed\n');
+    await run(['user', 'passwd', 'bob', '--no-l2tp', '--chap-md5', '--state', state], 'pw3\n');
     succeeds(await run(['user', 'remove', 'bob', '--state', state]), 'user bob removed\n');
     assert.deepEqual(asked, [
       { verb: 'kick', id: 7 },
       { verb: 'user-add', name: 'bob', password: 'pw', address: '10.77.0.9', l2tp: false, chapMd5: false },
-      { verb: 'user-passwd', name: 'bob', password: 'pw2', l2tp: false, chapMd5: false },
+      { verb: 'user-passwd', name: 'bob', password: 'pw2', l2tp: null, chapMd5: null },
+      { verb: 'user-passwd', name: 'bob', password: 'pw3', l2tp: false, chapMd5: true },
       { verb: 'user-remove', name: 'bob' },
     ]);
   });

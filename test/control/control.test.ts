@@ -99,7 +99,7 @@ describe('the control socket', () => {
       l2tp: false,
       chapMd5: true,
     } as const;
-    const passwd = { verb: 'user-passwd', name: 'bob', password: 'x', l2tp: true, chapMd5: false } as const;
+    const passwd = { verb: 'user-passwd', name: 'bob', password: 'x', l2tp: false, chapMd5: null } as const;
     await callControl(path, add);
     await callControl(path, passwd);
     await callControl(path, { verb: 'stop' });

@@ -31,5 +31,8 @@ it('NT hash and password are kept sealed, for the user who asked for them', (tes
   }
   const swapped = { ...alice, chapPassword: alice.ntHash };
   assert.throws(() => secrets.find(swapped, 'chapPassword'), { code: 'KEY_FILE' }, 'the one is not the other');
+  secrets.remove('alice', 'ntHash');
+  const left = store.users.find('alice')!;
+  assert.deepEqual([left.ntHash, left.chapPassword], [undefined, alice.chapPassword], 'each is taken away alone');
   store.close();
 });

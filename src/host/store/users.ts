@@ -82,9 +82,9 @@ export class UserTable {
     if (this.#write(this.#setTotp, sealed ?? null, name) === 0) throw notFound(name);
   }
 
-  /** Sealed. Throws {@link HostError} `USER_NOT_FOUND`. */
-  setLoginSecret(name: string, secret: LoginSecret, sealed: Uint8Array): void {
-    if (this.#write(this.#setLoginSecret[secret], sealed, name) === 0) throw notFound(name);
+  /** Sealed; undefined takes it away. Throws {@link HostError} `USER_NOT_FOUND`. */
+  setLoginSecret(name: string, secret: LoginSecret, sealed: Uint8Array | undefined): void {
+    if (this.#write(this.#setLoginSecret[secret], sealed ?? null, name) === 0) throw notFound(name);
   }
 
   /** False: this step or a later one was used already. */
