@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { formatPrefix, type Prefix } from '../core/net/address.ts';
 import { HostError, systemReason } from './errors.ts';
+import { tableRemoval, tableRules } from './nft-table.ts';
 
 export interface NatOptions {
   readonly tun: string;
@@ -27,12 +28,12 @@ export function startNat(options: NatOptions): Nat {
     return {
       forwardDroppedBy: findDroppingChains(),
       stop: () => {
-        nft(removal(options.tun));
+        nft(tableRemoval(tableName(options.tun)));
         if (turnedOn) writeFileSync(FORWARDING, '0');
       },
     };
   } catch (error) {
-    nft(removal(options.tun));
+    nft(tableRemoval(tableName(options.tun)));
     throw new HostError(
       'NAT',
       `can't turn forwarding on (${systemReason(error)}); do it yourself: sysctl net.ipv4.ip_forward=1`,
@@ -43,8 +44,9 @@ export function startNat(options: NatOptions): Nat {
 /** The table as nft reads it. It replaces the one that a crashed gateway left. */
 export function ruleset({ tun, pools, clientToClient }: NatOptions): string {
   const sources = [...new Set(pools.map(formatPrefix))].join(', ');
-  return `${removal(tun)}
-table inet ${tableName(tun)} {
+  return tableRules(
+    tableName(tun),
+    `
   chain forward {
     type filter hook forward priority filter; policy accept;
     ${clientToClient ? '' : `iifname "${tun}" oifname "${tun}" drop`}
@@ -54,14 +56,8 @@ table inet ${tableName(tun)} {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr { ${sources} } oifname != "${tun}" masquerade
-  }
-}
-`;
-}
-
-/** Deleting what isn't there fails in nft; naming it first makes it. */
-function removal(tun: string): string {
-  return `table inet ${tableName(tun)}\ndelete table inet ${tableName(tun)}\n`;
+  }`,
+  );
 }
 
 function tableName(tun: string): string {

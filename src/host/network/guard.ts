@@ -9,6 +9,7 @@
  * Like the routes it outlives a killed client.
  */
 import { formatPrefix, prefixCovers } from '../../core/net/address.ts';
+import { tableRemoval, tableRules } from '../nft-table.ts';
 import { type Family, PRIVATE_IPV4, PRIVATE_IPV6, tunnelPrefixes } from './changes.ts';
 import type { NetworkPlan } from './plan.ts';
 import { findProgram } from './programs.ts';
@@ -31,7 +32,7 @@ export function guardOf(plan: NetworkPlan, slot: Slot): Guard {
     ip daddr ${plan.address.text} iifname != ${own} drop
   }`;
   const body = plan.onLoss === 'block' ? `${chain}${blocking(plan, own)}` : chain;
-  return { table, rules: `${removal(table)}table inet ${table} {${body}\n}\n` };
+  return { table, rules: tableRules(table, body) };
 }
 
 /** Why it can't be had on this host, if so. */
@@ -43,7 +44,7 @@ export async function setGuard(guard: Guard, owner: string): Promise<string | un
 
 /** Also when it was never set. */
 export async function removeGuard({ table }: Guard, owner: string): Promise<void> {
-  if (findProgram('nft') !== undefined) await run('nft', ['-f', '-'], { input: removal(table), owner });
+  if (findProgram('nft') !== undefined) await run('nft', ['-f', '-'], { input: tableRemoval(table), owner });
 }
 
 /** The link goes on to work whatever the tunnel is: neighbours are found, local multicast and broadcasts stay on it. */
@@ -73,11 +74,6 @@ function tunnelled(plan: NetworkPlan, family: Family): string[] {
 
 function set(networks: readonly string[]): string {
   return `{ ${networks.join(', ')} }`;
-}
-
-/** Deleting what isn't there fails in nft; naming it first makes it. */
-function removal(table: string): string {
-  return `table inet ${table}\ndelete table inet ${table}\n`;
 }
 
 function without(reason: string): string {
