@@ -32,14 +32,21 @@ export async function watchProfile(options: ProfileWatch): Promise<WatchedProfil
   );
   if (!found || signal.aborted) return undefined;
   const { watchTunnel } = await import('../client/watch-tunnel.ts');
+  const over = new AbortController();
+  const measured = AbortSignal.any([signal, over.signal]);
   let mapping: Promise<string | undefined> = Promise.resolve(undefined);
   const stands = (isBehindNat: boolean) => {
-    if (isBehindNat && hasStandardPorts(profile)) mapping = measureMapping(found.address, signal, learnt);
+    if (isBehindNat && hasStandardPorts(profile)) mapping = measureMapping(found.address, measured, learnt);
   };
-  const { rows, isWell } = await watchTunnel({ ...found, profile, asker, signal, learnt, stands });
-  const outside = await mapping;
-  const more: TableRow[] = outside === undefined ? [] : [{ title: 'NAT mapping, from outside', text: outside }];
-  return { table: { title: `Watched: ${found.gateway}`, rows: [...rows, ...more] }, isWell };
+  try {
+    const { rows, isWell } = await watchTunnel({ ...found, profile, asker, signal, learnt, stands });
+    const outside = await mapping;
+    const more: TableRow[] = outside === undefined ? [] : [{ title: 'NAT mapping, from outside', text: outside }];
+    return { table: { title: `Watched: ${found.gateway}`, rows: [...rows, ...more] }, isWell };
+  } finally {
+    // a tunnel that couldn't be watched has left it behind
+    over.abort();
+  }
 }
 
 /** The probe asks at the usual ports alone. */
