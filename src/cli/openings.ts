@@ -12,7 +12,7 @@ import {
   sameOpening,
 } from '../core/openings/openings.ts';
 import { alignTable } from './table.ts';
-import { expectArguments, parseCommand, UsageError } from './usage.ts';
+import { expectArguments, oneOf, parseCommand, UsageError } from './usage.ts';
 
 const OPTIONS = {
   carrier: { type: 'string' },
@@ -31,23 +31,16 @@ export async function run(args: string[]): Promise<number> {
 export function answer(args: string[]): string {
   const { values, positionals } = parseCommand(args, OPTIONS);
   expectArguments(positionals);
-  const carriers = values.carrier === undefined ? CARRIERS : [oneOf('carrier', values.carrier, CARRIERS)];
-  const side = oneOf('side', values.side ?? 'client', SIDES);
+  const carriers = values.carrier === undefined ? CARRIERS : [oneOf('--carrier', values.carrier, CARRIERS)];
+  const side = oneOf('--side', values.side ?? 'client', SIDES);
   const firewall = values.for === undefined ? undefined : firewallNamed(values.for);
   const need = needOf(carriers, parsePorts(values.ports), side);
   return values.json ? JSON.stringify(report(need, firewall), null, 2) : page(need, firewall);
 }
 
-function oneOf<T extends string>(what: string, value: string, known: readonly T[]): T {
-  const found = known.find((name) => name === value);
-  if (found === undefined)
-    throw new UsageError(`there is no ${what} ${JSON.stringify(value)}; there are ${known.join(', ')}`);
-  return found;
-}
-
 function firewallNamed(name: string): Firewall {
   const names = FIREWALLS.map((firewall) => firewall.name);
-  return FIREWALLS[names.indexOf(oneOf('system', name, names))]!;
+  return FIREWALLS[names.indexOf(oneOf('--for', name, names))]!;
 }
 
 const PORT_NAMES: Readonly<Record<string, keyof CarrierPorts>> = {

@@ -3,9 +3,9 @@
 import { formatProblemIn } from '../config/problem.ts';
 import { findProfile, profileSearch } from '../config/profile/find.ts';
 import { loadProfile } from '../config/profile/load.ts';
-import { CARRIER_CHOICES, type CarrierChoice, ON_LOSS, type OnLoss, type Profile } from '../config/profile/profile.ts';
+import { CARRIER_CHOICES, ON_LOSS, type Profile } from '../config/profile/profile.ts';
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
-import { UsageError } from './usage.ts';
+import { oneOf, UsageError } from './usage.ts';
 
 /** What the command line says otherwise. */
 export interface ProfileOptions {
@@ -28,15 +28,9 @@ export function withOptions(profile: Profile, { carrier, user, 'on-loss': onLoss
   const isOther = user !== undefined && user !== profile.user;
   return {
     ...profile,
-    carrier: carrier === undefined ? profile.carrier : oneOf<CarrierChoice>('--carrier', carrier, CARRIER_CHOICES),
-    onLoss: onLoss === undefined ? profile.onLoss : oneOf<OnLoss>('--on-loss', onLoss, ON_LOSS),
+    carrier: carrier === undefined ? profile.carrier : oneOf('--carrier', carrier, CARRIER_CHOICES),
+    onLoss: onLoss === undefined ? profile.onLoss : oneOf('--on-loss', onLoss, ON_LOSS),
     user: user ?? profile.user,
     password: isOther ? undefined : profile.password,
   };
-}
-
-function oneOf<T extends string>(option: string, value: string, choices: readonly T[]): T {
-  const found = choices.find((choice) => choice === value);
-  if (found !== undefined) return found;
-  throw new UsageError(`${option} is one of ${choices.join(', ')}, not ${JSON.stringify(value)}`);
 }

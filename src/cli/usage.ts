@@ -18,6 +18,13 @@ export function parseCommand<const O extends NonNullable<ParseArgsConfig['option
   }
 }
 
+/** The value of `option` as one of those that it takes. */
+export function oneOf<const T extends string>(option: string, value: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === value);
+  if (found !== undefined) return found;
+  throw new UsageError(`${option} is one of ${choices.join(', ')}, not ${JSON.stringify(value)}`);
+}
+
 /** As many arguments as `names`, each not empty. */
 export function expectArguments(positionals: readonly string[], ...names: readonly string[]): string[] {
   const missing = names.find((_, i) => !positionals[i]);

@@ -59,9 +59,9 @@ describe('sallyport openings', () => {
   });
 
   it('refuses what it does not know, and says what there is', () => {
-    refuses(/no carrier "smoke"; there are nat-t, esp, cisco-udp, cisco-tcp/, '--carrier', 'smoke');
-    refuses(/no system "amiga"; there are windows-xp, /, '--for', 'amiga');
-    refuses(/no side "left"; there are client, gateway/, '--side', 'left');
+    refuses(/--carrier is one of nat-t, esp, cisco-udp, cisco-tcp, not "smoke"/, '--carrier', 'smoke');
+    refuses(/--for is one of windows-xp, .*, not "amiga"/, '--for', 'amiga');
+    refuses(/--side is one of client, gateway, not "left"/, '--side', 'left');
     for (const ports of ['500', 'ike=0', 'ike=65536', 'toString=1', 'ike=500,']) {
       refuses(/--ports takes NAME=PORT,\.\.\. with the names ike, nat-t, cisco-udp, cisco-tcp/, '--ports', ports);
     }
