@@ -32,7 +32,7 @@ export async function run(args: string[]): Promise<number> {
   }
   if (isCode(what) && values.html !== undefined) throw new UsageError('--html is for captures, hosts and profiles');
   if (isCode(what)) return explain(what, values.json === true);
-  if (isCaptureName(what) || !isHostName(what))
+  if (isCaptureName(what) || !isHost(what))
     throw new UsageError(`there is no file and no profile ${JSON.stringify(what)}`);
   const { doctorHost } = await import('../doctor/probe/doctor-host.ts');
   const ended = new AbortController();
@@ -47,7 +47,7 @@ function isCaptureName(text: string): boolean {
 }
 
 /** A name of the DNS or an address; a number alone is neither. */
-function isHostName(text: string): boolean {
+function isHost(text: string): boolean {
   return isIP(text) !== 0 || (/^[\p{L}\p{N}_-]+(\.[\p{L}\p{N}_-]+)*\.?$/u.test(text) && !/^\d+$/.test(text));
 }
 

@@ -116,7 +116,7 @@ export class Authority {
 
   /** @param names DNS names and addresses, the most important first */
   issueGateway(names: readonly string[], options: IssueOptions): IssuedFiles {
-    for (const name of names) if (!isHostName(name) && !parseIp(name)) throw badName(name, 'a DNS name or an address');
+    for (const name of names) if (!isDnsName(name) && !parseIp(name)) throw badName(name, 'a DNS name or an address');
     return this.#issue('gateways', checkedName(names[0]!), options, (given, issuer) =>
       makeGateway(given, names, issuer),
     );
@@ -265,7 +265,7 @@ function crlFile(folder: string, der: Bytes): NewFile {
 }
 
 /** RFC 1123 section 2.1 */
-function isHostName(name: string): boolean {
+function isDnsName(name: string): boolean {
   return name.length <= 253 && name.split('.').every((label) => /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/i.test(label));
 }
 
