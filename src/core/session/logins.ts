@@ -164,8 +164,9 @@ export class Logins {
     return address;
   }
 
-  /** INITIAL_CONTACT: the client says that it has nothing else with us. */
+  /** INITIAL_CONTACT: the client says that it has nothing else with us. It was said once: a later call in its tunnel doesn't say it again. */
   #endOlderSessionsOf(session: Session): void {
+    session.initialContact = false;
     for (const other of this.#roster.othersOfUser(session)) {
       if (sameClient(other, session)) this.#options.end(other, 'its client began anew');
     }

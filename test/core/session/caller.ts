@@ -8,7 +8,7 @@ import type { Persona } from '../../../src/core/personas/persona.ts';
 import { WINDOWS_VISTA } from '../../../src/core/personas/windows.ts';
 import type { PppMethod } from '../../../src/core/ppp/methods.ts';
 import { phase1Intent, phase2Intent } from '../../../src/core/session/client/offer.ts';
-import { Authentication } from '../../../src/core/wire/ikev1.ts';
+import { Authentication, EncapsulationMode } from '../../../src/core/wire/ikev1.ts';
 import { AvpType, MessageType, parseL2tp } from '../../../src/core/wire/l2tp.ts';
 import { quickModeIntent } from '../ikev1/pair.ts';
 import { LacSide, PEER_SESSION } from '../l2tp/lac.ts';
@@ -19,8 +19,10 @@ export interface CallerOptions {
   readonly user?: string;
   readonly password?: string;
   readonly method?: PppMethod;
-  /** Its NAT's endpoint: behind it each has the same private address. */
+  /** Its NAT's endpoint: behind it each has the same private address. Without a NAT (`nat: false`) its own. */
   readonly from?: Endpoint;
+  readonly nat?: boolean;
+  readonly initialContact?: boolean;
   /** UDP port of its L2TP. */
   readonly port?: number;
   /** Default Windows Vista. */
@@ -39,6 +41,7 @@ export interface FurtherCall {
 }
 
 const PRIVATE = parseIp('192.168.1.7')!;
+const ADDRESSED = { from: { address: parseIp('198.51.100.200')!, port: 5000 }, nat: true };
 const callers = new WeakMap<Scene, Caller[]>();
 
 export class Caller extends LacSide {
@@ -74,11 +77,11 @@ export class Caller extends LacSide {
 
   /** Phase 1 and, unless told otherwise, all that comes after. */
   connect(): Dialer {
-    const { from = { address: parseIp('198.51.100.200')!, port: 5000 }, until = 'call' } = this.#options;
+    const { from, nat, until = 'call', initialContact = false } = { ...ADDRESSED, ...this.#options };
     const authentication = Authentication.PSK;
     const wishes = { exchange: 'main', authentication: 'psk', xauth: false, group: undefined, legacy: true } as const;
     const speaks = phase1Intent(this.#persona, wishes)!;
-    this.dialer = this.#scene.dial({ from, nat: true, authentication, speaks, until: 'phase 1' });
+    this.dialer = this.#scene.dial({ from, nat, authentication, speaks, initialContact, until: 'phase 1' });
     if (until !== 'phase 1') this.askTransport();
     if (until === 'call') this.sccrq();
     this.#scene.run();
@@ -93,9 +96,11 @@ export class Caller extends LacSide {
       port,
     });
     const { natTraversal = 'rfc3947' } = this.dialer.sa.established?.traits ?? {};
-    const wishes = { mode: udpTransportMode(natTraversal), group: undefined, legacy: true };
+    const { from, nat } = { ...ADDRESSED, ...this.#options };
+    const mode = nat ? udpTransportMode(natTraversal) : EncapsulationMode.TRANSPORT;
+    const wishes = { mode, group: undefined, legacy: true };
     const offer = phase2Intent(this.#persona, wishes)!;
-    const [local, remote] = [host(PRIVATE, remotePort), host(GATEWAY.address, 1701)];
+    const [local, remote] = [host(nat ? PRIVATE : from.address, remotePort), host(GATEWAY.address, 1701)];
     this.dialer.sa.beginQuickMode(quickModeIntent({ ...offer, local, remote }), this.#scene.now);
     this.#scene.run();
   }

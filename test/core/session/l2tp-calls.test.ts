@@ -334,6 +334,20 @@ describe('further calls in a tunnel', () => {
     assert.deepEqual(rows(stage), [`user1 ${caller.address}`]);
   });
 
+  it('hold their client to what it said with phase 1 (INITIAL_CONTACT) once, not with each call', () => {
+    const stage = scene();
+    const at = (port: number) => ({ address: NAT, port });
+    stage.dial({ from: at(501), user: 'user1' });
+    const caller = new Caller(stage, { user: 'user1', from: at(500), nat: false, initialContact: true });
+    stage.run();
+    assert.deepEqual(ends(stage), ['user1: its client began anew']);
+    const ann = caller.callMore({ user: 'ann' });
+    caller.say(MessageType.CDN, [], caller.session);
+    const bob = stage.dial({ from: at(501), user: 'bob' });
+    const more = caller.callMore({ user: 'bob' });
+    assert.deepEqual(rows(stage), [`bob ${more.ppp.address}`, `ann ${ann.ppp.address}`, `bob ${bob.address}`]);
+  });
+
   it('are as many as there may be, and whoever asks for more is told of in the log', () => {
     const stage = scene({ group: { pool: parsePrefix('10.77.0.0/24')! } });
     const caller = dial(stage);
