@@ -109,10 +109,10 @@ class Gateway {
   }
 
   sessions(): SessionRow[] {
-    return this.#state.sessions().map(({ id, who, address, carrier, protocol, phase1, esp, since }) => {
+    return this.#state.sessions().map(({ id, number, who, address, carrier, protocol, phase1, esp, since }) => {
       const { lastInbound, ...counters } = this.#counters(id);
       return {
-        id,
+        id: number,
         user: who.user ?? null,
         group: who.group ?? null,
         peer: who.identity ?? '',

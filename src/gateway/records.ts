@@ -34,14 +34,17 @@ export class Records {
     switch (event.type) {
       case 'session-up':
         this.#figures.up++;
-        this.#log.info({ session: event.id, ...fields, address: event.address, by: event.summary }, 'session is up');
+        this.#log.info(
+          { session: event.number, ...fields, address: event.address, by: event.summary },
+          'session is up',
+        );
         this.#keep(() => {
           this.#history.set(event.id, this.#store.history.begin({ user, group, remote, address: event.address }));
         });
         break;
       case 'session-down': {
         this.#figures.countEnded(counters);
-        this.#log.info({ session: event.id, ...fields, bytesIn, bytesOut, reason: event.reason }, 'session ended');
+        this.#log.info({ session: event.number, ...fields, bytesIn, bytesOut, reason: event.reason }, 'session ended');
         const row = this.#history.get(event.id);
         if (row !== undefined) {
           this.#keep(() => this.#store.history.end(row, { bytesIn, bytesOut, reason: event.reason }));

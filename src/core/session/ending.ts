@@ -4,8 +4,8 @@ import type { Session } from './session.ts';
 
 /** Undefined: there is nothing that hasn't been told. */
 export function endingOf(session: Session, reason: string): GatewayEvent | undefined {
-  const { id, who, stage } = session;
-  if (session.announced) return { type: 'session-down', id, who, reason };
+  const { id, number, who, stage } = session;
+  if (session.announced) return { type: 'session-down', id, number, who, reason };
   // a client that tries several ways at once hangs up on all but one
   if (changedItsMind(session, reason)) return { type: 'notice', who, text: 'the client hung up before a login' };
   return session.told ? undefined : { type: 'failure', who, step: `waiting for ${stage.awaits}`, reason };

@@ -70,11 +70,18 @@ export type GatewayEvent =
   | {
       readonly type: 'session-up';
       readonly id: number;
+      readonly number: number;
       readonly who: Who;
       readonly address: string;
       readonly summary: string;
     }
-  | { readonly type: 'session-down'; readonly id: number; readonly who: Who; readonly reason: string }
+  | {
+      readonly type: 'session-down';
+      readonly id: number;
+      readonly number: number;
+      readonly who: Who;
+      readonly reason: string;
+    }
   /** A negotiation failed: who, at which step, why and what to change. */
   | { readonly type: 'failure'; readonly who: Who; readonly step: string; readonly reason: string }
   | { readonly type: 'notice'; readonly who: Who; readonly text: string }

@@ -150,9 +150,9 @@ export class GatewayState {
     else if (this.#admission.mayNotify(now)) this.#transmits.push(invalidSpi(this.#environment.crypto, path, spi));
   }
 
-  /** Ends a session, with a delete to the peer. False: there is none. */
-  kick(sessionId: number, reason: string, now: Instant): boolean {
-    const found = this.#sessions.endById(sessionId, reason);
+  /** Ends a session by its number, with a delete to the peer. False: there is none. */
+  kick(number: number, reason: string, now: Instant): boolean {
+    const found = this.#sessions.endByNumber(number, reason);
     this.#settleTouched(now);
     return found;
   }

@@ -48,7 +48,10 @@ export type Renewal =
   | { readonly awaits: 'retry'; readonly at: Instant };
 
 export class Session {
+  /** What the dataplane knows it by, whoever is on. */
   readonly id: number;
+  /** What people know it by: who comes on by the next call in its place has another, and isn't kicked for who was before. */
+  number: number;
   subject: Subject;
   /** When its user came on; before that its client, or with a further call that. */
   since: Instant;
@@ -82,6 +85,7 @@ export class Session {
 
   constructor(id: number, subject: Subject, stage: SessionStage, now: Instant, host?: Session) {
     this.id = id;
+    this.number = id;
     this.subject = subject;
     this.stage = stage;
     this.since = now;
@@ -134,7 +138,10 @@ export function stageDeadline({ stage }: Session): Instant | undefined {
 
 /** A session as it is shown to people; counters are the dataplane's. */
 export interface SessionView {
+  /** The dataplane's. */
   readonly id: number;
+  /** People's. */
+  readonly number: number;
   readonly who: Who;
   readonly address: string | undefined;
   /** What ESP travels by, or IKE while there is no ESP. */
@@ -152,6 +159,7 @@ export function viewSession(session: Session): SessionView {
   const esp = line.children.current?.pair.suite.esp;
   return {
     id: session.id,
+    number: session.number,
     who: session.who,
     address: session.address?.text,
     carrier: line.espPath?.carrier ?? session.phase1?.path.carrier ?? 'udp',

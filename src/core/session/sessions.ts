@@ -316,8 +316,8 @@ export class Sessions {
     if (due !== undefined && due <= now) this.#handleStageTimeout(session, now);
   }
 
-  endById(id: number, reason: string): boolean {
-    const session = this.#roster.find(id);
+  endByNumber(number: number, reason: string): boolean {
+    const session = this.#roster.all.find((one) => one.number === number);
     if (!session || session.stage.awaits === 'next call') return false;
     this.end(session, reason);
     return true;
@@ -471,6 +471,7 @@ export class Sessions {
     this.#addresses.release(line);
     this.#roster.setUser(line, undefined);
     this.#entering.delete(line);
+    line.number = ++this.#lastId;
     line.announced = false;
     line.told = true;
     line.address = undefined;

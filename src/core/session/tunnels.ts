@@ -159,7 +159,7 @@ export class Tunnels {
 
   /** Traffic can flow. */
   announce(session: Session, sa: Ikev1Sa): void {
-    const { line } = session;
+    const { id, number, who, line } = session;
     const pair = line.children.current?.pair;
     if (!pair || !line.espPath) return;
     session.announced = true;
@@ -167,7 +167,7 @@ export class Tunnels {
     const phase1 = sa.established ? phase1SuiteName(sa.established.suite) : '';
     const carrier = `${line.l2tp ? 'l2tp over ' : ''}${line.espPath.carrier}`;
     const summary = `${carrier}, ${phase1}, ESP ${suiteName(pair.suite.esp)}`;
-    this.#options.emit({ type: 'session-up', id: session.id, who: session.who, address, summary });
+    this.#options.emit({ type: 'session-up', id, number, who, address, summary });
   }
 
   #espPathFor(session: Session, sa: Ikev1Sa, pair: EspPair): EspPath {

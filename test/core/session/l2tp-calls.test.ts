@@ -32,7 +32,7 @@ function rows(stage: Scene): string[] {
 }
 
 function row(stage: Scene, user: string): number {
-  return stage.gateway.sessions().find(({ who }) => who.user === user)!.id;
+  return stage.gateway.sessions().find(({ who }) => who.user === user)!.number;
 }
 
 function ends(stage: Scene): string[] {
@@ -47,7 +47,8 @@ describe('further calls in a tunnel', () => {
     assert.deepEqual(rows(stage), [`user1 ${caller.address}`, `ann ${ann.ppp.address}`, `bob ${bob.ppp.address}`]);
     assert.equal(new Set(stage.addresses).size, 3);
     const [first, second] = stage.gateway.sessions();
-    assert.deepEqual({ ...second, id: 0, who: 0, address: 0 }, { ...first, id: 0, who: 0, address: 0 });
+    const own = { id: 0, number: 0, who: 0, address: 0 };
+    assert.deepEqual({ ...second, ...own }, { ...first, ...own });
     assert.deepEqual(stage.failures, []);
     assert.equal(stage.dataplane.inbound.size, 1, 'one pair');
     for (const { id, inner, call } of stage.all('bind-call')) {
@@ -139,6 +140,7 @@ describe('further calls in a tunnel', () => {
       const bob = caller.callMore({ user: 'bob' });
       assert.deepEqual(rows(stage), [`bob ${bob.ppp.address}`, `ann ${ann.ppp.address}`]);
       assert.equal(stage.gateway.sessions()[0]!.since, stage.now);
+      assert.equal(stage.gateway.kick(1, 'late', stage.now), false, 'bob is somebody else');
       assert.notEqual(bob.ppp.address, undefined);
       assert.equal(stage.dataplane.sessions.size, 2);
       assert.equal(stage.dataplane.sessions.get(1)?.inner?.address.text, bob.ppp.address);
@@ -188,6 +190,22 @@ describe('further calls in a tunnel', () => {
       assert.deepEqual(stage.failures, []);
     });
   }
+
+  it("have a number that is never another user's, so that who is kicked is who was meant", () => {
+    const stage = scene();
+    dial(stage);
+    const before = row(stage, 'user1');
+    stage.advance(3 * SECOND);
+    new Caller(stage, { user: 'bob', from: { address: NAT, port: 5002 } });
+    stage.run();
+    assert.deepEqual(ends(stage), ['user1: its client began anew']);
+    const numbers = stage.all('session-up').map(({ number }) => number);
+    assert.deepEqual(numbers, [before, row(stage, 'bob')]);
+    assert.deepEqual([stage.all('session-down')[0]!.number, stage.gateway.sessions()[0]!.id], [before, 1]);
+    assert.equal(stage.gateway.kick(before, 'late', stage.now), false);
+    assert.ok(stage.gateway.kick(row(stage, 'bob'), 'kicked', stage.now));
+    assert.deepEqual(rows(stage), []);
+  });
 
   it('are all of the old client when it begins anew', () => {
     const stage = scene();
