@@ -3,6 +3,7 @@ import { RememberingAsker } from '../client/remembering-asker.ts';
 import type { CarrierSurvey } from '../core/diagnosis/carrier-survey.ts';
 import { surveyFindings, surveyVerdict, wasEnded } from '../core/diagnosis/carrier-survey-findings.ts';
 import { formatOpening } from '../core/openings/openings.ts';
+import type { Table } from '../doctor/report/page.ts';
 import { isReached, profilePage, profileTables } from '../doctor/report/profile-page.ts';
 import { findingLines, restLines, tableLines } from '../doctor/report/text.ts';
 import { ExitStatus } from '../doctor/report/verdict.ts';
@@ -36,17 +37,19 @@ export async function doctorProfile(argument: string, options: ProfileSurveyOpti
       const progress = (text: string) => process.stderr.isTTY && console.error(`  ${text}`);
       surveys.push(await surveyCarriers(gateway, { ...answers, progress, signal: ended.signal }));
     }
-    const page = profilePage(profile.name, surveys);
-    if (options.html !== undefined) writePage(options.html, page);
+    savePage();
     console.log(options.json ? JSON.stringify(surveys.map(report), null, 2) : surveys.map(textOf).join('\n\n'));
     const watched = options.watch ? await watch(surveys, { ...answers, signal: ended.signal }, options) : undefined;
-    if (watched && options.html !== undefined)
-      writePage(options.html, { ...page, tables: [watched.table, ...(page.tables ?? [])] });
+    if (watched) savePage(watched.table);
     if (surveys.some((survey) => !isReached(survey) && !wasEnded(survey.carriers))) return ExitStatus.CAUSE;
     if (!surveys.every(isReached)) return ExitStatus.UNREADABLE;
     return watched?.isWell === false ? ExitStatus.WARNING : ExitStatus.FINE;
   } finally {
     lines?.close();
+  }
+
+  function savePage(...watched: Table[]): void {
+    if (options.html !== undefined) writePage(options.html, profilePage(profile.name, surveys, ...watched));
   }
 }
 

@@ -2,9 +2,8 @@
 import type { Profile } from '../config/profile/profile.ts';
 import { DEFAULT_TUN_MTU } from '../dataplane/index.ts';
 import { Client, type ClientParts } from './client.ts';
-import { openCarrierMemory } from './locate.ts';
 
-type AsideParts = Pick<ClientParts, 'options' | 'asker'> &
+type AsideParts = Pick<ClientParts, 'options' | 'asker' | 'memory'> &
   Partial<Pick<ClientParts, 'report' | 'keepalive' | 'observe'>>;
 
 /** A device of its own. */
@@ -13,13 +12,11 @@ const TUN = 'sp-doctor';
 /** As `Client.open`. */
 export function openAside({ ports, mtu = DEFAULT_TUN_MTU }: Profile, parts: AsideParts): Promise<Client> {
   const nothing = async () => undefined;
-  const memory = openCarrierMemory();
   const report = () => undefined;
   return Client.open({
     ports,
     tun: TUN,
     mtu,
-    memory,
     served: undefined,
     report,
     raise: nothing,

@@ -46,7 +46,8 @@ type Walk = { readonly tunnel: TunnelReport } | { readonly failure: ClientFailur
 export async function surveyCarriers(gateway: string, options: SurveyOptions): Promise<CarrierSurvey> {
   const { profile, asker, progress, signal } = options;
   const { ports } = profile;
-  const location = await locate({ gateway, tried: [] }, CLIENT_MARK, openCarrierMemory(), new GatewayNames());
+  const memory = openCarrierMemory();
+  const location = await locate({ gateway, tried: [] }, CLIENT_MARK, memory, new GatewayNames());
   if ('reason' in location) throw new HostError('NO_ROUTE', location.reason);
   const whole = clientOptions(profile);
   const crossings = new Crossings(location.gateway);
@@ -88,6 +89,7 @@ export async function surveyCarriers(gateway: string, options: SurveyOptions): P
     const client = await openAside(profile, {
       options: { ...whole, carriers: [carrier], gateways: [address.text] },
       asker,
+      memory,
       report: (event) => {
         if (event.type === 'up') up.resolve({ tunnel: event });
       },

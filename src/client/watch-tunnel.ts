@@ -5,6 +5,7 @@ import type { EspCarrier } from '../core/esp/sa.ts';
 import { openAside } from './aside.ts';
 import type { Asker } from './asker.ts';
 import type { Client } from './client.ts';
+import { openCarrierMemory } from './locate.ts';
 import { clientOptions } from './options.ts';
 import { QUIET, TunnelWatch, type WatchNews } from './tunnel-watch.ts';
 
@@ -41,6 +42,7 @@ export async function watchTunnel(options: WatchOptions): Promise<Watched> {
     // the gateway is to have its turn at asking
     options: { ...whole, carriers: [carrier], gateways: [address], idle: QUIET * 2 },
     asker,
+    memory: openCarrierMemory(),
     keepalive: false,
     observe: (event) => watch.handle(event, client.sentAt, performance.now()),
   });

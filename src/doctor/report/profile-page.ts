@@ -5,15 +5,18 @@ import { SEVERITIES } from '../../core/diagnosis/finding.ts';
 import { CARRIER_TITLES, formatOpening } from '../../core/openings/openings.ts';
 import type { ReportPage, Table, TableRow } from './page.ts';
 
-/** @param title the profile's name */
-export function profilePage(title: string, surveys: readonly CarrierSurvey[]): ReportPage {
+/**
+ * @param title the profile's name
+ * @param watched what was learnt of a tunnel that was kept up; it comes first
+ */
+export function profilePage(title: string, surveys: readonly CarrierSurvey[], ...watched: Table[]): ReportPage {
   const findings = surveys.flatMap(surveyFindings);
   return {
     title,
     verdict: capitalized(surveys.map(surveyVerdict).join('. ')),
     isHealthy: surveys.every(isReached),
     facts: [],
-    tables: surveys.flatMap(profileTables),
+    tables: [...watched, ...surveys.flatMap(profileTables)],
     findings: findings.toSorted((a, b) => SEVERITIES.indexOf(a.severity) - SEVERITIES.indexOf(b.severity)),
     ladders: [],
     inFull: ['--json', '--html FILE'],
