@@ -9,6 +9,7 @@ import {
   ExchangeType,
   Flag,
   ISAKMP_HEADER_LENGTH,
+  PAYLOAD_HEADER_LENGTH,
   type Payload,
   PayloadType,
   parsePayloads,
@@ -112,17 +113,15 @@ function isSealed(version: IkeVersion, type: number): boolean {
   return version === 2 && (type === Ikev2Payload.SK || type === Ikev2Payload.SKF);
 }
 
-const GENERIC_HEADER = 4;
-
 /** Of a message that the capture cut: the payloads before the cut, which both versions put in one form. SK is known by its header. */
 function wholeOnes(head: IkeHead, body: Bytes): Payload[] {
   const payloads: Payload[] = [];
   let type = head.firstPayload;
-  for (let at = 0; type !== 0 && at + GENERIC_HEADER <= body.length; ) {
+  for (let at = 0; type !== 0 && at + PAYLOAD_HEADER_LENGTH <= body.length; ) {
     const length = (body[at + 2]! << 8) | body[at + 3]!;
-    const isWhole = length >= GENERIC_HEADER && at + length <= body.length;
+    const isWhole = length >= PAYLOAD_HEADER_LENGTH && at + length <= body.length;
     if (isWhole || isSealed(head.version, type))
-      payloads.push({ type, body: body.subarray(at + GENERIC_HEADER, isWhole ? at + length : body.length) });
+      payloads.push({ type, body: body.subarray(at + PAYLOAD_HEADER_LENGTH, isWhole ? at + length : body.length) });
     if (!isWhole || isSealed(head.version, type)) break;
     type = body[at]!;
     at += length;

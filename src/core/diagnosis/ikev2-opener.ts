@@ -4,11 +4,10 @@ import { MalformedError } from '../bytes/reader.ts';
 import { BLOCK_LENGTH, GCM_SALT_LENGTH, GCM_TAG_LENGTH } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { Ikev2Payload, parseIkev2Payloads } from '../wire/ikev2.ts';
-import { ISAKMP_HEADER_LENGTH, type Payload } from '../wire/isakmp.ts';
+import { ISAKMP_HEADER_LENGTH, PAYLOAD_HEADER_LENGTH, type Payload } from '../wire/isakmp.ts';
 import { type IkeHead, isFromInitiator } from './ike-datagram.ts';
 import type { Ikev2Keys } from './keys.ts';
 
-const GENERIC_HEADER = 4;
 const FRAGMENT_HEADER = 4;
 const GCM_IV = 8;
 /** Our own limits on fragments of one message. */
@@ -39,15 +38,16 @@ export class Ikev2Opener {
   open(head: IkeHead, message: Bytes): Payload[] | undefined {
     const next = message[ISAKMP_HEADER_LENGTH];
     if (next === undefined) return undefined;
-    if (head.firstPayload === Ikev2Payload.SK) return chainIn(next, this.#decrypt(head, message, GENERIC_HEADER));
+    if (head.firstPayload === Ikev2Payload.SK)
+      return chainIn(next, this.#decrypt(head, message, PAYLOAD_HEADER_LENGTH));
     return head.firstPayload === Ikev2Payload.SKF ? this.#openPiece(head, message, next) : undefined;
   }
 
   #openPiece(head: IkeHead, message: Bytes, next: number): Payload[] | undefined {
-    const at = ISAKMP_HEADER_LENGTH + GENERIC_HEADER;
+    const at = ISAKMP_HEADER_LENGTH + PAYLOAD_HEADER_LENGTH;
     if (message.length < at + FRAGMENT_HEADER) return undefined;
     const [number, total] = [(message[at]! << 8) | message[at + 1]!, (message[at + 2]! << 8) | message[at + 3]!];
-    const plain = this.#decrypt(head, message, GENERIC_HEADER + FRAGMENT_HEADER);
+    const plain = this.#decrypt(head, message, PAYLOAD_HEADER_LENGTH + FRAGMENT_HEADER);
     if (!plain || number < 1 || number > total || total > MAX_PIECES) return undefined;
     const key = `${head.messageId} ${head.flags} ${total}`;
     if (this.#pieces?.key !== key) this.#pieces = { key, first: 0, parts: new Map() };

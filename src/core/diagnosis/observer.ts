@@ -2,7 +2,7 @@
 import { type Bytes, readU32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import type { EspCarrier } from '../esp/sa.ts';
-import type { Endpoint, IpAddress } from '../net/address.ts';
+import type { Endpoint } from '../net/address.ts';
 import { IpProtocol } from '../wire/ip.ts';
 import { MAX_MESSAGE_LENGTH } from '../wire/isakmp.ts';
 import { L2TP_PORT } from '../wire/l2tp.ts';
@@ -209,7 +209,7 @@ export class Observer {
     const error = readIcmpError(protocol, sighting.payload);
     if (!error || !isAboutIpsec(error)) return false;
     const { packet, at, source: from } = sighting;
-    const about = this.#conversation(error.source, error.destination);
+    const about = this.#conversationOf(error);
     about?.addError({ ...error, packet, at, from });
     return about !== undefined;
   }
@@ -235,11 +235,7 @@ export class Observer {
     return true;
   }
 
-  #conversationOf({ source, destination }: Sighting): Conversation | undefined {
-    return this.#conversation(source, destination);
-  }
-
-  #conversation(source: IpAddress, destination: IpAddress): Conversation | undefined {
+  #conversationOf({ source, destination }: Pick<Sighting, 'source' | 'destination'>): Conversation | undefined {
     const conversation = this.#conversations.of(source, destination);
     if (!conversation) this.#drop('packets of further pairs of addresses');
     return conversation;

@@ -15,10 +15,10 @@ import {
   parseId,
   parseNotification,
 } from '../wire/ikev1.ts';
-import { Ikev2Payload, parseIkev2KeGroup, parseIkev2Notification } from '../wire/ikev2.ts';
+import { EapCode, Ikev2Payload, parseIkev2KeGroup, parseIkev2Notification } from '../wire/ikev2.ts';
 import { type Payload, PayloadType } from '../wire/isakmp.ts';
 import { groupName, groupOfLength } from './algorithm-names.ts';
-import { type IkeVersion, notifyName } from './notify-words.ts';
+import { type IkeVersion, namesByNumber, notifyName } from './notify-words.ts';
 import { offerText, readIkev1Offer, readIkev2Offer, type Suite } from './offer.ts';
 import { productOf } from './products.ts';
 import type { CertificateFacts, Reading } from './reading.ts';
@@ -72,6 +72,11 @@ export function factsText(facts: readonly PayloadFact[]): string {
     words.set(text, (words.get(text) ?? 0) + 1);
   }
   return [...words].map(([text, count]) => (count === 1 ? text : `${text} ${count} times`)).join(', ');
+}
+
+/** A proof by a certificate's key. */
+export function isSignature({ method }: Extract<PayloadFact, { kind: 'AUTH' }>): boolean {
+  return method !== BY_SECRET && AUTH_METHODS[method] !== undefined;
 }
 
 /** Printable, and short: it goes into evidence and to terminals. */
@@ -174,9 +179,7 @@ function configured(attribute: Attribute): ConfiguredAttribute {
   };
 }
 
-const CONFIGURATION_NAMES = new Map(
-  Object.entries(ConfigurationAttribute).map(([name, number]) => [number as number, name]),
-);
+const CONFIGURATION_NAMES = namesByNumber(ConfigurationAttribute);
 
 function identityText(type: number, data: Bytes): string {
   if ((type === IdType.IPV4_ADDR && data.length === 4) || (type === IdType.IPV6_ADDR && data.length === 16))
@@ -195,10 +198,11 @@ function vendorFact(body: Bytes): PayloadFact {
   return { kind: 'VID', vendor: known ?? 'unknown', hex: toHex(body.subarray(0, 24)) };
 }
 
+const BY_SECRET = 2;
 /** RFC 7296 section 3.8, RFC 4754, RFC 7427 */
 const AUTH_METHODS: Readonly<Record<number, string>> = {
   1: 'RSA',
-  2: 'by secret',
+  [BY_SECRET]: 'by secret',
   3: 'DSS',
   9: 'ECDSA',
   10: 'ECDSA',
@@ -206,11 +210,9 @@ const AUTH_METHODS: Readonly<Record<number, string>> = {
   14: 'by signature',
 };
 
-/** RFC 3748 section 4 */
-const EAP_CODES: Readonly<Record<number, string>> = { 1: 'request', 2: 'response', 3: 'success', 4: 'failure' };
-
-const IKEV1_PAYLOADS = new Map(Object.entries(PayloadType).map(([name, number]) => [number as number, name]));
-const IKEV2_PAYLOADS = new Map(Object.entries(Ikev2Payload).map(([name, number]) => [number as number, name]));
+const EAP_CODES = namesByNumber(EapCode);
+const IKEV1_PAYLOADS = namesByNumber(PayloadType);
+const IKEV2_PAYLOADS = namesByNumber(Ikev2Payload);
 
 function payloadName(version: IkeVersion, type: number): string {
   return (version === 1 ? IKEV1_PAYLOADS : IKEV2_PAYLOADS).get(type) ?? `payload ${type}`;
@@ -237,7 +239,7 @@ function factText(fact: PayloadFact): string {
     case 'AUTH':
       return `AUTH ${AUTH_METHODS[fact.method] ?? `method ${fact.method}`}`;
     case 'EAP':
-      return `EAP ${EAP_CODES[fact.code] ?? `code ${fact.code}`}`;
+      return `EAP ${EAP_CODES.get(fact.code)?.toLowerCase() ?? `code ${fact.code}`}`;
     case 'CP':
       return `ATTR ${fact.attributes.map(({ name }) => name).join(' ') || 'without attributes'}`;
     case 'other':

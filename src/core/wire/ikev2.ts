@@ -39,6 +39,9 @@ export const Ikev2Payload = {
   SKF: 53,
 } as const;
 
+/** First byte of the EAP payload's message: RFC 3748 section 4. */
+export const EapCode = { REQUEST: 1, RESPONSE: 2, SUCCESS: 3, FAILURE: 4 } as const;
+
 /** RFC 7296 section 3.10.1 and the RFCs named. */
 export const Ikev2Notify = {
   UNSUPPORTED_CRITICAL_PAYLOAD: 1,

@@ -5,6 +5,7 @@ import type { Conversation } from '../conversation.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
 import { natsOf } from '../nat.ts';
 import { type Message, type Negotiation, otherRole, type Role } from '../negotiation.ts';
+import { isSignature } from '../payload-facts.ts';
 import {
   chosenOf,
   errorsOf,
@@ -67,13 +68,10 @@ function unproven(negotiation: Negotiation): Missing | undefined {
   return undefined;
 }
 
-/** RFC 7296 section 3.8, RFC 4754, RFC 7427: RSA, DSS, ECDSA, and any. */
-const SIGNATURES: readonly number[] = [1, 3, 9, 10, 11, 14];
-
 function isSigned({ payloads }: Message): boolean {
   return payloads.some(
     (fact) =>
-      (fact.kind === 'AUTH' && SIGNATURES.includes(fact.method)) ||
+      (fact.kind === 'AUTH' && isSignature(fact)) ||
       (fact.kind === 'other' && fact.name === 'SIG' && fact.type === PayloadType.SIG),
   );
 }

@@ -1,5 +1,5 @@
 /** IKEv2 ends at IKE_AUTH; without keys the capture can't say for what reason. */
-import { Ikev2Exchange, Ikev2Payload } from '../../wire/ikev2.ts';
+import { EapCode, Ikev2Exchange, Ikev2Payload } from '../../wire/ikev2.ts';
 import type { Conversation } from '../conversation.ts';
 import type { Finding } from '../finding.ts';
 import { exchangesOf, type Message, type Negotiation } from '../negotiation.ts';
@@ -17,8 +17,6 @@ export const eapRefusedUnseen: Rule = { of: 'pair', judge: (conversation) => jud
 
 /** Further rounds of IKE_AUTH only EAP has. */
 const EAP_ROUNDS = 2;
-/** RFC 3748 section 4 */
-const EAP_FAILURE = 4;
 /** No person hangs up so soon after the gateway's proof. Milliseconds. */
 const AT_ONCE = 300;
 
@@ -28,7 +26,7 @@ function judge(rule: Name, conversation: Conversation): Finding | undefined {
     const rounds = exchangesOf(negotiation).filter(({ type }) => type === Ikev2Exchange.IKE_AUTH);
     const end = rounds.at(-1)?.messages.findLast(({ isResponse }) => isResponse);
     const isEap =
-      rounds.length >= EAP_ROUNDS || facts(end ? [end] : [], 'EAP').some(({ code }) => code === EAP_FAILURE);
+      rounds.length >= EAP_ROUNDS || facts(end ? [end] : [], 'EAP').some(({ code }) => code === EapCode.FAILURE);
     if (isEap !== (rule === 'eap-refused')) continue;
     const goodbye = end && goodbyeTo(negotiation, end);
     if (goodbye && !wasMadeGood(conversation, negotiation)) return hangUp(rule, rounds[0]!.messages[0]!, end, goodbye);

@@ -1,6 +1,7 @@
 /** Between phase 1 and the tunnel of a user: XAUTH and Mode-Config that are refused, never end, or never begin. */
 
 import { ConfigurationAttribute, ConfigurationType } from '../../wire/ikev1.ts';
+import { EapCode } from '../../wire/ikev2.ts';
 import { ExchangeType } from '../../wire/isakmp.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
 import { type Exchange, exchangesOf, type Message, type Negotiation } from '../negotiation.ts';
@@ -93,11 +94,8 @@ const ADDRESS_ERRORS: Readonly<Record<string, readonly [Name, string]>> = {
   ],
 };
 
-/** RFC 3748 section 4 */
-const EAP_REQUEST = 1;
-
 function isQuestion(fact: PayloadFact): boolean {
-  return fact.kind === 'EAP' && fact.code === EAP_REQUEST;
+  return fact.kind === 'EAP' && fact.code === EapCode.REQUEST;
 }
 
 /** XAUTH's status, as keys show it: 0 is no. */
