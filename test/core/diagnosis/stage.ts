@@ -8,6 +8,13 @@ import { PLAIN_READING, type Reading } from '../../../src/core/diagnosis/reading
 import type { Sighting } from '../../../src/core/diagnosis/sighting.ts';
 import { type IpAddress, parseIp } from '../../../src/core/net/address.ts';
 import {
+  CTCP_TRAILER,
+  CTCP_UDP_HEADER,
+  CtcpProtocol,
+  writeTrailer,
+  writeUdpHeader,
+} from '../../../src/core/wire/ctcp.ts';
+import {
   Authentication,
   encodeId,
   encodeNotification,
@@ -101,6 +108,15 @@ export function udp(
 export function esp(source: IpAddress, destination: IpAddress, spi: number, sequence: number): Seen {
   const payload = concat(u32(spi), u32(sequence), new Uint8Array(80).fill(sequence & 255));
   return { protocol: 'esp', source, sourcePort: 0, destination, destinationPort: 0, payload };
+}
+
+/** A packet of Cisco's IPsec over TCP. */
+export function ciscoTcp(packet: Bytes, protocol: number): Bytes {
+  const header = new Uint8Array(protocol === CtcpProtocol.IKE ? CTCP_UDP_HEADER : 0);
+  if (header.length > 0) writeUdpHeader(header, 0, packet.length);
+  const trailer = new Uint8Array(CTCP_TRAILER);
+  writeTrailer(trailer, 0, protocol, 1, 0);
+  return concat(header, packet, trailer);
 }
 
 export interface HeadOptions {

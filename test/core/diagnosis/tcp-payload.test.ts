@@ -5,16 +5,9 @@ import { type Bytes, concat } from '../../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../../src/core/bytes/text.ts';
 import { hasCiscoTrailer, unpackCisco, unpackStream } from '../../../src/core/diagnosis/tcp-payload.ts';
 import { MAX_REST, MAX_STREAMS, type TcpKind, TcpStreams } from '../../../src/core/diagnosis/tcp-streams.ts';
-import {
-  CTCP_MAGIC,
-  CTCP_TRAILER,
-  CTCP_UDP_HEADER,
-  CtcpProtocol,
-  writeTrailer,
-  writeUdpHeader,
-} from '../../../src/core/wire/ctcp.ts';
+import { CTCP_MAGIC, CTCP_TRAILER, CTCP_UDP_HEADER, CtcpProtocol } from '../../../src/core/wire/ctcp.ts';
 import { TcpFlag } from '../../../src/core/wire/tcp.ts';
-import { CLIENT, GATEWAY, ike, ke, REPLY, Stage, sa } from './stage.ts';
+import { CLIENT, ciscoTcp, GATEWAY, ike, ke, REPLY, Stage, sa } from './stage.ts';
 
 const IKE = new Uint8Array(28).fill(1);
 const ESP = new Uint8Array(40).fill(2);
@@ -23,20 +16,12 @@ const BOTH = [
   { kind: 'esp', bytes: ESP },
 ];
 
-function cisco(packet: Bytes, protocol: number): Bytes {
-  const header = new Uint8Array(protocol === CtcpProtocol.IKE ? CTCP_UDP_HEADER : 0);
-  if (header.length > 0) writeUdpHeader(header, 0, packet.length);
-  const trailer = new Uint8Array(CTCP_TRAILER);
-  writeTrailer(trailer, 0, protocol, 1, 0);
-  return concat(header, packet, trailer);
-}
-
 function framed(message: Bytes): Bytes {
   const length = message.length + 2;
   return concat(Uint8Array.of(length >> 8, length), message);
 }
 
-const CISCO = concat(cisco(IKE, CtcpProtocol.IKE), cisco(ESP, CtcpProtocol.ESP));
+const CISCO = concat(ciscoTcp(IKE, CtcpProtocol.IKE), ciscoTcp(ESP, CtcpProtocol.ESP));
 const STREAM = concat(utf8('IKETCP'), framed(concat(new Uint8Array(4), IKE)), framed(ESP));
 
 describe('one segment', () => {

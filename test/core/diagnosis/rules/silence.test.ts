@@ -4,17 +4,26 @@ import { describe, test } from 'node:test';
 import { type Bytes, concat, u32 } from '../../../../src/core/bytes/bytes.ts';
 import { fromHex } from '../../../../src/core/bytes/text.ts';
 import { parseIp } from '../../../../src/core/net/address.ts';
-import {
-  CTCP_TRAILER,
-  CTCP_UDP_HEADER,
-  CtcpProtocol,
-  writeTrailer,
-  writeUdpHeader,
-} from '../../../../src/core/wire/ctcp.ts';
+import { CtcpProtocol } from '../../../../src/core/wire/ctcp.ts';
 import { ExchangeType } from '../../../../src/core/wire/isakmp.ts';
 import { TcpFlag } from '../../../../src/core/wire/tcp.ts';
 import { healthy } from '../healthy.ts';
-import { CLIENT, esp, GATEWAY, INFORMATIONAL, ike, ke, nonce, REPLY, Stage, sa, sealed, udp, vid } from '../stage.ts';
+import {
+  CLIENT,
+  ciscoTcp,
+  esp,
+  GATEWAY,
+  INFORMATIONAL,
+  ike,
+  ke,
+  nonce,
+  REPLY,
+  Stage,
+  sa,
+  sealed,
+  udp,
+  vid,
+} from '../stage.ts';
 
 const MARKER = fromHex('00000000');
 const quick = { ...REPLY, exchange: ExchangeType.QUICK_MODE, messageId: 77 };
@@ -204,14 +213,6 @@ function tcp(source: typeof CLIENT, flags: number, port = 10_000) {
     payload: new Uint8Array(0),
     tcp: { flags, sequence: 1, acknowledgment: 0 },
   };
-}
-
-function ciscoTcp(packet: Bytes, protocol: number): Bytes {
-  const header = new Uint8Array(protocol === CtcpProtocol.IKE ? CTCP_UDP_HEADER : 0);
-  if (header.length > 0) writeUdpHeader(header, 0, packet.length);
-  const trailer = new Uint8Array(CTCP_TRAILER);
-  writeTrailer(trailer, 0, protocol, 1, 0);
-  return concat(header, packet, trailer);
 }
 
 describe('cisco-tcp-closed', () => {
