@@ -76,8 +76,8 @@ const PHASE1_AUTHENTICATION: Readonly<Record<number, string>> = {
   65006: 'xauth-rsa of the responder',
 };
 
-/** RFC 2407 section 4.4.4 and 4.5 with their registries. */
-const ESP_TRANSFORM: Readonly<Record<number, string>> = {
+/** IKEv2 took these numbers over from IKEv1's ESP. */
+const CIPHERS: Readonly<Record<number, string>> = {
   2: 'des',
   3: '3des',
   6: 'cast',
@@ -88,9 +88,10 @@ const ESP_TRANSFORM: Readonly<Record<number, string>> = {
   18: 'aesgcm8',
   19: 'aesgcm12',
   20: 'aesgcm16',
-  22: 'camellia',
-  23: 'aesgmac',
 };
+
+/** RFC 2407 section 4.4.4 and 4.5 with their registries. */
+const ESP_TRANSFORM: Readonly<Record<number, string>> = { ...CIPHERS, 22: 'camellia', 23: 'aesgmac' };
 const ESP_AUTHENTICATION: Readonly<Record<number, string>> = {
   1: 'md5',
   2: 'sha1',
@@ -110,17 +111,8 @@ const ESP_MODE: Readonly<Record<number, string>> = {
 
 /** RFC 7296 section 3.3.2 and its registries. */
 const IKEV2_ENCRYPTION: Readonly<Record<number, string>> = {
+  ...CIPHERS,
   1: 'des-iv64',
-  2: 'des',
-  3: '3des',
-  6: 'cast',
-  7: 'blowfish',
-  11: 'null',
-  12: 'aes',
-  13: 'aesctr',
-  18: 'aesgcm8',
-  19: 'aesgcm12',
-  20: 'aesgcm16',
   23: 'camellia',
   28: 'chacha20poly1305',
 };
