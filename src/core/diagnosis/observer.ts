@@ -3,6 +3,7 @@ import { type Bytes, readU32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import type { EspCarrier } from '../esp/sa.ts';
 import type { Endpoint } from '../net/address.ts';
+import { CISCO_UDP_PORT, STANDARD_PORTS } from '../openings/openings.ts';
 import { IpProtocol } from '../wire/ip.ts';
 import { MAX_MESSAGE_LENGTH } from '../wire/isakmp.ts';
 import { L2TP_PORT } from '../wire/l2tp.ts';
@@ -17,14 +18,13 @@ import { wordInside } from './inside-esp.ts';
 import { espKeyName } from './keys.ts';
 import { l2tpWord } from './l2tp-word.ts';
 import type { IkeWay } from './negotiation.ts';
+import { IPSEC_PORTS } from './ports.ts';
 import { PLAIN_READING, type Reading } from './reading.ts';
 import { judge } from './rules.ts';
 import type { Sighting } from './sighting.ts';
 import { TcpStreams } from './tcp-streams.ts';
 
-const IKE_PORT = 500;
-const NAT_T_PORT = 4500;
-const CISCO_PORT = 10000;
+const { ike: IKE_PORT, natT: NAT_T_PORT, ciscoTcp: CISCO_TCP_PORT } = STANDARD_PORTS;
 const KEEPALIVE = 0xff;
 const MARKER_LENGTH = 4;
 /** SPI and sequence number. */
@@ -114,7 +114,7 @@ export class Observer {
     if (has(IKE_PORT))
       return this.#takeIke(sighting, 'udp', payload, length) || this.#conversationOf(sighting) !== undefined;
     if (has(L2TP_PORT)) return this.#takeL2tp(sighting);
-    if (has(CISCO_PORT)) return this.#takeCiscoUdp(sighting);
+    if (has(CISCO_UDP_PORT)) return this.#takeCiscoUdp(sighting);
     const marked = this.#hasMarkedPorts
       ? this.#conversations.find(sighting.source, sighting.destination)?.markedPorts
       : undefined;
@@ -217,10 +217,11 @@ export class Observer {
   #takeTcp(sighting: Sighting): boolean {
     const { sourcePort, destinationPort, tcp } = sighting;
     const has = (port: number) => sourcePort === port || destinationPort === port;
-    const taken = this.#streams.take(sighting, has(CISCO_PORT) ? 'cisco' : has(NAT_T_PORT) ? 'stream' : undefined);
+    const taken = this.#streams.take(sighting, has(CISCO_TCP_PORT) ? 'cisco' : has(NAT_T_PORT) ? 'stream' : undefined);
     if (!taken) return false;
     const [source, destination] = endpointsOf(sighting);
-    const fromClient = destinationPort === CISCO_PORT || destinationPort === NAT_T_PORT || sourcePort > destinationPort;
+    const fromClient =
+      destinationPort === CISCO_TCP_PORT || destinationPort === NAT_T_PORT || sourcePort > destinationPort;
     const [client, server] = fromClient ? [source, destination] : [destination, source];
     const flow = this.#conversationOf(sighting)?.tcpFlow(client, server, taken.kind);
     if (!flow) return true;
@@ -259,10 +260,9 @@ function isAboutIpsec(error: {
   readonly destinationPort: number;
 }): boolean {
   if (error.protocol === IpProtocol.ESP || error.protocol === IpProtocol.AH) return true;
-  const ports = [error.sourcePort, error.destinationPort];
-  if (error.protocol === IpProtocol.UDP)
-    return [IKE_PORT, NAT_T_PORT, CISCO_PORT, L2TP_PORT].some((port) => ports.includes(port));
-  return error.protocol === IpProtocol.TCP && [NAT_T_PORT, CISCO_PORT].some((port) => ports.includes(port));
+  const ports =
+    error.protocol === IpProtocol.UDP ? IPSEC_PORTS.udp : error.protocol === IpProtocol.TCP ? IPSEC_PORTS.tcp : [];
+  return ports.includes(error.sourcePort) || ports.includes(error.destinationPort);
 }
 
 function noteFlags(flow: TcpFlow, flags: number, fromClient: boolean, { packet, at }: Sighting): void {

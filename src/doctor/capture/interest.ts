@@ -5,24 +5,16 @@
  */
 import type { Bytes } from '../../core/bytes/bytes.ts';
 import { readU32 } from '../../core/bytes/bytes.ts';
+import { IPSEC_PORTS } from '../../core/diagnosis/ports.ts';
 import { hasCiscoTrailer, hasStreamPrefix } from '../../core/diagnosis/tcp-payload.ts';
-import { CISCO_UDP_PORT, STANDARD_PORTS } from '../../core/openings/openings.ts';
 import { emptyIpHead, type IpHead, IpProtocol, readIp } from '../../core/wire/ip.ts';
 import { ISAKMP_HEADER_LENGTH } from '../../core/wire/isakmp.ts';
-import { L2TP_PORT } from '../../core/wire/l2tp.ts';
 import { TCP_HEADER_LENGTH } from '../../core/wire/tcp.ts';
 import { UDP_HEADER_LENGTH } from '../../core/wire/udp.ts';
-
-/** Where administrators put Cisco's IPsec over UDP when something else has the default port. */
-const SECOND_CISCO_UDP_PORT = 10001;
 
 /** Of a port in the tables. */
 const KNOWN = 1;
 const LEARNT = 2;
-
-/** By port: a look-up is all that most packets cost. */
-const UDP_PORTS = portSet(STANDARD_PORTS.ike, STANDARD_PORTS.natT, L2TP_PORT, CISCO_UDP_PORT, SECOND_CISCO_UDP_PORT);
-const TCP_PORTS = portSet(STANDARD_PORTS.ciscoTcp, STANDARD_PORTS.natT);
 
 const ICMP_HEADER_LENGTH = 8;
 /** Unreachable, source quench, redirect, time exceeded, parameter problem: RFC 792. */
@@ -50,7 +42,8 @@ export interface LearntPort {
 
 export class Interest {
   readonly learnt: LearntPort[] = [];
-  readonly #ports = { udp: UDP_PORTS.slice(), tcp: TCP_PORTS.slice() };
+  /** By port: a look-up is all that most packets cost. */
+  readonly #ports = { udp: portSet(IPSEC_PORTS.udp), tcp: portSet(IPSEC_PORTS.tcp) };
   /** Packets by port that were passed over. */
   readonly #passed = { udp: new Uint32Array(0x10000), tcp: new Uint32Array(0x10000) };
   /** Addresses with ports. */
@@ -186,7 +179,7 @@ function isIke(bytes: Bytes, at: number, end: number, length: number): boolean {
   return (version === IKEV1 || version === IKEV2) && readU32(bytes, at + LENGTH_OFFSET) === length;
 }
 
-function portSet(...ports: readonly number[]): Uint8Array {
+function portSet(ports: readonly number[]): Uint8Array {
   const set = new Uint8Array(0x10000);
   for (const port of ports) set[port] = KNOWN;
   return set;

@@ -30,7 +30,7 @@ const FIELDS = [
 
 /** What we look at, in tshark's words. */
 const INTEREST =
-  '(udp.port in {500,1701,4500,10000,10001} or tcp.port in {4500,10000} or esp or ah or isakmp or ' +
+  '(udp.port in {500,1701,4500,10000} or tcp.port in {4500,10000} or esp or ah or isakmp or ' +
   'icmp.type in {3,4,5,11,12} or icmpv6.type in {1,2,3,4}) and not udp.port == 53';
 
 /** With Wireshark's words for layers. */
