@@ -2,9 +2,8 @@
  * A client as Windows Vista is one: main mode by a secret, quick mode in transport mode for UDP 1701, L2TP, PPP with MS-CHAPv2.
  * All callers have the same private address behind the NAT and count their quick modes from the same message ID.
  */
-import { type Bytes, concat, readU32, u32 } from '../../src/core/bytes/bytes.ts';
+import { type Bytes, readU32 } from '../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../src/core/bytes/text.ts';
-import type { IkePath } from '../../src/core/carrier/ike-path.ts';
 import type { CryptoProvider, DhKeyPair } from '../../src/core/crypto/provider.ts';
 import { openEsp } from '../../src/core/esp/open.ts';
 import { ivLength } from '../../src/core/esp/packet.ts';
@@ -27,9 +26,8 @@ import { nodeCrypto } from '../../src/host/crypto/node-crypto.ts';
 import type { Account, CallerWho, Client, ClientSettings, Send, Settled } from './clients.ts';
 import { echoRequest, isEchoReply } from './echo.ts';
 import { Line } from './line.ts';
+import { BEHIND_NAT, Phase1s } from './phase1s.ts';
 
-/** What each of them believes its own address to be. */
-const BEHIND_NAT = parseIp('192.168.1.2')!;
 const LAN_HOST = parseIp('10.1.0.1')!;
 
 let lastSpi = 256;
@@ -58,7 +56,7 @@ export class Caller implements Client {
   readonly #send: Send;
   readonly #settled: Settled;
   readonly #environment: Ikev1Environment;
-  readonly #sas = new Set<Ikev1Sa>();
+  readonly #phase1s: Phase1s;
   readonly #line: Line;
   #current: Ikev1Sa | undefined;
   #pair: Pair | undefined;
@@ -77,6 +75,7 @@ export class Caller implements Client {
     this.#gateway = parseIp(settings.gateway)!;
     this.#send = send;
     this.#settled = settled;
+    this.#phase1s = new Phase1s(this.#gateway, send, (sa, event, now) => this.#apply(sa, event, now));
     this.#line = new Line({
       crypto,
       user: account.who.caller,
@@ -119,17 +118,16 @@ export class Caller implements Client {
   }
 
   knows(initiatorCookie: string): boolean {
-    return [...this.#sas].some((sa) => Buffer.from(sa.initiatorCookie).toString('hex') === initiatorCookie);
+    return this.#phase1s.knows(initiatorCookie);
   }
 
   begin(now: Instant): void {
-    const path = this.#path(this.#current ? 4500 : 500);
+    const path = this.#phase1s.path(this.#current ? 4500 : 500);
     const wishes = { exchange: 'main', authentication: 'psk', xauth: false, legacy: true } as const;
     const offer = phase1Intent(WINDOWS_VISTA, { ...wishes, group: this.#settings.dhGroup })!;
     const credential = { psk: utf8(this.#account.psk), accepts: () => true, subject: undefined, known: true };
     const intent = { ...offer, credential, identity: addressIdentity(BEHIND_NAT) };
-    this.#sas.add(Ikev1Sa.initiate(++lastSpi, this.#environment, 'main', intent, path, now));
-    this.#drain(now);
+    this.#phase1s.add(Ikev1Sa.initiate(++lastSpi, this.#environment, 'main', intent, path, now), now);
   }
 
   rekey(now: Instant): void {
@@ -138,17 +136,16 @@ export class Caller implements Client {
     const l2tp = (address: IpAddress) => ({ prefix: prefixOf(address, 32), protocol: IpProtocol.UDP, port: L2TP_PORT });
     const [local, remote] = [l2tp(BEHIND_NAT), l2tp(this.#gateway)];
     this.#current?.beginQuickMode({ ...offer, local, remote, spi: ++lastSpi }, now);
-    this.#drain(now);
+    this.#phase1s.drain(now);
   }
 
   hangUp(now: Instant): void {
-    for (const sa of this.#sas) sa.close('the user hangs up');
-    this.#drain(now);
+    this.#phase1s.hangUp(now);
     this.die();
   }
 
   die(): void {
-    this.#sas.clear();
+    this.#phase1s.forget();
     this.#current = undefined;
     this.#pair = undefined;
     this.#older = undefined;
@@ -156,21 +153,19 @@ export class Caller implements Client {
   }
 
   pollTimeout(): Instant | undefined {
-    let first: Instant | undefined;
-    for (const sa of this.#sas) first = earliest(first, sa.pollTimeout());
+    const first = this.#phase1s.pollTimeout();
     return this.#called ? earliest(first, this.#line.pollTimeout()) : first;
   }
 
   handleTimeout(now: Instant): void {
-    for (const sa of this.#sas) sa.handleTimeout(now);
+    this.#phase1s.handleTimeout(now);
     if (this.#called && (this.#line.pollTimeout() ?? Number.POSITIVE_INFINITY) <= now) this.#line.handleTimeout(now);
-    this.#drain(now);
+    this.#call(now);
   }
 
   handleIke(message: Bytes, port: number, now: Instant): void {
-    const cookie = Buffer.from(message.subarray(0, 8));
-    for (const sa of this.#sas) if (cookie.equals(sa.initiatorCookie)) sa.handleInput(message, this.#path(port), now);
-    this.#drain(now);
+    this.#phase1s.handleInput(message, port, now);
+    this.#call(now);
   }
 
   handleEsp(packet: Bytes, now: Instant): boolean {
@@ -191,11 +186,6 @@ export class Caller implements Client {
     this.#line.sendFrame(encodePppFrame({ protocol: PppProtocol.IPV4, information }));
   }
 
-  #path(port: number): IkePath {
-    const carrier = port === 4500 ? 'nat-t' : 'udp';
-    return { carrier, local: { address: BEHIND_NAT, port }, remote: { address: this.#gateway, port } };
-  }
-
   #handleL2tp(message: Bytes, now: Instant): void {
     const parsed = parseL2tp(message);
     const frame = parsed.kind === 'data' ? parsePppFrame(parsed.payload) : undefined;
@@ -214,16 +204,8 @@ export class Caller implements Client {
     this.#send(sealEsp(crypto, context, ++pair.sequence, iv, datagram, IpProtocol.UDP), 4500);
   }
 
-  #drain(now: Instant): void {
-    for (const sa of this.#sas) {
-      for (let event = sa.pollEvent(); event; event = sa.pollEvent()) this.#apply(sa, event, now);
-      for (let out = sa.pollTransmit(); out; out = sa.pollTransmit()) {
-        const { path, message } = out;
-        this.#send(path.carrier === 'nat-t' ? concat(u32(0), message) : message, path.remote.port);
-      }
-      if (sa.ended) this.#sas.delete(sa);
-    }
-    // behind the quick mode's last message, which lets the gateway answer
+  /** Once, when the quick mode's last message has left, which lets the gateway answer. */
+  #call(now: Instant): void {
     if (!this.#pair || this.#called) return;
     this.#called = true;
     this.#line.begin(now);

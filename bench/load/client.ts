@@ -2,9 +2,8 @@
  * One client as vpnc is one: phase 1, login, configuration, one tunnel. It sits behind a pretended NAT, so it floats to the
  * NAT-T port. The owner gives it datagrams and time, and takes what it sends.
  */
-import { type Bytes, concat, readU32, u32 } from '../../src/core/bytes/bytes.ts';
+import { type Bytes, readU32 } from '../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../src/core/bytes/text.ts';
-import type { IkePath } from '../../src/core/carrier/ike-path.ts';
 import { ivLength } from '../../src/core/esp/packet.ts';
 import { sealEsp } from '../../src/core/esp/seal.ts';
 import { addressIdentity, keyIdentity } from '../../src/core/ikev1/identity.ts';
@@ -12,7 +11,7 @@ import { Ikev1Sa } from '../../src/core/ikev1/sa.ts';
 import { hostSelector } from '../../src/core/ikev1/selector.ts';
 import type { EspPair, Ikev1Environment, Ikev1Event } from '../../src/core/ikev1/types.ts';
 import { type IpAddress, ipFromBytes, parseIp, parsePrefix } from '../../src/core/net/address.ts';
-import { earliest, type Instant } from '../../src/core/net/time.ts';
+import type { Instant } from '../../src/core/net/time.ts';
 import {
   type Attribute,
   Authentication,
@@ -22,25 +21,21 @@ import {
 import { nodeCrypto } from '../../src/host/crypto/node-crypto.ts';
 import type { Account, CiscoWho, Client, ClientSettings, Send, Settled } from './clients.ts';
 import { echoRequest } from './echo.ts';
+import { Phase1s } from './phase1s.ts';
 
 const ANYWHERE = { prefix: parsePrefix('0.0.0.0/0')!, protocol: 0, port: 0 };
-/** What it believes its own address to be. */
-const BEHIND_NAT = parseIp('192.168.1.2')!;
 /** What the user-space stacks of that time take. */
 const ESP = { cipher: 'aes-cbc', keyBits: 128, integrity: 'sha1' } as const;
 const LAN_HOST = parseIp('10.1.0.1')!;
 const DPD = { idle: 20_000, timeout: 60_000 };
-/** Old SAs that a peer's late message may still name. */
-const MAX_SAS = 4;
 
 let lastSpi = 256;
 
 export class LoadClient implements Client {
   readonly #account: Account<CiscoWho>;
   readonly #settings: ClientSettings;
-  readonly #gateway: IpAddress;
   readonly #environment: Ikev1Environment;
-  readonly #sas = new Set<Ikev1Sa>();
+  readonly #phase1s: Phase1s;
   #current: Ikev1Sa | undefined;
   #next: Ikev1Sa | undefined;
   #pair: EspPair | undefined;
@@ -57,7 +52,7 @@ export class LoadClient implements Client {
     this.#settings = settings;
     this.#send = send;
     this.#settled = settled;
-    this.#gateway = parseIp(settings.gateway)!;
+    this.#phase1s = new Phase1s(parseIp(settings.gateway)!, send, (sa, event, now) => this.#apply(sa, event, now));
     const { who } = account;
     const identity = 'peer' in who ? addressIdentity(parseIp(who.peer)!) : keyIdentity(who.group);
     this.#environment = {
@@ -89,19 +84,13 @@ export class LoadClient implements Client {
   }
 
   knows(initiatorCookie: string): boolean {
-    return [...this.#sas].some((sa) => Buffer.from(sa.initiatorCookie).toString('hex') === initiatorCookie);
+    return this.#phase1s.knows(initiatorCookie);
   }
 
   begin(now: Instant): void {
     if (this.#next) return;
     const { who, psk } = this.#account;
-    const floated = this.#current !== undefined;
-    const port = floated ? 4500 : 500;
-    const path: IkePath = {
-      carrier: floated ? 'nat-t' : 'udp',
-      local: { address: BEHIND_NAT, port },
-      remote: { address: this.#gateway, port },
-    };
+    const path = this.#phase1s.path(this.#current ? 4500 : 500);
     const credential = { psk: utf8(psk), accepts: () => true, subject: undefined, known: true };
     const peer = 'peer' in who;
     const suite = {
@@ -115,8 +104,7 @@ export class LoadClient implements Client {
     const intent = { suites: [suite], credential, identity, lifetime: this.#settings.phase1Lifetime };
     const mode = peer ? 'main' : 'aggressive';
     this.#next = Ikev1Sa.initiate(++lastSpi, this.#environment, mode, intent, path, now);
-    this.#sas.add(this.#next);
-    this.#drain(now);
+    this.#phase1s.add(this.#next, now);
   }
 
   rekey(now: Instant): void {
@@ -128,18 +116,17 @@ export class LoadClient implements Client {
     const suite = { esp: ESP, group: undefined, mode: EncapsulationMode.UDP_TUNNEL };
     const intent = { suites: [suite], local: hostSelector(address), remote: ANYWHERE, lifetime: this.#lifetime };
     sa.beginQuickMode({ ...intent, spi: ++lastSpi }, now);
-    this.#drain(now);
+    this.#phase1s.drain(now);
   }
 
   hangUp(now: Instant): void {
     if (this.#pair) this.#current?.deleteEsp([this.#pair.inbound.spi]);
-    for (const sa of this.#sas) sa.close('the user hangs up');
-    this.#drain(now);
+    this.#phase1s.hangUp(now);
     this.die();
   }
 
   die(): void {
-    this.#sas.clear();
+    this.#phase1s.forget();
     this.#current = undefined;
     this.#next = undefined;
     this.#pair = undefined;
@@ -147,25 +134,15 @@ export class LoadClient implements Client {
   }
 
   pollTimeout(): Instant | undefined {
-    let first: Instant | undefined;
-    for (const sa of this.#sas) first = earliest(first, sa.pollTimeout());
-    return first;
+    return this.#phase1s.pollTimeout();
   }
 
   handleTimeout(now: Instant): void {
-    for (const sa of this.#sas) sa.handleTimeout(now);
-    this.#drain(now);
+    this.#phase1s.handleTimeout(now);
   }
 
   handleIke(message: Bytes, port: number, now: Instant): void {
-    const path: IkePath = {
-      carrier: port === 4500 ? 'nat-t' : 'udp',
-      local: { address: BEHIND_NAT, port },
-      remote: { address: this.#gateway, port },
-    };
-    const cookie = Buffer.from(message.subarray(0, 8));
-    for (const sa of this.#sas) if (cookie.equals(sa.initiatorCookie)) sa.handleInput(message, path, now);
-    this.#drain(now);
+    this.#phase1s.handleInput(message, port, now);
   }
 
   handleEsp(packet: Bytes, now: Instant): boolean {
@@ -183,19 +160,6 @@ export class LoadClient implements Client {
     const iv = nodeCrypto.random(ivLength(pair.suite.esp));
     const packet = echoRequest(address, LAN_HOST, ++this.#sequence & 0xffff);
     this.#send(sealEsp(nodeCrypto, { spi, suite: pair.suite.esp, keys }, this.#sequence, iv, packet, 4), 4500);
-  }
-
-  #drain(now: Instant): void {
-    for (const sa of this.#sas) {
-      for (let event = sa.pollEvent(); event; event = sa.pollEvent()) this.#apply(sa, event, now);
-      for (let out = sa.pollTransmit(); out; out = sa.pollTransmit()) {
-        const { path, message } = out;
-        const marked = path.carrier === 'nat-t' ? concat(u32(0), message) : message;
-        this.#send(marked, path.remote.port);
-      }
-      if (sa.ended) this.#sas.delete(sa);
-    }
-    if (this.#sas.size > MAX_SAS) this.#sas.delete(this.#sas.values().next().value!);
   }
 
   #apply(sa: Ikev1Sa, event: Ikev1Event, now: Instant): void {

@@ -17,6 +17,8 @@ export class Load {
   readonly #child: ChildProcess;
   readonly #waiting = new Map<number, PromiseWithResolvers<Answer>>();
   readonly #ready = Promise.withResolvers<void>();
+  readonly #ended: Promise<unknown>;
+  #hasEnded = false;
   #lastId = 0;
 
   private constructor(net: Topology, settings: LoadSettings) {
@@ -24,7 +26,9 @@ export class Load {
     this.#child = spawn(file, args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#child.stdin!.on('error', () => undefined);
     createInterface({ input: this.#child.stdout! }).on('line', (line) => this.#hear(line));
+    this.#ended = new Promise((resolve) => this.#child.on('close', resolve));
     this.#child.on('close', () => {
+      this.#hasEnded = true;
       const error = new Error('the load generator has ended');
       this.#ready.reject(error);
       for (const { reject } of this.#waiting.values()) reject(error);
@@ -39,7 +43,8 @@ export class Load {
     return load;
   }
 
-  obey(order: Order): Promise<Answer> {
+  async obey(order: Order): Promise<Answer> {
+    if (this.#hasEnded) throw new Error('the load generator has ended');
     const waiting = Promise.withResolvers<Answer>();
     this.#waiting.set(++this.#lastId, waiting);
     this.#write({ id: this.#lastId, order });
@@ -47,10 +52,9 @@ export class Load {
   }
 
   async stop(): Promise<void> {
-    const ended = new Promise((resolve) => this.#child.on('close', resolve));
     this.#waiting.clear();
     this.#child.stdin!.end();
-    await ended;
+    await this.#ended;
   }
 
   #hear(line: string): void {
