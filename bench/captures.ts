@@ -1,12 +1,14 @@
 /** How fast the doctor reads a large capture, beside tshark with the same file and the same question: what of it is IKE? */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { discard, scratch } from '../test/lab/scratch.ts';
 import { type Mixed, writeMixedCapture } from './captures/mixed.ts';
 import { builtProgram } from './load/package.ts';
 import { cpuSeconds } from './measure.ts';
+import type { Outcome } from './outcome.ts';
+import { tellProgress } from './progress.ts';
 import { median } from './row.ts';
 
 const WISH = { seed: 1, bytes: 1e9, negotiations: 10_000 };
@@ -22,35 +24,49 @@ interface Run {
 interface Reader {
   readonly name: string;
   readonly argv: readonly string[];
+  /** Of one that has done its work. */
+  readonly status: number;
   readonly runs: Run[];
 }
 
 /** Runs alternate, so that what else the machine does falls on both. */
-export async function measureCaptures(): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-captures-'));
+export async function measureCaptures(): Promise<Outcome> {
+  const folder = scratch('captures');
   try {
     const file = join(folder, 'mixed.pcapng');
     const mixed = writeMixedCapture(file, WISH);
     const readers: readonly Reader[] = [
-      { name: 'sallyport doctor', argv: [builtProgram(), 'doctor', file], runs: [] },
-      { name: 'tshark -Y isakmp', argv: ['tshark', '-n', '-r', file, '-Y', 'isakmp'], runs: [] },
+      // it finds causes
+      { name: 'sallyport doctor', argv: [builtProgram(), 'doctor', file], status: 3, runs: [] },
+      { name: 'tshark -Y isakmp', argv: ['tshark', '-n', '-r', file, '-Y', 'isakmp'], status: 0, runs: [] },
     ];
-    for (let i = 0; i < RUNS; i++) for (const { argv, runs } of readers) runs.push(await time(argv, folder));
-    return [headline(mixed), ...readers.map(rowOf), comparison(readers)].join('\n');
+    for (let i = 0; i < RUNS; i++)
+      for (const reader of readers) {
+        reader.runs.push(await time(reader, folder));
+        tellProgress(`${reader.name}: ${reader.runs.at(-1)!.seconds.toFixed(2)} s`);
+      }
+    const [ours, theirs] = readers.map(middle) as [Run, Run];
+    return {
+      text: [headline(mixed), ...readers.map(rowOf), comparison(ours, theirs)].join('\n'),
+      figures: { 'times as fast': theirs.seconds / ours.seconds, MB: ours.memory },
+    };
   } finally {
-    rmSync(folder, { recursive: true });
+    discard(folder);
   }
 }
 
 /** @param settings an empty folder: whoever measures may have told Wireshark to do more, or less */
-async function time(argv: readonly string[], settings: string): Promise<Run> {
+async function time({ name, argv, status }: Reader, settings: string): Promise<Run> {
   const [program = '', ...args] = argv;
   const started = performance.now();
   const child = spawn(program, args, { stdio: 'ignore', env: { ...process.env, WIRESHARK_CONFIG_DIR: settings } });
   let isRunning = true;
   const ended = new Promise<number>((resolve, reject) => {
     child.on('error', reject);
-    child.on('exit', () => resolve((performance.now() - started) / 1000));
+    child.on('exit', (code) => {
+      if (code === status) resolve((performance.now() - started) / 1000);
+      else reject(new Error(`${name}: exit status ${code}`));
+    });
   }).finally(() => {
     isRunning = false;
   });
@@ -89,8 +105,7 @@ function rowOf(reader: Reader): string {
   return `${reader.name}  ${seconds.toFixed(2).padStart(7)} s  ${cpu.toFixed(2).padStart(6)} s CPU  ${memory.toFixed(0).padStart(5)} MB`;
 }
 
-function comparison(readers: readonly Reader[]): string {
-  const [ours, theirs] = readers.map(middle) as [Run, Run];
+function comparison(ours: Run, theirs: Run): string {
   const ratio = (what: 'seconds' | 'cpu') => (theirs[what] / ours[what]).toFixed(1);
   return `tshark takes ${ratio('seconds')} times as long, and ${ratio('cpu')} times the CPU`;
 }

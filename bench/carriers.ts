@@ -20,9 +20,9 @@ const SUITES = [
 export async function measureCarriers(): Promise<Row[]> {
   const net = await Topology.create('carry');
   const carriers = { 'nat-t': true, esp: true, 'cisco-udp': 10000, 'cisco-tcp': [10000] };
-  const gateway = await Gateway.start(net.gw, { config: { carriers } });
   const rows: Row[] = [];
   try {
+    const gateway = await Gateway.start(net.gw, { config: { carriers } });
     for (const { name, profile, esp } of SUITES) {
       for (const carrier of CARRIERS) {
         const { client, up } = await Client.connect(net.cl, { profile: { ...profile, carrier } });
@@ -40,9 +40,9 @@ export async function measureCarriers(): Promise<Row[]> {
         await client.stop();
       }
     }
+    await gateway.remove();
     return rows;
   } finally {
-    await gateway.remove();
     net.remove();
   }
 }

@@ -13,6 +13,8 @@ import { callers, startOurs } from './load/gateways.ts';
 import { Load } from './load/load.ts';
 import { residentMegabytes } from './load/observe.ts';
 import { cpuSeconds } from './measure.ts';
+import type { Figures as Named } from './outcome.ts';
+import { tellProgress } from './progress.ts';
 
 export const CROWD = 10_000;
 /** Who connect at the same time, and seconds after which nobody begins any more. */
@@ -120,11 +122,18 @@ async function measureLoad(load: Load, pid: number, { most, patience, warmUp }: 
   const { up, seconds } = await come(most, true);
   const cpuMilliseconds = (1000 * (cpuSeconds([pid]) - before)) / up;
   const { answered: passed } = await load.obey({ does: 'traffic' });
-  const others = come(OTHERS, false);
-  const { answered: kept } = await load.obey({ does: 'traffic' });
-  await others;
+  tellProgress(`${up} connected in ${seconds.toFixed(1)} s`);
+  const [, { answered: kept }] = await Promise.all([come(OTHERS, false), load.obey({ does: 'traffic' })]);
   await sleep(REST);
   return { connected: up, seconds, cpuMilliseconds, passed, kept, emptyMegabytes, megabytes: residentMegabytes(pid) };
+}
+
+export function crowdFigures(rows: readonly CrowdRow[]): Named {
+  const figures = rows.flatMap(({ responder, group, connected, cpuMilliseconds, megabytes }) => [
+    [`${responder}, ${group}, connects a CPU second`, 1000 / cpuMilliseconds] as const,
+    [`${responder}, ${group}, MB with ${connected}`, megabytes] as const,
+  ]);
+  return Object.fromEntries(figures);
 }
 
 export function formatCrowd(rows: readonly CrowdRow[]): string {

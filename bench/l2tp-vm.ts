@@ -29,15 +29,17 @@ export async function measureKernelToGateway({ netns }: Gateway, bridge: string,
 /** Gbit/s between two VMs: the kernel's at both ends. */
 export async function measureKernelToKernel(esp: string): Promise<number> {
   const netns = await Netns.create('vms');
-  await netns.bridge('bridge');
-  const wiring = { name: 'server', bridge: 'bridge', address: `${SERVER}/24` };
-  const server = await Vm.start(netns, { ...wiring, script: SERVER_SCRIPT });
-  writeFileSync(join(server.share, 'swanctl.conf'), formatSection(serverConfiguration(esp)));
   try {
+    await netns.bridge('bridge');
+    const wiring = { name: 'server', bridge: 'bridge', address: `${SERVER}/24` };
+    const server = await Vm.start(netns, { ...wiring, script: SERVER_SCRIPT });
+    writeFileSync(join(server.share, 'swanctl.conf'), formatSection(serverConfiguration(esp)));
     await server.signals('listening');
-    return await measureClient({ netns, bridge: 'bridge', address: CLIENT, route: SERVER, gateway: SERVER }, esp);
-  } finally {
+    const where = { netns, bridge: 'bridge', address: CLIENT, route: SERVER, gateway: SERVER };
+    const speed = await measureClient(where, esp);
     await server.stop();
+    return speed;
+  } finally {
     netns.remove();
   }
 }

@@ -81,8 +81,8 @@ async function measureKernel(): Promise<Row[]> {
 /** It knows no GCM. What is behind it is a device of its own machine, without the NAT that it has for those who want one. */
 async function measureSoftEther(): Promise<Row[]> {
   const net = await Topology.create('ether');
-  const server = await SoftEther.start(net.gw);
   try {
+    const server = await SoftEther.start(net.gw);
     await server.configure(['Hub LAB', 'NatDisable']);
     await server.configure(['BridgeCreate LAB /DEVICE:lan /TAP:yes']);
     await until(() => net.gw.hasLink('tap_lan'), 20_000, 'the device behind SoftEther');
@@ -93,9 +93,9 @@ async function measureSoftEther(): Promise<Row[]> {
     const title = "Sallyport's client and SoftEther's server, AES-128-CBC, SHA1, L2TP over nat-t";
     const row = await through(net, title, BEHIND_SOFTETHER, [client.pid, server.pid]);
     await client.stop();
+    await server.stop();
     return [row];
   } finally {
-    await server.stop();
     net.remove();
   }
 }
@@ -109,11 +109,12 @@ async function through(net: Topology, name: string, target: string, pids: readon
 
 async function withNetwork<T>(use: (net: Topology, gateway: Gateway) => Promise<T>): Promise<T> {
   const net = await Topology.create('l2tp');
-  const gateway = await Gateway.start(net.gw, { config: { l2tp: true } });
   try {
-    return await use(net, gateway);
-  } finally {
+    const gateway = await Gateway.start(net.gw, { config: { l2tp: true } });
+    const result = await use(net, gateway);
     await gateway.remove();
+    return result;
+  } finally {
     net.remove();
   }
 }

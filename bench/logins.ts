@@ -11,6 +11,8 @@ import { peers, type Responder, startCharon, startOurs, users } from './load/gat
 import { Load, routeSources } from './load/load.ts';
 import type { Order } from './load/orders.ts';
 import { cpuSeconds } from './measure.ts';
+import type { Figures } from './outcome.ts';
+import { tellProgress } from './progress.ts';
 import { median } from './row.ts';
 
 /** Logins that warm the responder up, those of a round, and the rounds. */
@@ -79,6 +81,7 @@ async function measureOne({ name, start }: Candidate, kind: (typeof KINDS)[numbe
     for (const group of GROUPS) {
       const measured = await measureGroup(net, responder, kind.accounts, group.number);
       rows.push({ responder: name, kind: kind.name, group: group.name, ...measured });
+      tellProgress(`${name}, ${kind.name}, ${group.name}: ${measured.cpuMilliseconds.toFixed(2)} ms`);
     }
     await responder.stop();
     return rows;
@@ -123,6 +126,13 @@ export async function measureHash(): Promise<number> {
   for (let i = 0; i < HASHES; i++) await hashPassword('a password');
   const after = process.cpuUsage();
   return (after.user + after.system - user - system) / 1000 / HASHES;
+}
+
+/** CPU milliseconds. */
+export function loginFigures(rows: readonly LoginRow[]): Figures {
+  const named = ({ kind, group, responder, cpuMilliseconds }: LoginRow) =>
+    [`${kind}, ${group}, ${responder}`, cpuMilliseconds] as const;
+  return Object.fromEntries(rows.map(named));
 }
 
 export function formatLogins(rows: readonly LoginRow[], hash: number): string {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Netns } from '../test/lab/netns.ts';
 import { transfer } from '../test/lab/traffic.ts';
+import { tellProgress } from './progress.ts';
 import { median, type Row } from './row.ts';
 
 export interface Measurement {
@@ -34,6 +35,7 @@ export async function measure({
     loads.push((cpuSeconds(pids) - before) / ((performance.now() - started) / 1000));
     speeds.push(bitsPerSecond / 1e9);
   }
+  tellProgress(`${name}: ${speeds.map((speed) => speed.toFixed(2)).join(', ')} Gbit/s`);
   return { name, gbitPerSecond: median(speeds), cpu: pids.length === 0 ? undefined : median(loads) };
 }
 

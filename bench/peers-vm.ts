@@ -27,11 +27,11 @@ const tunnels = [
 
 export async function measureKernelEsp(): Promise<Row[]> {
   const netns = await Netns.create('vms');
-  await netns.bridge('bridge');
-  const base = { bridge: 'bridge', memory: 256 };
-  const server = await Vm.start(netns, { ...base, name: 'a', address: `${a}/24`, script: serverScript() });
-  const client = await Vm.start(netns, { ...base, name: 'b', address: `${b}/24`, script: clientScript() });
   try {
+    await netns.bridge('bridge');
+    const base = { bridge: 'bridge', memory: 256 };
+    const server = await Vm.start(netns, { ...base, name: 'a', address: `${a}/24`, script: serverScript() });
+    const client = await Vm.start(netns, { ...base, name: 'b', address: `${b}/24`, script: clientScript() });
     await server.signals('listening');
     client.tell('go');
     for (const { file } of tunnels) {
@@ -42,10 +42,11 @@ export async function measureKernelEsp(): Promise<Row[]> {
     }
     if ((await client.finish()) !== 0) throw new Error(`the VM failed:\n${client.output}`);
     const row = (name: string, file: string): Row => ({ name, gbitPerSecond: speed(client, file), cpu: undefined });
-    return [row('two VMs, no VPN', 'plain'), ...tunnels.map(({ name, file }) => row(name, file))];
-  } finally {
+    const rows = [row('two VMs, no VPN', 'plain'), ...tunnels.map(({ name, file }) => row(name, file))];
     await client.stop();
     await server.stop();
+    return rows;
+  } finally {
     netns.remove();
   }
 }

@@ -1,3 +1,5 @@
+import type { Outcome } from './outcome.ts';
+
 /** A line of a benchmark of whole tunnels: one TCP stream of iperf3 through it. */
 export interface Row {
   readonly name: string;
@@ -14,8 +16,13 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
-/** The rows as a table of text. */
-export function formatRows(rows: readonly Row[]): string {
+/** The rows as a table of text, and their speeds. */
+export function outcomeOf(rows: readonly Row[]): Outcome {
+  const figures = Object.fromEntries(rows.map(({ name, gbitPerSecond }) => [name, gbitPerSecond]));
+  return { text: formatRows(rows), figures };
+}
+
+function formatRows(rows: readonly Row[]): string {
   const width = Math.max(...rows.map(({ name }) => name.length));
   const line = ({ name, gbitPerSecond, cpu }: Row) =>
     `${name.padEnd(width)}  ${gbitPerSecond.toFixed(2).padStart(6)} Gbit/s${cpu === undefined ? '' : `  ${cpu.toFixed(2)} CPU`}`;

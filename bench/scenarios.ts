@@ -1,8 +1,16 @@
 /** How often the doctor's first finding is the true cause: the captures that rules are made by, and those set aside from it. */
-import { formatScore, judgePart, parts } from '../test/scenarios/judge.ts';
+import { formatScore, judgePart, parts, scoreOf } from '../test/scenarios/judge.ts';
+import type { Outcome } from './outcome.ts';
 
-export async function scoreScenarios(): Promise<string> {
+export async function scoreScenarios(): Promise<Outcome> {
   const scores: string[] = [];
-  for (const part of parts) scores.push(formatScore(part, await judgePart(part)));
-  return scores.join('\n');
+  const figures: Record<string, number> = {};
+  for (const part of parts) {
+    const verdicts = await judgePart(part);
+    scores.push(formatScore(part, verdicts));
+    const { right, failing, alarms } = scoreOf(verdicts);
+    figures[`${part}, right`] = right / failing;
+    figures[`${part}, false alarms`] = alarms;
+  }
+  return { text: scores.join('\n'), figures };
 }

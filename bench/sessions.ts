@@ -4,6 +4,8 @@ import { gatewayAddress, Topology } from '../test/lab/topology.ts';
 import { startOurs, users } from './load/gateways.ts';
 import { Load, routeSources } from './load/load.ts';
 import { residentMegabytes } from './load/observe.ts';
+import type { Figures } from './outcome.ts';
+import { tellProgress } from './progress.ts';
 
 const COUNTS = [1000, 10_000];
 /** Of logins at once, and seconds that they may take in all. */
@@ -43,6 +45,7 @@ export async function measureSessions(): Promise<SessionsRow[]> {
     let held = 0;
     for (const count of COUNTS) {
       held = (await hold(count - held, true)).up;
+      tellProgress(`${held} sessions`);
       rows.push({ sessions: held, megabytes: await restingMegabytes(ours.pid) });
     }
     await load.obey({ does: 'leave' });
@@ -59,11 +62,24 @@ async function restingMegabytes(pid: number): Promise<number> {
   return residentMegabytes(pid);
 }
 
+export function sessionFigures([empty, ...rows]: readonly SessionsRow[]): Figures {
+  if (!empty) return {};
+  const figures = rows.flatMap((row) => [
+    [`kB each of ${row.sessions}`, kilobytesEach(row, empty)] as const,
+    [`MB with ${row.sessions}`, row.megabytes] as const,
+  ]);
+  return Object.fromEntries(figures);
+}
+
 export function formatSessions([empty, ...rows]: readonly SessionsRow[]): string {
   if (!empty) return '';
   const lines = rows.map(({ sessions, megabytes }) => {
-    const each = ((megabytes - empty.megabytes) * 1024) / sessions;
+    const each = kilobytesEach({ sessions, megabytes }, empty);
     return `${String(sessions).padStart(6)} sessions: ${megabytes.toFixed(0).padStart(4)} MB resident, ${each.toFixed(1)} kB a session`;
   });
   return [`       no session: ${empty.megabytes.toFixed(0).padStart(4)} MB resident`, ...lines].join('\n');
+}
+
+function kilobytesEach({ sessions, megabytes }: SessionsRow, empty: SessionsRow): number {
+  return ((megabytes - empty.megabytes) * 1024) / sessions;
 }

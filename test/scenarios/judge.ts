@@ -81,17 +81,34 @@ function keysOf(part: Part, { keys }: Description) {
   return keys === undefined ? NO_KEYS : readKeyTables(join(import.meta.dirname, part, keys));
 }
 
-/** Of the part set aside only numbers: who makes rules by names of captures makes them for these captures. */
-export function formatScore(part: Part, verdicts: readonly Verdict[]): string {
+export interface Score {
+  /** Those whose first finding is the true cause, of those that have one. */
+  readonly right: number;
+  readonly failing: number;
+  /** Healthy ones with a finding above a note, of all healthy ones. */
+  readonly alarms: number;
+  readonly healthy: number;
+}
+
+export function scoreOf(verdicts: readonly Verdict[]): Score {
   const failing = verdicts.filter(({ scenario }) => scenario.cause !== null);
   const healthy = verdicts.filter(({ scenario }) => scenario.cause === null);
-  const right = failing.filter(({ isRight }) => isRight).length;
-  const alarms = healthy.filter(({ falseAlarms }) => falseAlarms.length > 0).length;
+  return {
+    right: failing.filter(({ isRight }) => isRight).length,
+    failing: failing.length,
+    alarms: healthy.filter(({ falseAlarms }) => falseAlarms.length > 0).length,
+    healthy: healthy.length,
+  };
+}
+
+/** Of the part set aside only numbers: who makes rules by names of captures makes them for these captures. */
+export function formatScore(part: Part, verdicts: readonly Verdict[]): string {
+  const { right, failing, alarms, healthy } = scoreOf(verdicts);
   const deceived = verdicts.filter(({ deceivedBy }) => deceivedBy.length > 0).length;
-  const share = failing.length === 0 ? '' : ` (${Math.round((100 * right) / failing.length)} %)`;
+  const share = failing === 0 ? '' : ` (${Math.round((100 * right) / failing)} %)`;
   const lines = [
-    `${part}: the first finding is the true cause in ${right} of ${failing.length}${share}; ` +
-      `false alarms in ${alarms} of ${healthy.length} healthy ones; near misses that fired: ${deceived}`,
+    `${part}: the first finding is the true cause in ${right} of ${failing}${share}; ` +
+      `false alarms in ${alarms} of ${healthy} healthy ones; near misses that fired: ${deceived}`,
   ];
   if (part === 'known') lines.push(...verdicts.filter(isWrong).map(tellWrong));
   return lines.join('\n');
