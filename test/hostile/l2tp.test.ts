@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { concat } from '../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../src/core/bytes/text.ts';
+import type { EspPath } from '../../src/core/esp/sa.ts';
 import { MAX_SENDINGS, MAX_WAITING } from '../../src/core/l2tp/control-channel.ts';
 import { MAX_CALLS } from '../../src/core/l2tp/lns.ts';
 import { avp, encodeMessage, pair, readMessage } from '../../src/core/l2tp/messages.ts';
@@ -30,7 +31,7 @@ import {
 } from '../../src/core/wire/ppp.ts';
 import { MAX_L2TP_MESSAGES_PER_SECOND } from '../../src/dataplane/limits.ts';
 import { hide } from '../core/l2tp/hide.ts';
-import { sccrqAvps } from '../core/l2tp/lac.ts';
+import { PEER_SESSION, sccrqAvps } from '../core/l2tp/lac.ts';
 import { Caller, type CallerOptions } from '../core/session/caller.ts';
 import { Scene } from '../core/session/scene.ts';
 import { ip4 } from '../dataplane/packets.ts';
@@ -224,6 +225,37 @@ test('a flood of SCCRQ inside one SA holds one tunnel', () => {
   scene.advance(2 * MINUTE);
   assert.equal(scene.dataplane.sessions.size, 1, 'and it is gone after a minute without a login');
   siege.checkHonest();
+});
+
+test('who begins anew for ever, or has calls take turns, is gone after a minute without a login', () => {
+  const anew = new Siege({ until: 'quick mode', mute: true });
+  const turns = new Siege({ until: 'quick mode', mute: true });
+  turns.hostile.sccrq();
+  for (let i = 1; i <= 5; i++) {
+    Object.assign(anew.hostile, { ns: 0, nr: 0, tunnel: 0 });
+    anew.hostile.sccrq([], i);
+    const before = turns.hostile.session;
+    turns.hostile.icrq([], PEER_SESSION + i);
+    turns.scene.run();
+    turns.hostile.say(MessageType.CDN, [], before);
+    for (const { scene } of [anew, turns]) scene.advance(20_000);
+  }
+  for (const siege of [anew, turns]) {
+    assert.equal(siege.scene.dataplane.sessions.size, 1);
+    siege.checkHonest();
+  }
+});
+
+test("who shows up at another's endpoint doesn't part that one's calls from its next phase 1", () => {
+  const { scene, honest } = new Siege();
+  // an SA's owner can send packets from there, where sources may be forged; all behind NATs have the same identity
+  const [theirs, own] = scene.all('open-session').map(({ path }) => path) as [EspPath, EspPath];
+  for (const where of [[theirs, own], [theirs]]) {
+    for (const path of where) scene.gateway.handlePathChange(2, path);
+    honest.dialer = scene.dial({ ...honest.dialer.dialedWith, until: 'phase 1' });
+    honest.askTransport();
+    assert.equal(scene.dataplane.inbound.get(honest.pair!.outbound.spi)?.sessionId, 1);
+  }
 });
 
 test('option loops and naks without end', () => {

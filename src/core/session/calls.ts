@@ -32,7 +32,7 @@ export interface CallsOptions {
   readonly touch: (session: Session) => void;
   /** Of a session that is new. */
   readonly newId: () => number;
-  /** A further call's session is on its way in. */
+  /** A session is on its way in: that of a further call, or of a client that began anew. */
   readonly enter: (session: Session) => void;
   /** Lets the user in with an address; a refusal says why not. */
   readonly admit: (session: Session, user: string, verdict: LoginVerdict & { ok: boolean }) => string | undefined;
@@ -45,7 +45,7 @@ export interface CallsOptions {
   readonly endLine: (line: Session, reason: string) => void;
 }
 
-/** From the quick mode to the user's address; people have typed their password by then. */
+/** From the quick mode to a user's address, and with somebody on from each further call; people have typed their password by then. */
 export const CALL_PATIENCE = MINUTE;
 
 /** What a client has of L2TP. */
@@ -53,6 +53,8 @@ export interface SessionTunnel {
   readonly lns: Lns;
   /** The sessions whose call is up, at most one for each that the LNS takes. */
   calls: readonly Session[];
+  /** By when a user is to be on. */
+  until: Instant;
   /** When the client was last heard in calls that are over; 0: never. */
   heardAt: Instant;
   /** Who the client is, for when it renews phase 1. */
@@ -73,7 +75,8 @@ export interface SessionCall {
 export class Calls {
   readonly #options: CallsOptions;
   readonly #byRequest = new Map<number, Session>();
-  readonly #byPeer = new Map<string, Session>();
+  /** By where they are and what they call themselves, who was there first at the front. */
+  readonly #byPeer = new Map<string, Set<Session>>();
 
   constructor(options: CallsOptions) {
     this.#options = options;
@@ -84,8 +87,9 @@ export class Calls {
     if (line.l2tp) return;
     const { crypto, settings } = this.#options;
     const lns = new Lns(crypto, () => this.lastTraffic(line), settings().policy.l2tp?.secret);
-    line.l2tp = { lns, calls: [], heardAt: 0, key: '', provenUnder: sa };
-    line.stage = { awaits: 'call', until: now + CALL_PATIENCE };
+    const until = now + CALL_PATIENCE;
+    line.l2tp = { lns, calls: [], until, heardAt: 0, key: '', provenUnder: sa };
+    line.stage = { awaits: 'call', until };
     this.noteMoved(line, sa);
   }
 
@@ -101,17 +105,23 @@ export class Calls {
     return session.line.l2tp?.calls.some((one) => one !== session) ?? false;
   }
 
-  /** Whose phase 1 a new one renews: that of the client with the same identity at the same address and port. */
+  /**
+   * Whose phase 1 a new one renews: that of the client with the same identity at the same address and port. Of several the one
+   * who came there first: others may have sent a packet that seemed to come from there.
+   */
   renewedBy(sa: Ikev1Sa): Session | undefined {
-    return this.#byPeer.get(keyOf(sa));
+    return this.#byPeer.get(keyOf(sa))?.values().next().value;
   }
 
   /** It is found by where it is. */
   noteMoved(line: Session, sa = line.phase1): void {
     if (!line.l2tp || !sa?.established) return;
+    const key = keyOf(sa);
+    if (key === line.l2tp.key) return;
     this.#forgetKey(line, line.l2tp);
-    line.l2tp.key = keyOf(sa);
-    this.#byPeer.set(line.l2tp.key, line);
+    line.l2tp.key = key;
+    const there = this.#byPeer.get(key) ?? new Set();
+    this.#byPeer.set(key, there.add(line));
   }
 
   /** An L2TP message that came through the client's own SA, so it is its own. */
@@ -193,7 +203,9 @@ export class Calls {
   }
 
   #forgetKey(line: Session, { key }: SessionTunnel): void {
-    if (this.#byPeer.get(key) === line) this.#byPeer.delete(key);
+    const there = this.#byPeer.get(key);
+    there?.delete(line);
+    if (there?.size === 0) this.#byPeer.delete(key);
   }
 
   #admit(session: Session, user: string, verdict: LoginVerdict): string | undefined {
@@ -267,9 +279,12 @@ export class Calls {
         return l2tp.calls.find(({ call }) => call?.number === event.session)?.call?.link.handleInput(event.frame, now);
       case 'restarted': {
         const { calls } = l2tp;
+        const until = loginDeadline(l2tp, now);
         for (const session of calls) this.#forget(l2tp, session, session.call!);
         const further = calls.filter(({ host }) => host !== undefined);
-        return this.#options.restarted(line, further, now);
+        this.#options.restarted(line, further, now);
+        line.awaitCall(until, now);
+        return this.#options.enter(line);
       }
       case 'dropped':
         return this.#options.emit(event);
@@ -280,7 +295,7 @@ export class Calls {
 
   /** PPP begins, for the client's own session or, where that has a call, for a further one. */
   #callUp(line: Session, l2tp: SessionTunnel, number: number, now: Instant): void {
-    const until = now + CALL_PATIENCE;
+    const until = loginDeadline(l2tp, now);
     const stage: SessionStage = { awaits: 'call', until };
     const session = line.call ? new Session(this.#options.newId(), line.subject, stage, now, line) : line;
     if (session.stage.awaits === 'next call') session.awaitCall(until, now);
@@ -327,6 +342,12 @@ export class Calls {
     this.#options.emit({ type: 'bind-call', id: session.id, inner: session.inner, call: { ...ids, ...peer } });
     this.#options.up(session, now);
   }
+}
+
+/** Only with somebody on there is a minute more: to begin anew, or to make another call, wins no time. */
+function loginDeadline(l2tp: SessionTunnel, now: Instant): Instant {
+  if (l2tp.calls.some(({ stage }) => stage.awaits === 'nothing')) l2tp.until = now + CALL_PATIENCE;
+  return l2tp.until;
 }
 
 function keyOf({ path, established }: Ikev1Sa): string {

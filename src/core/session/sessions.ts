@@ -17,7 +17,7 @@ import { samePath } from '../net/path.ts';
 import { earliest, type Instant, MINUTE, SECOND } from '../net/time.ts';
 import { Authentication } from '../wire/ikev1.ts';
 import { AddressBook } from './addresses.ts';
-import { CALL_PATIENCE, Calls } from './calls.ts';
+import { Calls } from './calls.ts';
 import { Configurations } from './configurations.ts';
 import type { Subject } from './credentials.ts';
 import { endingOf } from './ending.ts';
@@ -346,6 +346,7 @@ export class Sessions {
     this.#calls.hangUp(session);
     if (session.host) return this.#remove(session, reason);
     this.#vacate(session, reason);
+    this.#entering.delete(session);
     session.stage = { awaits: 'next call' };
   }
 
@@ -460,8 +461,6 @@ export class Sessions {
     for (const session of further) this.#remove(session, reason);
     this.#tunnels.switchWaiting(line, now);
     this.#vacate(line, reason);
-    line.awaitCall(now + CALL_PATIENCE, now);
-    this.#entering.add(line);
   }
 
   /** Its user is off, and it is nobody's. */
@@ -470,7 +469,6 @@ export class Sessions {
     if (line.inner) this.#options.emit({ type: 'unbind-call', id: line.id });
     this.#addresses.release(line);
     this.#roster.setUser(line, undefined);
-    this.#entering.delete(line);
     line.number = ++this.#lastId;
     line.announced = false;
     line.told = true;

@@ -29,6 +29,8 @@ export interface CallerOptions {
   readonly persona?: Persona;
   /** How far it goes by itself. */
   readonly until?: 'phase 1' | 'quick mode' | 'call';
+  /** It says nothing of PPP. */
+  readonly mute?: boolean;
 }
 
 /** A further call in a client's tunnel, for a user of its own. */
@@ -145,7 +147,7 @@ export class Caller extends LacSide {
   }
 
   /** Makes a further call in its tunnel. */
-  callMore(options: Pick<CallerOptions, 'user' | 'password' | 'method'> & { readonly mute?: boolean }): FurtherCall {
+  callMore(options: Pick<CallerOptions, 'user' | 'password' | 'method' | 'mute'>): FurtherCall {
     const number = PEER_SESSION + 1 + this.#further.size;
     const ppp = peerOf(options, (frame) => this.sayPpp(frame, this.tunnel, further.session));
     const further: FurtherCall = { ppp, session: 0, hungUp: false };
@@ -167,7 +169,7 @@ export class Caller extends LacSide {
 }
 
 function peerOf(
-  { user, password, method, mute = false }: Pick<CallerOptions, 'user' | 'password' | 'method'> & { mute?: boolean },
+  { user, password, method, mute = false }: Pick<CallerOptions, 'user' | 'password' | 'method' | 'mute'>,
   say: (frame: Bytes) => void,
 ): PppPeer {
   const can = method && { can: [method] };
