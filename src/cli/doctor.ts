@@ -23,22 +23,34 @@ export async function run(args: string[]): Promise<number> {
   const { values, positionals } = parseCommand(args, OPTIONS);
   const [what = ''] = expectArguments(positionals, 'a host, a capture, a profile or an error code');
   if (what === DASH || (existsSync(what) && !isProfileName(what))) {
+    expectOptions(values, 'a capture', 'json', 'html', 'keylog');
     const { diagnoseCapture } = await import('../doctor/program.ts');
     return diagnoseCapture(what, values);
   }
   if (isProfileName(what) || (!what.includes('/') && lookUpProfile(what, profileSearch(process.env)) !== undefined)) {
+    expectOptions(values, 'a profile', 'json', 'html', 'watch', 'carrier', 'user', 'password-fd', 'password-stdin');
     const { doctorProfile } = await import('./doctor-profile.ts');
     return doctorProfile(what, values);
   }
-  if (isCode(what) && values.html !== undefined) throw new UsageError('--html is for captures, hosts and profiles');
-  if (isCode(what)) return explain(what, values.json === true);
+  if (isCode(what)) {
+    expectOptions(values, 'an error code', 'json');
+    return explain(what, values.json === true);
+  }
   if (isCaptureName(what) || !isHost(what))
     throw new UsageError(`there is no file and no profile ${JSON.stringify(what)}`);
+  expectOptions(values, 'a host', 'json', 'html', 'watch');
   const { doctorHost } = await import('../doctor/probe/doctor-host.ts');
   const ended = new AbortController();
   // before that there is little to wait for, and nothing to tell
   if (values.watch) onEndSignal(['SIGINT', 'SIGTERM'], () => ended.abort());
   return doctorHost(what, { ...values, signal: ended.signal });
+}
+
+/** What would be passed over in silence is said instead. */
+function expectOptions(given: object, what: string, ...fitting: (keyof typeof OPTIONS)[]): void {
+  const stray = Object.keys(given).find((name) => !(fitting as string[]).includes(name));
+  if (stray !== undefined)
+    throw new UsageError(`--${stray} does not go with ${what}; 'sallyport help doctor' shows how`);
 }
 
 /** No host: who mistypes a file's name is not told about the DNS. */

@@ -3,7 +3,7 @@ import { FIREWALLS } from '../core/openings/firewalls.ts';
 import { UsageError } from './usage.ts';
 
 const COMMANDS: Readonly<Record<string, string>> = {
-  serve: `sallyport serve [--config FILE] [--state DIR]
+  serve: `sallyport serve
     Runs the gateway until SIGTERM or SIGINT. Without a configuration: a generated group
     secret and first user, state in /var/lib/sallyport.`,
   user: `sallyport user add NAME [--address IP] [--totp] [--l2tp] [--chap-md5]
@@ -73,9 +73,13 @@ sallyport ca show [NAME|SERIAL]
     ${FIREWALLS.map(({ name }) => name).join(' ')}`,
 };
 
-const GENERAL = `    --config FILE  the configuration; docs/configuration.md describes it
-    --state DIR    the state folder, if not the one that the configuration names
-sallyport --version
+/** Those that have to do with a gateway on this machine. */
+const OF_GATEWAY = ['serve', 'user', 'sessions', 'reload', 'metrics', 'kick', 'ca'];
+
+const WHERE = `    --config FILE  the configuration; docs/configuration.md describes it
+    --state DIR    the state folder, if not the one that the configuration names`;
+
+const GENERAL = `sallyport --version
 
 Exit status: 0 done, 1 failed, 2 wrong command line.`;
 
@@ -83,7 +87,14 @@ export async function run([name]: string[]): Promise<number> {
   if (name !== undefined && name !== 'help' && !Object.hasOwn(COMMANDS, name)) {
     throw new UsageError(`there is no command ${JSON.stringify(name)}`);
   }
-  const shown = name === undefined || name === 'help' ? Object.values(COMMANDS) : [COMMANDS[name]];
-  console.log([...shown, GENERAL].join('\n'));
+  console.log((name === undefined || name === 'help' ? all() : [...one(name), GENERAL]).join('\n'));
   return 0;
+}
+
+function all(): string[] {
+  return [...Object.values(COMMANDS), GENERAL, '', `${OF_GATEWAY.join(', ')} take as well:`, WHERE];
+}
+
+function one(name: string): string[] {
+  return [COMMANDS[name] ?? '', ...(OF_GATEWAY.includes(name) ? [WHERE] : [])];
 }

@@ -14,7 +14,9 @@ export function parseCommand<const O extends NonNullable<ParseArgsConfig['option
   try {
     return parseArgs({ args, options, allowPositionals: true, strict: true });
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    // Node goes on to say how to write an argument that begins with a dash, which none of ours does
+    const [what] = (error as Error).message.split('. ');
+    throw new UsageError(`${what}; 'sallyport help' shows how`);
   }
 }
 

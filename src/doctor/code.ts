@@ -19,7 +19,10 @@ function pageOf({ code, means, causes }: WindowsCode) {
     title: `Windows' error ${code}`,
     verdict: means,
     isHealthy: false,
-    facts: ['the most frequent cause stands first; a capture of the attempt says which it is: sallyport doctor FILE'],
+    facts:
+      causes.length > 1
+        ? ['the most frequent cause stands first; a capture of the attempt says which it is: sallyport doctor FILE']
+        : [],
     // the verdict is the number's, not the first cause's
     findings: [{ rule: 'code', severity: 'cause' as const, cause: means, evidence: [], remedies: [] }, ...causes],
     ladders: [],

@@ -22,6 +22,7 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full',
   ENOTDIR: 'a part of the path is no folder',
   ENOENT: 'no such file or folder',
+  EISDIR: 'it is a folder',
   EEXIST: 'it exists and is no folder',
   ELOOP: 'it is a symbolic link',
 };

@@ -37,6 +37,16 @@ describe('sallyport', () => {
     }
   });
 
+  it('names --config and --state in the help of those commands that take them', async () => {
+    for (const command of ['serve', 'user', 'sessions', 'reload', 'metrics', 'kick', 'ca'])
+      succeeds(await run([command, '--help']), /--config FILE[\s\S]*--state DIR/);
+    for (const command of ['connect', 'status', 'disconnect', 'doctor', 'cleanup', 'openings']) {
+      const help = await run([command, '--help']);
+      assert.ok(!help.stdout.includes('--state'), help.stdout);
+      fails(await run([command, '--state', '/tmp']), 2, /Unknown option '--state'; 'sallyport help' shows how\n$/);
+    }
+  });
+
   it('refuses what it does not know, with status 2', async () => {
     fails(await run([]), 2, /which command/);
     fails(await run(['toString']), 2, /there is no command "toString"/);

@@ -19,6 +19,29 @@ describe('sallyport doctor', () => {
     assert.match(stderr, /no file and no profile/);
   });
 
+  it('a folder is no capture', async () => {
+    const { status, stderr } = await run(['doctor', import.meta.dirname]);
+    assert.equal(status, 1);
+    assert.match(stderr, /^sallyport: can't read .*: it is a folder$/m);
+  });
+
+  it('an option that is for something else', async () => {
+    for (const [what, option] of [
+      ['127.0.0.77', '--carrier=esp'],
+      ['127.0.0.77', '--keylog=/tmp'],
+      ['-', '--watch'],
+      ['809', '--html=page.html'],
+      ['work.pcf', '--keylog=/tmp'],
+    ] as const) {
+      const { status, stdout, stderr } = await run(['doctor', what, option]);
+      assert.deepEqual([status, stdout], [2, ''], `${what} ${option}`);
+      assert.match(
+        stderr,
+        new RegExp(`^sallyport: ${option.split('=')[0]} does not go with an? [a-z ]+; 'sallyport help`),
+      );
+    }
+  });
+
   it('a host of this machine where nobody listens: the cause, and exit status 3', async () => {
     const { status, stdout, stderr } = await run(['doctor', '127.0.0.77', '--json']);
     const report = JSON.parse(stdout) as { healthy: boolean; gateway: unknown; findings: { rule: string }[] };

@@ -12,13 +12,16 @@ test('809 tells of the registry value first, then of the ports', () => {
   assert.match(text, /^No answer came from the gateway/);
 });
 
+/** What no capture shows. */
+const NO_RULES = ['client-port-taken'];
+
 test('each number has causes by the names of rules, with lines to change', () => {
-  assert.equal(knownCodes(), '691, 766, 789, 798, 809, 13801, 13868');
+  assert.equal(knownCodes(), '628, 633, 691, 720, 734, 766, 787, 788, 789, 792, 798, 809, 13801, 13868');
   for (const code of WINDOWS_CODES) {
     const { causes } = JSON.parse(describeCode(code, true)!);
     assert.ok(causes.length > 0);
     for (const { rule, remedies } of causes) {
-      assert.ok(RULES.includes(rule), `${code}: ${rule}`);
+      assert.ok(RULES.includes(rule) || NO_RULES.includes(rule), `${code}: ${rule}`);
       assert.ok(
         remedies.some(({ lines }: { lines: string[] }) => lines.length > 0),
         `${code}: ${rule}`,

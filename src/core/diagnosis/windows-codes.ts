@@ -5,7 +5,7 @@ import { certificateRemedies } from './rules/certificates.ts';
 import { WINDOWS_BEHIND_NAT } from './rules/gateway-behind-nat.ts';
 import { groupRemedies } from './rules/group-mismatch.ts';
 import { PHASE2_PROPOSALS } from './rules/phase2-refused.ts';
-import { PPP_LOGINS } from './rules/ppp.ts';
+import { L2TP_SERVER, PPP_LOGINS, PPP_METHODS } from './rules/ppp.ts';
 
 export interface WindowsCode {
   readonly code: number;
@@ -36,6 +36,42 @@ const CERTIFICATE_OF_CLIENT: readonly Remedy[] = [
   },
 ];
 
+/** Nothing that a capture could show: the connection never left the machine. */
+const PORT_OF_CLIENT: readonly Remedy[] = [
+  {
+    where: 'windows',
+    does: 'End the other VPN connection, or see who has the port: the last column is the number of the program. If nobody has it, the last line as administrator, or restart Windows.',
+    lines: [
+      'rasdial',
+      'netstat -ano | findstr ":500 :4500 :1701"',
+      'tasklist /svc /fi "PID eq NUMBER"',
+      'net stop RasMan && net start RasMan',
+    ],
+  },
+];
+
+const NO_PROPOSAL_1 = cause(
+  'phase1-no-proposal',
+  'The gateway takes none of the algorithms or groups that Windows offers for phase 1.',
+  groupRemedies('modp2048', 'modp2048'),
+);
+const NO_PROPOSAL_2 = cause(
+  'phase2-no-proposal',
+  'The gateway takes none of the algorithms that Windows offers for ESP in transport mode, or wants PFS, which Windows does not do here.',
+  PHASE2_PROPOSALS,
+);
+const SECRETS_DIFFER = cause('psk-mismatch', 'The shared secrets of the client and of the gateway differ.', SECRETS);
+const SILENT_4500 = cause(
+  'silence-on-4500',
+  'UDP 500 passes and UDP 4500 does not.',
+  openFirewall(['nat-t'], 'gateway'),
+);
+const NO_METHOD = cause(
+  'ppp-disagreed',
+  'Gateway and client have no method of login in common (PAP, MS-CHAPv2), or no address is given.',
+  PPP_METHODS,
+);
+
 const CODES: readonly WindowsCode[] = [
   {
     code: 809,
@@ -51,7 +87,7 @@ const CODES: readonly WindowsCode[] = [
         ...openFirewall(['nat-t'], 'gateway'),
         ...openFirewall(['nat-t'], 'client'),
       ]),
-      cause('silence-on-4500', 'UDP 500 passes and UDP 4500 does not.', openFirewall(['nat-t'], 'gateway')),
+      SILENT_4500,
     ],
   },
   {
@@ -59,17 +95,9 @@ const CODES: readonly WindowsCode[] = [
     means:
       'L2TP: the security layer failed while negotiating with the gateway: it did answer, and the two do not agree.',
     causes: [
-      cause('psk-mismatch', 'The shared secrets of the client and of the gateway differ.', SECRETS),
-      cause(
-        'phase1-no-proposal',
-        'The gateway takes none of the algorithms or groups that Windows offers for phase 1.',
-        groupRemedies('modp2048', 'modp2048'),
-      ),
-      cause(
-        'phase2-no-proposal',
-        'The gateway takes none of the algorithms that Windows offers for ESP in transport mode, or wants PFS, which Windows does not do here.',
-        PHASE2_PROPOSALS,
-      ),
+      SECRETS_DIFFER,
+      NO_PROPOSAL_1,
+      NO_PROPOSAL_2,
       cause('gateway-behind-nat', 'The gateway is behind a NAT.', WINDOWS_BEHIND_NAT),
     ],
   },
@@ -83,6 +111,59 @@ const CODES: readonly WindowsCode[] = [
         PPP_LOGINS,
       ),
     ],
+  },
+  {
+    code: 628,
+    means: 'The gateway was reached, and it ended the connection before it was up.',
+    causes: [
+      NO_METHOD,
+      cause('ppp-refused', 'The gateway hung up on the user: name or password is wrong.', PPP_LOGINS),
+      cause('l2tp-refused', 'IPsec stands, and the L2TP server inside refuses the call.', L2TP_SERVER),
+    ],
+  },
+  {
+    code: 633,
+    means: 'Nothing was sent: a port of this Windows machine that the connection needs is in use.',
+    causes: [
+      cause(
+        'client-port-taken',
+        'Another VPN connection or VPN program on this machine has it, or the last one never let go of it.',
+        PORT_OF_CLIENT,
+      ),
+    ],
+  },
+  {
+    code: 720,
+    means:
+      'The login went well, and the two sides of PPP found no protocol in common for what goes through the tunnel.',
+    causes: [NO_METHOD],
+  },
+  {
+    code: 734,
+    means: 'PPP was ended before the login: the two sides did not agree how to do it.',
+    causes: [NO_METHOD],
+  },
+  {
+    code: 787,
+    means: 'L2TP: the gateway answered, and did not prove to be the one that Windows expects.',
+    causes: [
+      SECRETS_DIFFER,
+      cause(
+        'certificate-untrusted',
+        "By certificate: the gateway's authority isn't among the trusted ones of the machine (the user's do not count).",
+        certificateRemedies('certificate-untrusted'),
+      ),
+    ],
+  },
+  {
+    code: 788,
+    means: 'L2TP: the gateway answered, and takes none of what Windows offers.',
+    causes: [NO_PROPOSAL_1, NO_PROPOSAL_2],
+  },
+  {
+    code: 792,
+    means: 'L2TP: the negotiation of IPsec began, and no answer came any more.',
+    causes: [SILENT_4500, SECRETS_DIFFER],
   },
   {
     code: 766,

@@ -12,7 +12,7 @@ export function textOf({ title, verdict, findings, facts, tables = [], inFull }:
   const sections = [
     [verdict, ...(isOfFirst ? bodyOf(first) : [])],
     ...findings.slice(isOfFirst ? 1 : 0).map(findingLines),
-    [`${title}:`, ...facts.map((fact) => `  ${fact}`)],
+    ...(facts.length > 0 ? [[`${title}:`, ...facts.map((fact) => `  ${fact}`)]] : []),
     ...tables.map(tableLines),
     ...restLines(findings, inFull).map((line) => [line]),
   ];

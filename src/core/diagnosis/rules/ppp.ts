@@ -164,7 +164,8 @@ export const PPP_LOGINS: readonly Remedy[] = [
   { where: 'client', does: "Type name and password anew; pppd: 'user' and 'password' in its options.", lines: [] },
 ];
 
-const PPP_METHODS: readonly Remedy[] = [
+/** How PPP logs in, on each system. */
+export const PPP_METHODS: readonly Remedy[] = [
   { where: 'sallyport', does: 'Both methods, inside IPsec.', lines: ['l2tp: { authentication: [ms-chap-v2, pap] }'] },
   { where: 'libreswan', does: 'With pppd: /etc/ppp/options.xl2tpd.', lines: ['require-mschap-v2', 'ms-dns 10.1.0.53'] },
   ...PPP_LOGINS.filter(({ where }) => where === 'windows'),
