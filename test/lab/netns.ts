@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type Finished, must, Program, type RunOptions, run } from './run.ts';
 import { isOrphaned, owner, sweepScratch } from './scratch.ts';
 
@@ -109,12 +109,9 @@ function sweep(): void {
   sweepScratch();
 }
 
+/** After a restart of the machine /etc/netns alone has those that were there before. */
 function namespaces(): string[] {
-  try {
-    return [...readdirSync('/run/netns'), ...readdirSync('/etc/netns')];
-  } catch {
-    return [];
-  }
+  return ['/run/netns', '/etc/netns'].flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : []));
 }
 
 /** Synchronous, because it must also serve when the process ends. */

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { missing } from './requirements.ts';
+import { must } from './run.ts';
 import { owner, scratch, sweepScratch } from './scratch.ts';
 
 /** More than the kernel counts to. */
@@ -25,4 +27,15 @@ test('only what a process of this process namespace left behind is swept', () =>
     else process.env.TMPDIR = TMPDIR;
   }
   assert.deepEqual(readdirSync(folder).sort(), [ours, elsewhere, foreign].sort());
+});
+
+test('nothing is swept where /proc shows the processes of another namespace', {
+  skip: missing('root', 'unshare') ?? false,
+}, async () => {
+  const program = `
+    const { isOrphaned, owner } = await import('${import.meta.dirname}/scratch.ts');
+    console.log(isOrphaned('${NOBODY}-' + owner.split('-')[1] + '-bare-a'));`;
+  const child = [process.execPath, '--no-warnings', '--input-type=module', '-e', program];
+  assert.equal(await must(['unshare', '--pid', '--fork', ...child]), 'false\n');
+  assert.equal(await must(['unshare', '--pid', '--fork', '--mount-proc', ...child]), 'true\n');
 });

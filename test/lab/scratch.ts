@@ -37,7 +37,12 @@ export function sweepScratch(): void {
 /** Whether `name` begins with an owner of this process namespace who is no more: of others nobody here can tell. */
 export function isOrphaned(name: string): boolean {
   const [, pid, namespace] = /^(\d+)-(\d+)-/.exec(name) ?? [];
-  return namespace === processNamespace() && !isAlive(Number(pid));
+  return namespace === processNamespace() && isOurProc() && !isAlive(Number(pid));
+}
+
+/** False after `unshare --pid` alone: what /proc then shows are the processes outside, under other numbers than their own here. */
+function isOurProc(): boolean {
+  return existsSync('/proc/self') && readlinkSync('/proc/self') === String(process.pid);
 }
 
 export function isAlive(pid: number): boolean {
