@@ -16,6 +16,9 @@ import type { Netns } from './netns.ts';
 /** As `openingName` says them: the gateway's ports. */
 export type OpeningName = `udp/${number}` | `tcp/${number}` | `protocol/${number}`;
 
+/** What the carriers of the lab's gateway need, all of them. */
+export const FIVE: readonly OpeningName[] = ['udp/500', 'udp/10000', 'protocol/50', 'tcp/10000', 'udp/4500'];
+
 export type Variant = 'strict' | 'stateful';
 
 export interface FirewallOptions {

@@ -7,14 +7,14 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { stringify } from 'yaml';
-import { dropFirewall, type OpeningName, raiseFirewall, type Variant } from '../lab/firewall.ts';
+import { dropFirewall, FIVE, type OpeningName, raiseFirewall, type Variant } from '../lab/firewall.ts';
 import * as lab from '../lab/gateway.ts';
 import type { Netns } from '../lab/netns.ts';
 import { Pool } from '../lab/pool.ts';
 import { lacking } from '../lab/requirements.ts';
 import { discard, scratch } from '../lab/scratch.ts';
 import { gatewayAddress, gatewayAddress6, gatewayPublicAddress, Topology } from '../lab/topology.ts';
-import { COMBINATIONS, FIVE, title } from './firewall-outcome.ts';
+import { COMBINATIONS, title } from './firewall-outcome.ts';
 
 /** So many at a time: most of their time they wait for what a firewall swallows. */
 const SIDE_BY_SIDE = 6;

@@ -1,7 +1,8 @@
 /** The expectations of the matrix, by hand: what a mistake in them would hide. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { COMBINATIONS, expectedWith, FIVE } from './firewall-outcome.ts';
+import { FIVE } from '../lab/firewall.ts';
+import { COMBINATIONS, expectedWith } from './firewall-outcome.ts';
 
 describe('what is expected behind a firewall', () => {
   it('there are 32 sets of openings, all different', () => {

@@ -1,8 +1,6 @@
 /** What must come of a client that may choose its carrier, behind a firewall with certain openings. */
 import { CARRIERS, type Carrier, formatOpening, openingName, openingsOf } from '../../src/core/openings/openings.ts';
-import type { OpeningName } from '../lab/firewall.ts';
-
-export const FIVE: readonly OpeningName[] = ['udp/500', 'udp/10000', 'protocol/50', 'tcp/10000', 'udp/4500'];
+import { FIVE, type OpeningName } from '../lab/firewall.ts';
 
 /** All 32 sets of the five openings, from none to all. */
 export const COMBINATIONS: readonly (readonly OpeningName[])[] = Array.from({ length: 2 ** FIVE.length }, (_, bits) =>

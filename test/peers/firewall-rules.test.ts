@@ -90,8 +90,8 @@ describe('the printed rules, with plain packets', { skip, timeout: 180_000 }, ()
           await shut(wall, system);
           assert.deepEqual(await openTo(net.cl, gatewayAddress, ALL), [], 'all is shut before');
           await paste(wall, system, [carrier], side);
-          const expected = needOf([carrier], STANDARD_PORTS, side).openings.map(openingName);
-          assert.deepEqual(await openTo(net.cl, gatewayAddress, ALL), expected, carrier);
+          const expected = needOf([carrier], STANDARD_PORTS, side).openings.map(openingName) as OpeningName[];
+          assert.deepEqual(await openTo(net.cl, gatewayAddress, ALL, expected), expected, carrier);
         }
         await clear(wall);
       });

@@ -1,33 +1,19 @@
 /** Rekeys of both phases, from either side, under load: not one ping is lost. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Netns } from '../lab/netns.ts';
 import { sleep } from '../lab/poll.ts';
 import { lacking } from '../lab/requirements.ts';
 import { scene } from '../lab/scene.ts';
 import { StrongSwan } from '../lab/strongswan.ts';
 import { clientConfiguration } from '../lab/swanctl.ts';
 import { clientAddress, gatewayAddress, gatewayPublicAddress } from '../lab/topology.ts';
-import { isOutOfReach, ping, reaches, transfer } from '../lab/traffic.ts';
+import { isOutOfReach, reaches, transfer } from '../lab/traffic.ts';
 import { Vpnc } from '../lab/vpnc.ts';
+import { LAZY, losesNone, pingsLost } from './rekeys.ts';
 
 const skip = lacking('charon-systemd', 'swanctl', 'vpnc');
 const peer = { id: '10.88.0.1', psk: 'peersecret', inner: '10.88.0.0/24' };
 const direct = { local: clientAddress, remote: gatewayAddress };
-
-/** How many of seventy pings a second for so long were lost. */
-async function pingsLost(from: Netns, seconds: number, source?: string): Promise<number> {
-  const options = { count: seconds * 70, interval: 0.014, ...(source !== undefined && { source }) };
-  const { sent, received } = await ping(from, options);
-  assert.equal(sent, options.count);
-  return sent - received;
-}
-
-/** A machine that is busy with other things drops packets by itself: the rekey is at fault if it loses some each time. */
-async function losesNone(scenario: () => Promise<number>): Promise<void> {
-  const first = await scenario();
-  if (first > 0) assert.equal(await scenario(), 0, `pings lost, and ${first} the time before`);
-}
 
 describe('a rekey under load', { skip, timeout: 900_000 }, () => {
   const stage = scene();
@@ -91,8 +77,6 @@ describe('a rekey under load', { skip, timeout: 900_000 }, () => {
 
 // Both wait for a minute, which is the shortest lifetime: side by side.
 describe('a rekey by the gateway under load', { skip, timeout: 900_000, concurrency: true }, () => {
-  /** Lifetimes of a day: whoever rekeys here, it isn't the client. */
-  const lazy = { connection: { rekey_time: '24h' }, child: { rekey_time: '23h', life_time: '24h' } };
   const seconds = 75;
 
   describe('of phase 2', () => {
@@ -102,7 +86,7 @@ describe('a rekey by the gateway under load', { skip, timeout: 900_000, concurre
     it('to strongSwan and to vpnc', async () => {
       const { net, gateway } = stage;
       const ends = { local: '10.9.0.11', remote: gatewayPublicAddress };
-      const client = await StrongSwan.start(net.c1, clientConfiguration({ ...ends, ...lazy }));
+      const client = await StrongSwan.start(net.c1, clientConfiguration({ ...ends, ...LAZY }));
       await client.connect();
       const vpnc = await Vpnc.connect(net.c2, { gateway: gatewayPublicAddress, user: 'bob', password: 'bobpass' });
       assert.ok((await reaches(net.c1)) && (await reaches(net.c2)));
@@ -126,7 +110,7 @@ describe('a rekey by the gateway under load', { skip, timeout: 900_000, concurre
     it('to a peer without a user', async () => {
       const { net, gateway } = stage;
       await net.cl.ip('address', 'add', '10.88.0.1/32', 'dev', 'lo');
-      const options = { ...direct, mode: 'main', login: null, ...peer, ...lazy } as const;
+      const options = { ...direct, mode: 'main', login: null, ...peer, ...LAZY } as const;
       const site = await StrongSwan.start(net.cl, clientConfiguration(options));
       await site.connect();
       assert.ok(await reaches(net.cl, { source: peer.id }));
