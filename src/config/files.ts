@@ -3,6 +3,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { ConfigError, type Problem } from './problem.ts';
 import type { SecretFile } from './secrets.ts';
+import { systemReason } from './system-reason.ts';
 
 export interface FileContent {
   readonly bytes: Buffer;
@@ -34,7 +35,7 @@ export function readAsked(file: string, read: ReadFile): FileContent {
   try {
     return read(resolve(file));
   } catch (error) {
-    throw new ConfigError(file, [wholeFile('error', `can't be read (${whyUnreadable(error)})`)]);
+    throw new ConfigError(file, [wholeFile('error', `can't be read (${systemReason(error)})`)]);
   }
 }
 
@@ -45,7 +46,7 @@ export function readSecretFile(path: string, read: ReadFile): SecretFile {
     if (openToOthers) return { wrong: `other users may read ${path}`, hint: `run: chmod 600 ${path}` };
     return { text: bytes.toString('utf8') };
   } catch (error) {
-    return { wrong: `can't read ${path} (${whyUnreadable(error)})` };
+    return { wrong: `can't read ${path} (${systemReason(error)})` };
   }
 }
 
@@ -55,13 +56,4 @@ export function secretOpenToOthers(file: string, severity: Problem['severity']):
 
 export function wholeFile(severity: Problem['severity'], what: string, hint?: string): Problem {
   return { severity, path: '', what, ...(hint === undefined ? {} : { hint }), line: 0, column: 0 };
-}
-
-/** Why a file can't be read. */
-export function whyUnreadable(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOENT') return 'no such file';
-  if (code === 'EACCES') return 'permission denied';
-  if (code === 'EISDIR') return 'it is a folder';
-  return code ?? message;
 }

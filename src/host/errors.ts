@@ -1,4 +1,6 @@
 /** An error that a person sees: a stable code, what went wrong, and what to do about it. */
+export { systemReason } from '../config/system-reason.ts';
+
 export class HostError extends Error {
   override readonly name = 'HostError';
   readonly code: string;
@@ -8,21 +10,3 @@ export class HostError extends Error {
     this.code = code;
   }
 }
-
-/** Why a system call failed, in words where we have some. */
-export function systemReason(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return (code && REASONS[code]) ?? code ?? message;
-}
-
-const REASONS: Readonly<Record<string, string>> = {
-  EACCES: 'permission denied',
-  EPERM: 'not permitted',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'the disk is full',
-  ENOTDIR: 'a part of the path is no folder',
-  ENOENT: 'no such file or folder',
-  EISDIR: 'it is a folder',
-  EEXIST: 'it exists and is no folder',
-  ELOOP: 'it is a symbolic link',
-};

@@ -392,7 +392,7 @@ describe('sallyport check', () => {
 
   it('names a file that is not there, and one that others may read', async (test) => {
     const file = join(temporaryFolder(test), 'gateway.yaml');
-    fails(await run(['check', file]), 1, /gateway\.yaml: can't be read \(no such file\)/);
+    fails(await run(['check', file]), 1, /gateway\.yaml: can't be read \(no such file or folder\)/);
     writeFileSync(file, 'psk: hunter2hunter2\n', { mode: 0o644 });
     const { status, stderr } = await run(['check', file]);
     assert.equal(status, 1);

@@ -66,7 +66,7 @@ describe('a configuration file', () => {
       () => loadConfig(join(folder, 'missing.yaml')),
       (error: Error) => {
         assert.ok(error instanceof ConfigError);
-        assert.equal(error.message, `${join(folder, 'missing.yaml')}: can't be read (no such file)`);
+        assert.equal(error.message, `${join(folder, 'missing.yaml')}: can't be read (no such file or folder)`);
         return true;
       },
     );

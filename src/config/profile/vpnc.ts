@@ -1,7 +1,8 @@
 /** vpnc's configuration files: a keyword at the start of the line, one space, and the value up to the line's end. */
 import { join } from 'node:path';
-import { absolute, whyUnreadable } from '../files.ts';
+import { absolute } from '../files.ts';
 import type { Report } from '../report.ts';
+import { systemReason } from '../system-reason.ts';
 import type { Draft } from './draft.ts';
 import type { Around, Format } from './format.ts';
 import { PROFILE_DEFAULTS } from './profile.ts';
@@ -131,7 +132,7 @@ function authoritiesOf(values: Values, around: Around, report: Report): readonly
     return report.error({ ...at, path: 'CA-Dir' }, `${path} holds no certificate of an authority`, 'set CA-File');
   } catch (error) {
     const at = folder?.at ?? mode.at;
-    return report.error({ ...at, path: 'CA-Dir' }, `can't read ${path} (${whyUnreadable(error)})`, 'set CA-File');
+    return report.error({ ...at, path: 'CA-Dir' }, `can't read ${path} (${systemReason(error)})`, 'set CA-File');
   }
 }
 

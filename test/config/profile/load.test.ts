@@ -47,7 +47,7 @@ describe('a file with a secret that others may read', () => {
   });
 
   it('that is not there says so', () => {
-    assert.throws(() => loadProfile('/none/work.pcf', nodeCrypto), /can't be read \(no such file\)/);
+    assert.throws(() => loadProfile('/none/work.pcf', nodeCrypto), /can't be read \(no such file or folder\)/);
   });
 });
 

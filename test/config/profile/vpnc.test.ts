@@ -113,7 +113,7 @@ describe('a profile of vpnc', () => {
     [
       'a folder that is not there',
       `${vpnc()}IKE Authmode hybrid\nCA-Dir none\n`,
-      "CA-Dir: can't read /profiles/none (no such file) at line 5, column 8; set CA-File",
+      "CA-Dir: can't read /profiles/none (no such file or folder) at line 5, column 8; set CA-File",
     ],
     [
       'a key without its value',

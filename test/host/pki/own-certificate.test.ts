@@ -126,7 +126,7 @@ describe('a PKCS#12 file', () => {
     chmodSync(passwordFile, 0o644);
     assert.throws(source, { code: 'CERTIFICATE', message: /other users may read .*password; run: chmod 600/ });
     rmSync(passwordFile);
-    assert.throws(source, { code: 'CERTIFICATE', message: /can't read .*password \(no such file\)/ });
+    assert.throws(source, { code: 'CERTIFICATE', message: /can't read .*password \(no such file or folder\)/ });
   });
 
   it('is read with nothing encrypted but authenticated', () => {
