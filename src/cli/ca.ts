@@ -1,7 +1,7 @@
 /** sallyport ca init|gateway|client|revoke|list|show: a small authority in the state folder. */
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
-import { readConfig } from '../gateway/program.ts';
+import { readConfig } from '../gateway/read-config.ts';
 import { escapeControls } from '../host/escape.ts';
 import {
   type Authority,

@@ -3,7 +3,7 @@
 import { ControlError } from '../control/error.ts';
 import { callControl, controlPath } from '../control/gateway.ts';
 import type { ControlResults, RequestOf, Verb } from '../control/gateway-types.ts';
-import { readConfig } from '../gateway/program.ts';
+import { readConfig } from '../gateway/read-config.ts';
 
 export interface Where {
   readonly config?: string | undefined;

@@ -4,7 +4,7 @@ import { rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { namedState } from '../config/load.ts';
 import type { ReloadReport } from '../control/gateway-types.ts';
-import { readConfig } from '../gateway/program.ts';
+import { readConfig } from '../gateway/read-config.ts';
 import { packConfig } from '../host/config-files.ts';
 import { callGateway, type Where } from './gateway-call.ts';
 import { expectArguments, parseCommand, WHERE } from './usage.ts';

@@ -1,7 +1,7 @@
 /** sallyport user add|passwd|totp|remove|list: through the running gateway, or on the store when none runs. */
 import { callControl, controlPath } from '../control/gateway.ts';
 import type { UserRow } from '../control/gateway-types.ts';
-import { readConfig } from '../gateway/program.ts';
+import { readConfig } from '../gateway/read-config.ts';
 import { type ChangedSecrets, type KeptSecrets, openUsers } from '../gateway/user-administration.ts';
 import { isNotRunning, type Where } from './gateway-call.ts';
 import { readNewPassword } from './password.ts';

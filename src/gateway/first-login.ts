@@ -3,14 +3,37 @@ import { randomInt } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
-import { type GatewayConfig, withGroup } from '../config/config.ts';
+import { type GatewayConfig, namesNobody, withGroup } from '../config/config.ts';
 import { utf8 } from '../core/bytes/text.ts';
 import { hashPassword } from '../host/argon2.ts';
 import { HostError, systemReason } from '../host/errors.ts';
+import type { Logger } from '../host/log.ts';
+import { writePrivateFile } from '../host/private-folder.ts';
 import type { Store } from '../host/store/store.ts';
 
 export const FIRST_GROUP = 'sallyport';
 export const FIRST_USER = 'sally';
+
+/** Where it is shown: a terminal, or undefined when nobody watches. */
+export type Terminal = { write(text: string): unknown } | undefined;
+
+/** `config` as it is if it names somebody. What was made is shown before anything can fail: the password is known at no other time. */
+export async function withFirstLogin(
+  config: GatewayConfig,
+  store: Store,
+  terminal: Terminal,
+  log: Logger,
+): Promise<GatewayConfig> {
+  if (!namesNobody(config)) return config;
+  const { config: complete, instructions } = await prepareFirstLogin(config, store);
+  if (instructions && terminal) terminal.write(`${instructions}\n`);
+  else if (instructions) {
+    const file = join(config.state, 'first-login.txt');
+    writePrivateFile(file, instructions.trimStart());
+    log.info({ file }, 'made a group and a first user; what to type into a client is in this file');
+  }
+  return complete;
+}
 
 interface FirstLogin {
   readonly config: GatewayConfig;
@@ -19,7 +42,7 @@ interface FirstLogin {
 }
 
 /** Adds the first group to `config`, and the first user to a store without users. */
-export async function prepareFirstLogin(config: GatewayConfig, store: Store): Promise<FirstLogin> {
+async function prepareFirstLogin(config: GatewayConfig, store: Store): Promise<FirstLogin> {
   const { secret, isNew } = keptSecret(join(config.state, 'group-secret'));
   const password = store.users.list().length === 0 ? generateSecret(16) : undefined;
   if (password) store.users.add(FIRST_USER, await hashPassword(password));

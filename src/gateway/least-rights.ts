@@ -24,7 +24,7 @@ import { systemReason } from '../host/errors.ts';
 import { KEYLOG_FILES } from '../host/keylog.ts';
 import { makePrivateFolder } from '../host/private-folder.ts';
 import { lockStateFolder, prepareStateFolder } from '../host/store/folder.ts';
-import { type ProgramOptions, readConfig } from './program.ts';
+import { type ConfigOptions, readConfig } from './read-config.ts';
 
 const USER = 'sallyport';
 const CAPABILITIES = '-all,+net_admin,+net_raw,+net_bind_service';
@@ -35,7 +35,7 @@ const CAPABILITIES = '-all,+net_admin,+net_raw,+net_bind_service';
  *
  * @param main the program's script
  */
-export function giveUpRoot(options: ProgramOptions, main: string): string {
+export function giveUpRoot(options: ConfigOptions, main: string): string {
   const { config } = readConfig(options);
   prepareStateFolder(config.state);
   const owner = ownerFor(config.state);
@@ -58,7 +58,7 @@ export function giveUpRoot(options: ProgramOptions, main: string): string {
 }
 
 /** The arguments for the program without rights: the configuration comes packed, since only root may read it. */
-function packed(options: ProgramOptions, folder: string, owner: Owner): string[] {
+function packed(options: ConfigOptions, folder: string, owner: Owner): string[] {
   const state = options.state === undefined ? [] : ['--state', resolve(options.state)];
   if (options.config === undefined) return state;
   const files = join(folder, `start-${randomUUID()}`);
