@@ -28,7 +28,7 @@ export async function withFirstLogin(
   const { config: complete, instructions } = await prepareFirstLogin(config, store);
   if (instructions && terminal) terminal.write(`${instructions}\n`);
   else if (instructions) {
-    const file = join(config.state, 'first-login.txt');
+    const file = join(store.folder, 'first-login.txt');
     writePrivateFile(file, instructions.trimStart());
     log.info({ file }, 'made a group and a first user; what to type into a client is in this file');
   }
@@ -43,7 +43,7 @@ interface FirstLogin {
 
 /** Adds the first group to `config`, and the first user to a store without users. */
 async function prepareFirstLogin(config: GatewayConfig, store: Store): Promise<FirstLogin> {
-  const { secret, isNew } = keptSecret(join(config.state, 'group-secret'));
+  const { secret, isNew } = keptSecret(join(store.folder, 'group-secret'));
   const password = store.users.list().length === 0 ? generateSecret(16) : undefined;
   if (password) store.users.add(FIRST_USER, await hashPassword(password));
   const complete = withGroup(config, FIRST_GROUP, utf8(secret));

@@ -1,6 +1,15 @@
 /** The program around the gateway: first login, order of start and stop, what the control socket does. The gateway is a stand-in. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
@@ -8,6 +17,7 @@ import type { GatewayConfig } from '../../src/config/config.ts';
 import { callControl, controlPath } from '../../src/control/gateway.ts';
 import type { SessionRow } from '../../src/control/gateway-types.ts';
 import { fromUtf8 } from '../../src/core/bytes/text.ts';
+import type { GatewayPolicy } from '../../src/core/session/policy.ts';
 import { FIRST_GROUP, FIRST_USER } from '../../src/gateway/first-login.ts';
 import { type Program, startProgram } from '../../src/gateway/program.ts';
 import type { RunningGateway, StartGateway } from '../../src/gateway/running-gateway.ts';
@@ -223,6 +233,28 @@ describe('the program', () => {
     assert.deepEqual(stage.events, ['reload other 3600', 'reload third 86400']);
     const { warnings } = await reload('groups: { third: { psk: a-long-secret } }\nlog: { level: error }');
     assert.deepEqual(warnings, []);
+  });
+
+  it('keeps its own group secret when a reload names another state folder', async (test) => {
+    const stage = stand(test);
+    const file = join(stage.state, '../gateway.yaml');
+    const elsewhere = join(stage.state, '../elsewhere');
+    mkdirSync(elsewhere, { mode: 0o700 });
+    const text = (folder: string) => `log: { level: error }\nstate: ${folder}\n`;
+    writeFileSync(file, text(stage.state), { mode: 0o600 });
+    const secrets: (string | undefined)[] = [];
+    const note = ({ policy }: { readonly policy: GatewayPolicy }) => secrets.push(fromUtf8(policy.groups[0]!.psk!));
+    const start: StartGateway = async (config, ...rest) => {
+      note(config);
+      return { ...(await fakeGateway(stage)(config, ...rest)), reload: note };
+    };
+    const program = await startProgram({ config: file }, start, { write: () => undefined });
+    test.after(() => program.stop());
+    writeFileSync(file, text(elsewhere), { mode: 0o600 });
+    assert.deepEqual((await program.reload()).needsRestart, ['state']);
+    assert.equal(secrets.length, 2);
+    assert.equal(secrets[1], secrets[0]);
+    assert.deepEqual(readdirSync(elsewhere), []);
   });
 
   it('shows metrics where the configuration says', async (test) => {
