@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { u32 } from '../../../src/core/bytes/bytes.ts';
 import { MAX_WORDS, readPayload } from '../../../src/core/diagnosis/payload-facts.ts';
-import { MAX_COMMON, MAX_COMMON_LENGTH, PayloadMemory } from '../../../src/core/diagnosis/payload-memory.ts';
+import { MAX_COMMON, MAX_COMMON_LENGTH, MAX_NAMES, PayloadMemory } from '../../../src/core/diagnosis/payload-memory.ts';
 import { PLAIN_READING } from '../../../src/core/diagnosis/reading.ts';
 import { encodeId, IdType } from '../../../src/core/wire/ikev1.ts';
 import { PayloadType } from '../../../src/core/wire/isakmp.ts';
@@ -39,6 +39,21 @@ test('bytes of one that is remembered', () => {
   };
   assert.ok(isKept(MAX_COMMON_LENGTH));
   assert.ok(!isKept(MAX_COMMON_LENGTH + 1));
+});
+
+test('names of algorithms in proposals that differ; what was read before is known, and all else is read', () => {
+  const memory = new PayloadMemory(PLAIN_READING);
+  const known = memory.read(1, sa());
+  const transforms = 255;
+  // of each its cipher, hash, group and method
+  for (let group = 100, names = 4; names < MAX_NAMES; group++, names += 4 * transforms) {
+    const fact = memory.read(1, sa(...Array.from({ length: transforms }, () => ({ group }))));
+    assert.ok(fact.kind === 'SA' && fact.offer.length === transforms, `${names}`);
+  }
+  assert.equal(memory.read(1, sa({ group: 2 })).kind, 'other');
+  assert.equal(memory.read(2, sa({ group: 2 })).kind, 'other');
+  assert.equal(memory.read(1, sa()), known);
+  assert.equal(memory.read(1, ke()).kind, 'KE');
 });
 
 test('letters kept of a name', () => {
