@@ -2,6 +2,7 @@
 import type { Conversation } from '../conversation.ts';
 import type { Evidence, Finding, Remedy } from '../finding.ts';
 import { type Message, type Negotiation, otherRole, type Role } from '../negotiation.ts';
+import { MAX_WORDS } from '../payload-facts.ts';
 import { errorsOf, facts, isEstablished, isInformational, isPhase1Done, of, trailing } from '../phases.ts';
 import type { CertificateFacts } from '../reading.ts';
 import type { Rule, Scene } from '../rule.ts';
@@ -163,11 +164,20 @@ function faultOf(
       name: 'certificate-purpose',
       why: 'it lacks the extended key usage serverAuth, which clients want of a gateway',
     };
-  const wanted = identities(negotiation, message, role).find(
-    (text) => !own.names.some((name) => name.toLowerCase() === text.toLowerCase()),
-  );
+  // it may have thousands, and be asked for as many
+  const names = new Set(own.names.map((name) => name.toLowerCase()));
+  const wanted = identities(negotiation, message, role).find((text) => !names.has(text.toLowerCase()));
   if (wanted === undefined) return undefined;
-  return { name: 'certificate-name', why: `it is for ${own.names.join(', ') || own.subject}, and not for ${wanted}` };
+  return { name: 'certificate-name', why: `it is for ${namesText(own.names) || own.subject}, and not for ${wanted}` };
+}
+
+/** Our own limit on the names that a finding tells. */
+export const MAX_SHOWN_NAMES = 8;
+
+function namesText(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_SHOWN_NAMES).map((name) => name.slice(0, MAX_WORDS));
+  const more = names.length - shown.length;
+  return shown.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 /** What its owner calls itself, and what the other side asked for (IDr). */

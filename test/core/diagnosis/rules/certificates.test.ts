@@ -3,7 +3,9 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { utf8 } from '../../../../src/core/bytes/text.ts';
 import { NO_KEYS } from '../../../../src/core/diagnosis/keys.ts';
+import { MAX_WORDS } from '../../../../src/core/diagnosis/payload-facts.ts';
 import type { CertificateFacts } from '../../../../src/core/diagnosis/reading.ts';
+import { MAX_SHOWN_NAMES } from '../../../../src/core/diagnosis/rules/certificates.ts';
 import { encodeId, IdType, NotifyType } from '../../../../src/core/wire/ikev1.ts';
 import { ExchangeType, PayloadType } from '../../../../src/core/wire/isakmp.ts';
 import { INFORMATIONAL, ike, ke, nonce, notification, REPLY, Stage, sa, sealed } from '../stage.ts';
@@ -93,4 +95,12 @@ describe('certificates that are right', () => {
       .up(sealed(64, 90, INFORMATIONAL));
     assert.ok(!later.found.some((line) => line.startsWith('certificate')));
   });
+});
+
+test('names of one that has very many', () => {
+  const names = Array.from({ length: MAX_SHOWN_NAMES + 3 }, (_, i) => `${i}${'x'.repeat(1000)}.Example`);
+  const { findings } = shown({ names }, 'gateway.example').up(REFUSED).diagnosis;
+  const { cause = '' } = findings.find(({ rule }) => rule === 'certificate-name') ?? {};
+  assert.match(cause, /^The client does not take .* is for 0x+, 1x+, .*x and 3 more, and not for gateway\.example\.$/);
+  assert.ok(cause.length < (MAX_SHOWN_NAMES + 2) * MAX_WORDS);
 });
