@@ -1,6 +1,7 @@
 /** What our client does in virtual time when a gateway, or the way to it, treats its tunnel badly: nothing waits for ever. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { toHex } from '../../src/core/bytes/text.ts';
 import { parseIp } from '../../src/core/net/address.ts';
 import { MINUTE, SECOND } from '../../src/core/net/time.ts';
 import { SALLYPORT } from '../../src/core/personas/sallyport.ts';
@@ -99,6 +100,24 @@ test('a gateway that ends the old phase 1 for its successor loses nobody', () =>
   assert.ok(kicked);
   assert.equal(dialer.all('reconnecting').length, 0);
   assert.ok(dialer.isConnected(world.now));
+});
+
+test('a renewal has the patience of a first login with a network that loses messages', () => {
+  const { world, dialer } = dialling({ phase1Lifetime: 600 });
+  world.run(MINUTE);
+  const sent = new Set<string>();
+  world.network.passes = ({ from, content }) => {
+    if (content.kind !== 'ike') return true;
+    const isOurs = from.address.text === HOME.text;
+    if (content.bytes[EXCHANGE_TYPE] !== (isOurs ? ExchangeType.AGGRESSIVE : ExchangeType.TRANSACTION)) return true;
+    const isAgain = sent.has(toHex(content.bytes));
+    sent.add(toHex(content.bytes));
+    return isAgain;
+  };
+  world.run(10 * MINUTE);
+  assert.ok(sent.size > 0);
+  assert.deepEqual(dialer.all('notice'), []);
+  assert.ok(dialer.all('rekeyed').some(({ phase }) => phase === 1));
 });
 
 test('with nobody there to type it ends after a while, and says so', () => {

@@ -140,6 +140,7 @@ export class ClientState {
     }
     sa.handleInput(datagram, path, now);
     this.#entry?.heard(sa, now);
+    this.#renewal?.heard(sa, now);
     this.#touched.add(sa);
     this.#settle(now);
   }
