@@ -32,15 +32,13 @@ import { Gateways } from './gateways.ts';
 import { clientEnvironments } from './ike-policy.ts';
 import { Login } from './login.ts';
 import type { FlowOutcome } from './race.ts';
+import { Renewal } from './renewal.ts';
 import { Tunnel } from './tunnel.ts';
 import { carriersOf, type Way, waysTo } from './ways.ts';
 
 /** Waits between attempts to come back: they double up to the longest. A change of network begins anew. */
 const FIRST_RETRY = SECOND;
 const LONGEST_RETRY = MINUTE;
-/** A renewal of phase 1 that failed is tried again after this, as long as the old one holds. */
-const RENEWAL_RETRY = MINUTE;
-const RENEWAL_ASKED_EVERY = 10 * MINUTE;
 
 type Stage =
   | { readonly awaits: 'nothing' }
@@ -63,10 +61,7 @@ export class ClientState {
   readonly #events: ClientEvent[] = [];
   #stage: Stage = { awaits: 'nothing' };
   #tunnel: Tunnel | undefined;
-  /** A login under way that renews the tunnel's phase 1, or when one is to be tried again. */
-  #renewal: Entry | undefined;
-  #renewAt: Instant | undefined;
-  #askedToRenewAt: Instant = Number.NEGATIVE_INFINITY;
+  readonly #renewal = new Renewal((now) => this.#newRenewal(now));
   /** The question where the gateway is from the network that we are in now; a new attempt asks anew, maybe for another gateway. */
   #relocating: number | undefined;
   /** Since when the tunnel stands, or stood; undefined: none ever did. */
@@ -140,7 +135,7 @@ export class ClientState {
     }
     sa.handleInput(datagram, path, now);
     this.#entry?.heard(sa, now);
-    this.#renewal?.heard(sa, now);
+    this.#renewal.entry?.heard(sa, now);
     this.#touched.add(sa);
     this.#settle(now);
   }
@@ -148,7 +143,7 @@ export class ClientState {
   /** How the opening of a flow went, or that it has ended. */
   handleFlow(flowId: number, outcome: FlowOutcome, now: Instant): void {
     this.#entry?.handleFlow(flowId, outcome, now);
-    this.#renewal?.handleFlow(flowId, outcome, now);
+    this.#renewal.entry?.handleFlow(flowId, outcome, now);
     this.#tunnel?.handleFlow(flowId, outcome, now);
     this.#settle(now);
   }
@@ -156,7 +151,7 @@ export class ClientState {
   /** What the user typed, a text for each question; undefined: nothing, on purpose. */
   answer(requestId: number, answers: readonly string[] | undefined, now: Instant): void {
     this.#entry?.answer(requestId, answers, now);
-    this.#renewal?.answer(requestId, answers, now);
+    this.#renewal.entry?.answer(requestId, answers, now);
     this.#settle(now);
   }
 
@@ -192,9 +187,8 @@ export class ClientState {
       this.#touched.add(sa);
     }
     if (this.#stage.awaits === 'retry' && this.#stage.at <= now) this.#begin();
-    if (this.#renewAt !== undefined && this.#renewAt <= now) this.#renew(now);
     this.#entry?.handleTimeout(now);
-    this.#renewal?.handleTimeout(now);
+    this.#renewal.handleTimeout(now);
     this.#tunnel?.handleTimeout(now);
     this.#settle(now);
   }
@@ -202,7 +196,7 @@ export class ClientState {
   pollTimeout(): Instant | undefined {
     const retry = this.#stage.awaits === 'retry' ? this.#stage.at : undefined;
     const parts = [this.#entry, this.#renewal, this.#tunnel].map((part) => part?.pollTimeout());
-    return earliest(retry, this.#renewAt, ...parts, ...[...this.#sas.values()].map((sa) => sa.pollTimeout()));
+    return earliest(retry, ...parts, ...[...this.#sas.values()].map((sa) => sa.pollTimeout()));
   }
 
   pollTransmit(): Transmit | undefined {
@@ -339,8 +333,8 @@ export class ClientState {
         this.#events.push(event);
         continue;
       }
-      if (event.type === 'rekey-due' && sa === this.#tunnel?.sa) this.#renew(now);
-      const owner = [this.#entry, this.#renewal, this.#tunnel].find((part) => part?.owns(sa));
+      if (event.type === 'rekey-due' && sa === this.#tunnel?.sa) this.#renewal.begin(now);
+      const owner = [this.#entry, this.#renewal.entry, this.#tunnel].find((part) => part?.owns(sa));
       owner?.handleEvent(sa, event, now);
     }
     for (let out = sa.pollTransmit(); out; out = sa.pollTransmit()) this.#transmits.push(out);
@@ -374,7 +368,7 @@ export class ClientState {
       this.#upSince ??= now;
     }
     // a gateway may end the old phase 1 as soon as its successor is known
-    if (!tunnel.ending || (tunnel.ending.kind === 'lost' && this.#renewal)) return;
+    if (!tunnel.ending || (tunnel.ending.kind === 'lost' && this.#renewal.entry)) return;
     const { kind, reason } = tunnel.ending;
     this.#attempt.ruleOut(tunnel);
     this.#dropTunnel(reason);
@@ -385,36 +379,27 @@ export class ClientState {
   }
 
   /**
-   * Some gateways begin a phase 1 themselves when theirs nears its end, to a client that alone can log in: so it renews. Anybody can
-   * have sent that, hence seldom, and only where nobody would be asked.
+   * Some gateways begin a phase 1 themselves when theirs nears its end, to a client that alone can log in: so it renews, but only where
+   * nobody would be asked.
    */
   #renewAsAsked(now: Instant): void {
-    if (now < this.#askedToRenewAt + RENEWAL_ASKED_EVERY || this.#login.known.password === undefined) return;
-    this.#askedToRenewAt = now;
-    this.#renewAt = now;
+    if (this.#login.known.password !== undefined) this.#renewal.handleWish(now);
   }
 
   #isFromGateway({ remote }: IkePath): boolean {
     return this.#stage.awaits === 'loss' && remote.address.text === this.#stage.location.gateway.text;
   }
 
-  #renew(now: Instant): void {
-    this.#renewAt = undefined;
-    if (this.#renewal || !this.#tunnel || this.#stage.awaits !== 'loss') return;
-    const { way } = this.#tunnel;
-    this.#renewal = this.#newEntry(this.#stage.location, [way], now);
-    this.#renewal.handleTimeout(now);
+  #newRenewal(now: Instant): Entry | undefined {
+    if (!this.#tunnel || this.#stage.awaits !== 'loss') return undefined;
+    return this.#newEntry(this.#stage.location, [this.#tunnel.way], now);
   }
 
   #followRenewal(now: Instant): void {
-    const result = this.#renewal?.result;
-    if (!result) return;
-    this.#renewal = undefined;
-    if (!this.#tunnel || this.#stage.awaits !== 'loss') return;
+    const result = this.#renewal.pollResult(now);
+    if (!result || !this.#tunnel || this.#stage.awaits !== 'loss') return;
     if ('kind' in result) {
       this.#events.push({ type: 'notice', text: `phase 1 could not be renewed: ${result.reason}` });
-      // a password that is wrong stays wrong, and too many of them lock its user out
-      if (result.kind !== 'login' || result.askNext) this.#renewAt = now + RENEWAL_RETRY;
     } else if (result.given?.address.text === this.#tunnel.given?.address.text || !result.given) {
       this.#tunnel.renew(result, now);
     } else {
@@ -479,9 +464,7 @@ export class ClientState {
   #dropTunnel(reason: string): void {
     this.#tunnel?.close(reason);
     this.#tunnel = undefined;
-    this.#renewal?.stop();
-    this.#renewal = undefined;
-    this.#renewAt = undefined;
+    this.#renewal.stop();
   }
 
   #stop(reason: string): void {
