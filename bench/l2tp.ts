@@ -5,7 +5,6 @@
 import { Client } from '../test/lab/client.ts';
 import { Gateway, mainSecret } from '../test/lab/gateway.ts';
 import { until } from '../test/lab/poll.ts';
-import { lacking } from '../test/lab/requirements.ts';
 import { SoftEther, softEtherSecret } from '../test/lab/softether.ts';
 import { lanAddress, Topology } from '../test/lab/topology.ts';
 import { reaches } from '../test/lab/traffic.ts';
@@ -13,6 +12,7 @@ import { gatewayPid, legacyCisco } from './carriers.ts';
 import { measureL2tp as measureDataplane } from './dataplane/tunnel.ts';
 import { measureKernelToGateway, measureKernelToKernel } from './l2tp-vm.ts';
 import { measure } from './measure.ts';
+import { measureOthers, type Other } from './others.ts';
 import type { Row } from './row.ts';
 
 /** Windows takes CBC with SHA1; `profile` makes our client agree on the suite, by L2TP and by XAUTH. */
@@ -23,21 +23,15 @@ const SUITES = [
 
 const BY_CALL = { l2tp: true, group: undefined } as const;
 
-/** `tell` hears what was left out. */
 export async function measureL2tp(tell: (line: string) => void): Promise<Row[]> {
-  const rows = [...(await measureDataplane()), ...(await measureOurs())];
-  for (const { name, needs, run } of OTHERS) {
-    const reason = lacking(...needs);
-    if (reason === undefined) rows.push(...(await run()));
-    else tell(`${name} is left out; ${reason}`);
-  }
-  return rows;
+  return [...(await measureDataplane()), ...(await measureOurs()), ...(await measureOthers(OTHERS, tell))];
 }
 
-const OTHERS = [
-  { name: "the kernel's L2TP", needs: ['vm'], run: measureKernel },
-  { name: "SoftEther's L2TP", needs: ['vpnserver', 'vpncmd'], run: measureSoftEther },
-] as const;
+const OTHERS: readonly Other[] = [
+  { name: "the kernel's L2TP in a VM", needs: ['vm'], measure: measureKernelClient },
+  { name: "the kernel's L2TP between two VMs", needs: ['vm'], measure: measureKernel },
+  { name: "SoftEther's L2TP", needs: ['vpnserver', 'vpncmd'], measure: measureSoftEther },
+];
 
 async function measureOurs(): Promise<Row[]> {
   return withNetwork(async (net, gateway) => {
@@ -57,8 +51,8 @@ async function measureOurs(): Promise<Row[]> {
   });
 }
 
-async function measureKernel(): Promise<Row[]> {
-  const rows = await withNetwork(async (net, gateway) => {
+async function measureKernelClient(): Promise<Row[]> {
+  return withNetwork(async (net, gateway) => {
     const bridge = await net.bridgeForVms();
     const speeds: Row[] = [];
     for (const { name, esp } of SUITES)
@@ -69,6 +63,10 @@ async function measureKernel(): Promise<Row[]> {
       });
     return speeds;
   });
+}
+
+async function measureKernel(): Promise<Row[]> {
+  const rows: Row[] = [];
   for (const { name, esp } of SUITES)
     rows.push({
       name: `the kernel's L2TP between two VMs, ${name}, nat-t`,

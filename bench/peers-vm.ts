@@ -54,6 +54,8 @@ export async function measureKernelEsp(): Promise<Row[]> {
 function speed(vm: Vm, file: string): number {
   const results = Array.from({ length: runs }, (_, run) => {
     const report = JSON.parse(readFileSync(join(vm.share, `${file}-${run}.json`), 'utf8'));
+    // it has failed with exit status 0
+    if (report.error !== undefined) throw new Error(`iperf3 in the VM, ${file}: ${report.error}`);
     return report.end.sum_received.bits_per_second / 1e9;
   });
   return median(results);

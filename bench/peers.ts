@@ -1,24 +1,17 @@
 /** What others reach on the same machine in the same minutes: the figures that ours are judged by. */
 import { password, user } from '../test/lab/gateway.ts';
-import { lacking, type Requirement } from '../test/lab/requirements.ts';
 import { StrongSwan } from '../test/lab/strongswan.ts';
 import { clientConfiguration, standInConfiguration } from '../test/lab/swanctl.ts';
 import { clientAddress, gatewayAddress, lanAddress, Topology } from '../test/lab/topology.ts';
 import { reaches } from '../test/lab/traffic.ts';
 import { Vpnc } from '../test/lab/vpnc.ts';
 import { measure } from './measure.ts';
+import { measureOthers, type Other } from './others.ts';
 import { OpenVpn } from './peers-openvpn.ts';
 import { measureKernelEsp } from './peers-vm.ts';
 import type { Row } from './row.ts';
 
-/** A benchmark that may lack something of the machine. */
-export interface Peer {
-  readonly name: string;
-  readonly needs: readonly Requirement[];
-  readonly measure: () => Promise<readonly Row[]>;
-}
-
-export const peers: readonly Peer[] = [
+const PEERS: readonly Other[] = [
   { name: 'veth', needs: [], measure: measureVeth },
   { name: 'strongSwan', needs: ['charon-systemd', 'swanctl'], measure: measureStrongSwan },
   { name: 'OpenVPN', needs: ['openvpn', 'openssl'], measure: measureOpenVpn },
@@ -26,15 +19,8 @@ export const peers: readonly Peer[] = [
   { name: "the kernel's ESP", needs: ['vm'], measure: measureKernelEsp },
 ];
 
-/** All that this machine can measure; `tell` hears of each row and of what was left out. */
-export async function measurePeers(tell: (line: string) => void = () => {}): Promise<Row[]> {
-  const rows: Row[] = [];
-  for (const { name, needs, measure: run } of peers) {
-    const reason = lacking(...needs);
-    if (reason === undefined) rows.push(...(await run()));
-    else tell(`${name} is left out; ${reason}`);
-  }
-  return rows;
+export function measurePeers(tell: (line: string) => void): Promise<Row[]> {
+  return measureOthers(PEERS, tell);
 }
 
 /** The network of the benchmarks without any VPN. */
