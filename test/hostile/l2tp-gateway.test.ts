@@ -1,9 +1,9 @@
 /** A gateway that lies to one of our own clients by L2TP and PPP: that one takes nothing it shouldn't, another doesn't notice. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Bytes } from '../../src/core/bytes/bytes.ts';
+import { type Bytes, u16 } from '../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../src/core/bytes/text.ts';
-import { avp, encodeMessage, pair } from '../../src/core/l2tp/messages.ts';
+import { avp, encodeMessage } from '../../src/core/l2tp/messages.ts';
 import { parseIp } from '../../src/core/net/address.ts';
 import { MINUTE, SECOND } from '../../src/core/net/time.ts';
 import { SALLYPORT } from '../../src/core/personas/sallyport.ts';
@@ -134,7 +134,7 @@ test('control messages of a gateway with long and lying AVPs, hidden ones, and n
       ...sccrqAvps(9),
       { ...avp(AvpType.CHALLENGE, new Uint8Array(20)), hidden: true },
     ]),
-    encodeMessage(MessageType.ICRP, [avp(AvpType.ASSIGNED_SESSION_ID, pair(9))]),
+    encodeMessage(MessageType.ICRP, [avp(AvpType.ASSIGNED_SESSION_ID, u16(9))]),
     encodeAvps([avp(AvpType.HOST_NAME, EMPTY)]),
   ];
   for (let i = 0; i < 1000; i++) {
@@ -246,7 +246,7 @@ test("the numbers of another client's tunnel, from the gateway that knows them",
     { ...call, peerTunnel: honestCall.peerTunnel },
   ];
   for (const under of mixed) siege.sayPpp(LCP, { code: Code.TERMINATE_REQUEST, identifier: 1, data: EMPTY }, under);
-  const stop = encodeMessage(MessageType.StopCCN, [avp(AvpType.RESULT_CODE, pair(1))]);
+  const stop = encodeMessage(MessageType.StopCCN, [avp(AvpType.RESULT_CODE, u16(1))]);
   siege.say(encodeL2tpControl({ tunnelId: honestCall.peerTunnel, sessionId: 0, ns: 2, nr: 0, body: stop }));
   assert.equal(siege.victim.all('dropped').length - drops, 4);
   siege.checkVictimIsOn();

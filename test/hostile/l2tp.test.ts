@@ -1,12 +1,12 @@
 /** L2TP and PPP that lie, flood or reach for others, from a client with an SA of its own: nobody else's call notices. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { concat } from '../../src/core/bytes/bytes.ts';
+import { concat, u16 } from '../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../src/core/bytes/text.ts';
 import type { EspPath } from '../../src/core/esp/sa.ts';
 import { MAX_SENDINGS, MAX_WAITING } from '../../src/core/l2tp/control-channel.ts';
 import { MAX_CALLS } from '../../src/core/l2tp/lns.ts';
-import { avp, encodeMessage, pair, readMessage } from '../../src/core/l2tp/messages.ts';
+import { avp, encodeMessage, readMessage } from '../../src/core/l2tp/messages.ts';
 import { parseIp, parsePrefix } from '../../src/core/net/address.ts';
 import { MINUTE } from '../../src/core/net/time.ts';
 import type { PppMethod } from '../../src/core/ppp/methods.ts';
@@ -328,8 +328,8 @@ test("the numbers of another user's tunnel and session", () => {
   const own = { tunnel: hostile.tunnel, session: hostile.session };
   Object.assign(hostile, { tunnel, session });
   const before = scene.all('dropped').length;
-  hostile.say(MessageType.StopCCN, [avp(AvpType.RESULT_CODE, pair(1))]);
-  hostile.say(MessageType.CDN, [avp(AvpType.RESULT_CODE, pair(1))], session);
+  hostile.say(MessageType.StopCCN, [avp(AvpType.RESULT_CODE, u16(1))]);
+  hostile.say(MessageType.CDN, [avp(AvpType.RESULT_CODE, u16(1))], session);
   hostile.ppp.send(LCP, Code.TERMINATE_REQUEST, EMPTY);
   Object.assign(hostile, own, { session });
   hostile.ppp.send(LCP, Code.TERMINATE_REQUEST, EMPTY);

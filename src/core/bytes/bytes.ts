@@ -16,6 +16,16 @@ export function concat(...parts: readonly Bytes[]): Uint8Array<ArrayBuffer> {
   return all;
 }
 
+/** A number as two bytes in network order. */
+export function u16(value: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.of(value >>> 8, value);
+}
+
+/** The number in the two bytes at `at`; a byte that isn't there counts as 0. */
+export function readU16(bytes: Bytes, at = 0): number {
+  return (bytes[at]! << 8) | bytes[at + 1]!;
+}
+
 /** A number as four bytes in network order. */
 export function u32(value: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value);

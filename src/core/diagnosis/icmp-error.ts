@@ -1,5 +1,5 @@
 /** ICMP's errors, RFC 792, RFC 1191, RFC 4443: what somebody on the way says about a packet of which it quotes the beginning. */
-import { type Bytes, readU32 } from '../bytes/bytes.ts';
+import { type Bytes, readU16, readU32 } from '../bytes/bytes.ts';
 import { type IpAddress, ipFromBytes } from '../net/address.ts';
 import { IPV4_HEADER_LENGTH, IPV6_HEADER_LENGTH, IpProtocol } from '../wire/ip.ts';
 
@@ -58,7 +58,7 @@ export function readIcmpError(protocol: 'icmp' | 'icmp6', bytes: Bytes): IcmpErr
   const quoted = bytes.subarray(ICMP_HEADER);
   if (protocol === 'icmp') {
     const reason = type === 3 ? (IPV4_REASONS[code] ?? 'unreachable') : type === 11 ? exceeded(code) : undefined;
-    const mtu = reason === 'too big' ? (bytes[6]! << 8) | bytes[7]! : 0;
+    const mtu = reason === 'too big' ? readU16(bytes, 6) : 0;
     return reason && quotedIpv4(reason, mtu, quoted);
   }
   const reason = ipv6Reason(type, code);
@@ -104,5 +104,5 @@ function quotedIpv6(reason: IcmpReason, mtu: number, quoted: Bytes): IcmpError |
 function portsOf(protocol: number, behind: Bytes): { sourcePort: number; destinationPort: number } {
   if ((protocol !== IpProtocol.UDP && protocol !== IpProtocol.TCP) || behind.length < 4)
     return { sourcePort: 0, destinationPort: 0 };
-  return { sourcePort: (behind[0]! << 8) | behind[1]!, destinationPort: (behind[2]! << 8) | behind[3]! };
+  return { sourcePort: readU16(behind), destinationPort: readU16(behind, 2) };
 }

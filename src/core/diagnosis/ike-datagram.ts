@@ -1,6 +1,5 @@
 /** One IKE message of either version, as far as it can be read without keys. Never throws: what is wrong becomes a word. */
-import type { Bytes } from '../bytes/bytes.ts';
-import { readU32 } from '../bytes/bytes.ts';
+import { type Bytes, readU16, readU32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import { toHex } from '../bytes/text.ts';
 import { Ikev2Exchange, Ikev2Flag, Ikev2Payload, parseIkev2Payloads } from '../wire/ikev2.ts';
@@ -118,7 +117,7 @@ function wholeOnes(head: IkeHead, body: Bytes): Payload[] {
   const payloads: Payload[] = [];
   let type = head.firstPayload;
   for (let at = 0; type !== 0 && at + PAYLOAD_HEADER_LENGTH <= body.length; ) {
-    const length = (body[at + 2]! << 8) | body[at + 3]!;
+    const length = readU16(body, at + 2);
     const isWhole = length >= PAYLOAD_HEADER_LENGTH && at + length <= body.length;
     if (isWhole || isSealed(head.version, type))
       payloads.push({ type, body: body.subarray(at + PAYLOAD_HEADER_LENGTH, isWhole ? at + length : body.length) });

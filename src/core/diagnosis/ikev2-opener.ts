@@ -1,5 +1,5 @@
 /** Opens the SK payloads of one IKEv2 negotiation whose keys are known, RFC 7296 section 3.14, and fragments of RFC 7383. */
-import { type Bytes, concat } from '../bytes/bytes.ts';
+import { type Bytes, concat, readU16 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import { BLOCK_LENGTH, GCM_SALT_LENGTH, GCM_TAG_LENGTH } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
@@ -46,7 +46,7 @@ export class Ikev2Opener {
   #openPiece(head: IkeHead, message: Bytes, next: number): Payload[] | undefined {
     const at = ISAKMP_HEADER_LENGTH + PAYLOAD_HEADER_LENGTH;
     if (message.length < at + FRAGMENT_HEADER) return undefined;
-    const [number, total] = [(message[at]! << 8) | message[at + 1]!, (message[at + 2]! << 8) | message[at + 3]!];
+    const [number, total] = [readU16(message, at), readU16(message, at + 2)];
     const plain = this.#decrypt(head, message, PAYLOAD_HEADER_LENGTH + FRAGMENT_HEADER);
     if (!plain || number < 1 || number > total || total > MAX_PIECES) return undefined;
     const key = `${head.messageId} ${head.flags} ${total}`;

@@ -1,5 +1,5 @@
 /** The name of an L2TP message, for a timeline. */
-import type { Bytes } from '../bytes/bytes.ts';
+import { type Bytes, readU16 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import { AvpType, MessageType, parseAvps, parseL2tp } from '../wire/l2tp.ts';
 
@@ -13,7 +13,7 @@ export function l2tpWord(bytes: Bytes): string | undefined {
     if (message.body.length === 0) return 'acknowledgment';
     const [first] = parseAvps(message.body);
     if (first?.type !== AvpType.MESSAGE_TYPE || first.value.length !== 2) return 'control';
-    const type = (first.value[0]! << 8) | first.value[1]!;
+    const type = readU16(first.value);
     return NAMES.get(type) ?? `message ${type}`;
   } catch (error) {
     if (error instanceof MalformedError) return undefined;

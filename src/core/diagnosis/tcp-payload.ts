@@ -1,5 +1,5 @@
 /** The packets in what TCP carries: Cisco's, or those of RFC 9329. What isn't whole yet is left for the next segment. */
-import { type Bytes, readU32 } from '../bytes/bytes.ts';
+import { type Bytes, readU16, readU32 } from '../bytes/bytes.ts';
 import {
   CTCP_TRAILER,
   CTCP_UDP_HEADER,
@@ -55,7 +55,7 @@ export function unpackStream(payload: Bytes): Unpacked | undefined {
   const packets: TcpPacket[] = [];
   let at = hasStreamPrefix(payload) ? PREFIX.length : 0;
   while (at + LENGTH_LENGTH <= payload.length) {
-    const length = (payload[at]! << 8) | payload[at + 1]!;
+    const length = readU16(payload, at);
     if (length < LENGTH_LENGTH + MARKER_LENGTH)
       return packets.length > 0 ? { packets, used: payload.length } : undefined;
     if (at + length > payload.length) break;

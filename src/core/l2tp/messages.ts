@@ -1,5 +1,5 @@
 /** L2TP's control messages as their AVPs make them, RFC 2661 section 6: reading and writing those of both ends. */
-import { type Bytes, concat, u32 } from '../bytes/bytes.ts';
+import { type Bytes, concat, readU16, u16, u32 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import { utf8 } from '../bytes/text.ts';
 import {
@@ -50,7 +50,7 @@ export function readMessage(body: Bytes, secret?: TunnelSecret): ControlMessage 
   const values = new Map<number, Bytes>();
   for (const { type, value } of others.filter(isKnown)) if (!values.has(type)) values.set(type, value);
   const unknown = others.find((avp) => avp.mandatory && !isKnown(avp));
-  return { type: u16(first.value), mandatory: first.mandatory, values, unknown };
+  return { type: readU16(first.value), mandatory: first.mandatory, values, unknown };
 }
 
 /** Section 4.3: the last Random Vector before a hidden AVP is its own. What can't be read stays as it is, and isn't known. */
@@ -77,14 +77,14 @@ export function numberIn({ values }: ControlMessage, type: number): number | und
   const value = values.get(type);
   if (value === undefined) return undefined;
   if (value.length !== 2) throw new MalformedError(`AVP ${type} of ${value.length} bytes`);
-  return u16(value);
+  return readU16(value);
 }
 
 /** "result 1, error 6"; undefined when there is no result code. */
 export function resultText({ values }: ControlMessage): string | undefined {
   const value = values.get(AvpType.RESULT_CODE);
   if (value === undefined || value.length < 2) return undefined;
-  return `result ${u16(value)}${value.length < 4 ? '' : `, error ${u16(value.subarray(2))}`}`;
+  return `result ${readU16(value)}${value.length < 4 ? '' : `, error ${readU16(value, 2)}`}`;
 }
 
 export function speaksOurVersion(message: ControlMessage): boolean {
@@ -114,11 +114,11 @@ function provingAvps({ response, challenge }: Proving): readonly Avp[] {
 
 function connectionAvps(tunnelId: number): readonly Avp[] {
   return [
-    avp(AvpType.PROTOCOL_VERSION, pair(PROTOCOL_VERSION)),
+    avp(AvpType.PROTOCOL_VERSION, u16(PROTOCOL_VERSION)),
     avp(AvpType.FRAMING_CAPABILITIES, u32(BOTH_FRAMINGS)),
     avp(AvpType.HOST_NAME, utf8('sallyport')),
-    avp(AvpType.ASSIGNED_TUNNEL_ID, pair(tunnelId)),
-    avp(AvpType.RECEIVE_WINDOW_SIZE, pair(RECEIVE_WINDOW)),
+    avp(AvpType.ASSIGNED_TUNNEL_ID, u16(tunnelId)),
+    avp(AvpType.RECEIVE_WINDOW_SIZE, u16(RECEIVE_WINDOW)),
   ];
 }
 
@@ -128,20 +128,20 @@ export function encodeScccn(proving: Proving): Bytes {
 
 export function encodeStopCcn(tunnelId: number, result: number, error?: number): Bytes {
   return encodeMessage(MessageType.StopCCN, [
-    avp(AvpType.ASSIGNED_TUNNEL_ID, pair(tunnelId)),
+    avp(AvpType.ASSIGNED_TUNNEL_ID, u16(tunnelId)),
     avp(AvpType.RESULT_CODE, resultCode(result, error)),
   ]);
 }
 
 export function encodeIcrq(sessionId: number): Bytes {
   return encodeMessage(MessageType.ICRQ, [
-    avp(AvpType.ASSIGNED_SESSION_ID, pair(sessionId)),
+    avp(AvpType.ASSIGNED_SESSION_ID, u16(sessionId)),
     avp(AvpType.CALL_SERIAL_NUMBER, u32(CALL_SERIAL_NUMBER)),
   ]);
 }
 
 export function encodeIcrp(sessionId: number): Bytes {
-  return encodeMessage(MessageType.ICRP, [avp(AvpType.ASSIGNED_SESSION_ID, pair(sessionId))]);
+  return encodeMessage(MessageType.ICRP, [avp(AvpType.ASSIGNED_SESSION_ID, u16(sessionId))]);
 }
 
 export function encodeIccn(): Bytes {
@@ -154,7 +154,7 @@ export function encodeIccn(): Bytes {
 export function encodeCdn(sessionId: number, result: number, error?: number): Bytes {
   return encodeMessage(MessageType.CDN, [
     avp(AvpType.RESULT_CODE, resultCode(result, error)),
-    avp(AvpType.ASSIGNED_SESSION_ID, pair(sessionId)),
+    avp(AvpType.ASSIGNED_SESSION_ID, u16(sessionId)),
   ]);
 }
 
@@ -163,21 +163,13 @@ export function encodeHello(): Bytes {
 }
 
 export function encodeMessage(type: number, avps: readonly Avp[]): Bytes {
-  return encodeAvps([avp(AvpType.MESSAGE_TYPE, pair(type)), ...avps]);
+  return encodeAvps([avp(AvpType.MESSAGE_TYPE, u16(type)), ...avps]);
 }
 
 export function avp(type: number, value: Bytes): Avp {
   return { mandatory: true, hidden: false, reserved: 0, vendor: 0, type, value };
 }
 
-export function pair(value: number): Uint8Array<ArrayBuffer> {
-  return Uint8Array.of(value >>> 8, value);
-}
-
 function resultCode(result: number, error: number | undefined): Bytes {
-  return error === undefined ? pair(result) : concat(pair(result), pair(error));
-}
-
-function u16(bytes: Bytes): number {
-  return (bytes[0]! << 8) | bytes[1]!;
+  return error === undefined ? u16(result) : concat(u16(result), u16(error));
 }

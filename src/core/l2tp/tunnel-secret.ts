@@ -2,7 +2,7 @@
  * What the secret of a tunnel is for, RFC 2661: each end may have the other prove that it knows it (section 5.1.1), and values of
  * AVPs may be hidden with it (section 4.3). Inside IPsec neither is needed; some LACs want it all the same.
  */
-import { type Bytes, constantTimeEqual } from '../bytes/bytes.ts';
+import { type Bytes, constantTimeEqual, u16 } from '../bytes/bytes.ts';
 import { Reader } from '../bytes/reader.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 
@@ -39,7 +39,7 @@ export class TunnelSecret {
    */
   unhide(type: number, randomVector: Bytes, hidden: Bytes): Bytes | undefined {
     const plain = hidden.slice();
-    let pad = this.#crypto.hash('md5', Uint8Array.of(type >> 8, type), this.#secret, randomVector);
+    let pad = this.#crypto.hash('md5', u16(type), this.#secret, randomVector);
     for (let at = 0; at < hidden.length; at += BLOCK_LENGTH) {
       const block = hidden.subarray(at, at + BLOCK_LENGTH);
       for (let i = 0; i < block.length; i++) plain[at + i]! ^= pad[i]!;

@@ -1,5 +1,5 @@
 /** IP addresses, endpoints and prefixes, of both families. */
-import { type Bytes, bytesEqual, readU32 } from '../bytes/bytes.ts';
+import { type Bytes, bytesEqual, readU16, readU32 } from '../bytes/bytes.ts';
 
 /** 4 or 16 bytes in network order; immutable by convention. */
 export interface IpAddress {
@@ -128,7 +128,7 @@ function parseGroups(text: string, mayEndInIpv4: boolean): number[] | undefined 
 
 /** RFC 5952: lower case, the longest run of two or more zero groups (the first of equals) as "::". */
 function formatIpv6(bytes: Bytes): string {
-  const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16));
+  const groups = Array.from({ length: 8 }, (_, i) => readU16(bytes, 2 * i).toString(16));
   let start = 0;
   let longest = 1;
   for (let i = 0; i < 8; i++) {

@@ -1,5 +1,5 @@
 /** What LCP agrees on, RFC 1661 section 6; who proves to whom is left to the rules of methods. */
-import { type Bytes, EMPTY, isZero, readU32, u32 } from '../bytes/bytes.ts';
+import { type Bytes, EMPTY, isZero, readU16, readU32, u16 } from '../bytes/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { LcpOption, type Option } from '../wire/ppp.ts';
 import type { MethodRules } from './methods.ts';
@@ -41,7 +41,7 @@ export class LcpRules implements Rules {
 
   ours(): readonly Option[] {
     const options = [
-      { type: LcpOption.MRU, data: u32(MRU).subarray(2) },
+      { type: LcpOption.MRU, data: u16(MRU) },
       ...this.#methods.ours(),
       { type: LcpOption.MAGIC, data: this.#magic },
       { type: LcpOption.PFC, data: EMPTY },
@@ -73,7 +73,7 @@ export class LcpRules implements Rules {
     switch (type) {
       case LcpOption.MRU:
         if (data.length !== 2) return 'reject';
-        return mruIn(data) >= LEAST_MRU ? 'ack' : u32(MRU).subarray(2);
+        return readU16(data) >= LEAST_MRU ? 'ack' : u16(MRU);
       case LcpOption.AUTHENTICATION:
         return this.#methods.judge(data);
       case LcpOption.ACCM:
@@ -99,12 +99,8 @@ export class LcpRules implements Rules {
     const has = (wanted: number) => find(wanted) !== undefined;
     const mru = find(LcpOption.MRU);
     this.#methods.accept(find(LcpOption.AUTHENTICATION));
-    this.peer = { mru: mru ? mruIn(mru) : DEFAULT_MRU, acfc: has(LcpOption.ACFC), pfc: has(LcpOption.PFC) };
+    this.peer = { mru: mru ? readU16(mru) : DEFAULT_MRU, acfc: has(LcpOption.ACFC), pfc: has(LcpOption.PFC) };
   }
-}
-
-function mruIn(data: Bytes): number {
-  return (data[0]! << 8) | data[1]!;
 }
 
 function newMagic(crypto: CryptoProvider): Bytes {

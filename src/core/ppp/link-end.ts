@@ -6,7 +6,7 @@
  * CCP, IPv6CP and whatever else there is are refused by Protocol-Reject: IPsec encrypts, and there is IPv4 inside. Who asks for
  * the proof is in `link.ts`, who gives it in `client.ts`.
  */
-import { type Bytes, concat, EMPTY } from '../bytes/bytes.ts';
+import { type Bytes, concat, EMPTY, readU16, u16 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { earliest, type Instant, MINUTE, SECOND } from '../net/time.ts';
@@ -218,7 +218,7 @@ export abstract class LinkEnd<Own extends { readonly awaits: string }, More> {
   }
 
   #handleProtocolReject(data: Bytes): void {
-    const protocol = ((data[0] ?? 0) << 8) | (data[1] ?? 0);
+    const protocol = readU16(data);
     const needed: readonly number[] = [PppProtocol.LCP, PppProtocol.IPCP, PppProtocol.PAP, PppProtocol.CHAP];
     if (!needed.includes(protocol)) return;
     this.end('refused', `it doesn't know protocol ${protocol.toString(16)}, which is needed`);
@@ -263,7 +263,7 @@ export abstract class LinkEnd<Own extends { readonly awaits: string }, More> {
   }
 
   #rejectProtocol(protocol: number, information: Bytes): void {
-    const data = rejected(concat(Uint8Array.of(protocol >> 8, protocol), information));
+    const data = rejected(concat(u16(protocol), information));
     this.#sendLcp(Code.PROTOCOL_REJECT, this.nextIdentifier(), data);
   }
 

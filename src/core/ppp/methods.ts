@@ -1,5 +1,5 @@
 /** How a user may prove the password, and how LCP agrees on one way: RFC 1661 section 6.2, from both ends. */
-import { type Bytes, bytesEqual } from '../bytes/bytes.ts';
+import { type Bytes, bytesEqual, readU16, u16 } from '../bytes/bytes.ts';
 import { CHAP_MD5, CHAP_MS_V2, LcpOption, type Option, PppProtocol } from '../wire/ppp.ts';
 
 export type PppMethod = 'pap' | 'chap-md5' | 'ms-chap-v2';
@@ -96,11 +96,11 @@ function methodOf(data: Bytes, among: readonly PppMethod[]): PppMethod | undefin
 function methodName(data: Bytes): string {
   const known = methodOf(data, Object.keys(METHOD_OPTIONS) as PppMethod[]);
   if (known) return known;
-  const protocol = ((data[0] ?? 0) << 8) | (data[1] ?? 0);
+  const protocol = readU16(data);
   if (protocol === PppProtocol.EAP) return 'eap';
   return protocol === PppProtocol.CHAP ? `chap algorithm ${data[2] ?? 'none'}` : `protocol ${protocol.toString(16)}`;
 }
 
 function protocolBytes(protocol: number, ...algorithm: readonly number[]): Bytes {
-  return Uint8Array.of(protocol >> 8, protocol & 0xff, ...algorithm);
+  return Uint8Array.of(...u16(protocol), ...algorithm);
 }

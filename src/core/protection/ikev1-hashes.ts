@@ -1,5 +1,5 @@
 /** IKEv1's authenticating hashes, RFC 2409 sections 5 and 5.5 to 5.7, and NAT detection's, RFC 3947 section 3.2. */
-import { type Bytes, u32 } from '../bytes/bytes.ts';
+import { type Bytes, u16, u32 } from '../bytes/bytes.ts';
 import type { HashName } from '../crypto/algorithms.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Endpoint } from '../net/address.ts';
@@ -71,5 +71,5 @@ export function natDetectionHash(
   responderCookie: Bytes,
   { address, port }: Endpoint,
 ): Bytes {
-  return crypto.hash(hash, initiatorCookie, responderCookie, address.bytes, Uint8Array.of(port >>> 8, port));
+  return crypto.hash(hash, initiatorCookie, responderCookie, address.bytes, u16(port));
 }

@@ -1,5 +1,5 @@
 /** What a gateway's datagram says to a question. Never throws: whatever it sends is an answer or noise. */
-import { type Bytes, isZero } from '../../core/bytes/bytes.ts';
+import { type Bytes, isZero, readU16 } from '../../core/bytes/bytes.ts';
 import { MalformedError } from '../../core/bytes/reader.ts';
 import { notifyName } from '../../core/diagnosis/notify-words.ts';
 import { readIkev1Offer, readIkev2Offer, type Suite } from '../../core/diagnosis/offer.ts';
@@ -103,7 +103,7 @@ function ikev2Verdict(payloads: readonly Payload[], notified: readonly Ikev2Noti
   if (sa) return { kind: 'accepted', suite: readIkev2Offer(sa)[0] };
   const error = notified.find(({ type }) => type < FIRST_STATUS);
   if (error?.type === Ikev2Notify.INVALID_KE_PAYLOAD && error.data.length === 2)
-    return { kind: 'wants-group', group: (error.data[0]! << 8) | error.data[1]! };
+    return { kind: 'wants-group', group: readU16(error.data) };
   if (error) return { kind: 'refused', notify: notifyName(2, error.type) };
   const cookie = notified.find(({ type }) => type === Ikev2Notify.COOKIE);
   return cookie && { kind: 'wants-cookie', cookie: cookie.data };

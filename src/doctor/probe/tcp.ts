@@ -1,5 +1,5 @@
 /** TCP 10000 and TCP 4500 by plain sockets: does the port answer, and does it speak IPsec over TCP, Cisco's or RFC 9329's? */
-import { type Bytes, concat, isZero } from '../../core/bytes/bytes.ts';
+import { type Bytes, concat, isZero, readU16, u16 } from '../../core/bytes/bytes.ts';
 import { utf8 } from '../../core/bytes/text.ts';
 import { CtcpStream } from '../../core/carrier/ctcp-stream.ts';
 import type { IpAddress } from '../../core/net/address.ts';
@@ -61,14 +61,14 @@ export const IKE_OVER_TCP: Framing = {
   name: 'IKEv2 over TCP',
   encode(question) {
     const length = LENGTH + MARKER + question.length;
-    return concat(utf8('IKETCP'), Uint8Array.of(length >>> 8, length), new Uint8Array(MARKER), question);
+    return concat(utf8('IKETCP'), u16(length), new Uint8Array(MARKER), question);
   },
   decoder(found) {
     let held: Bytes = new Uint8Array(0);
     return (bytes) => {
       held = concat(held, bytes);
       for (;;) {
-        const length = held.length < LENGTH ? 0 : (held[0]! << 8) | held[1]!;
+        const length = held.length < LENGTH ? 0 : readU16(held);
         if (length < LENGTH || held.length < length) break;
         const message = held.subarray(LENGTH, length);
         if (isZero(message.subarray(0, MARKER))) found(message.slice(MARKER));

@@ -6,8 +6,10 @@ import {
   concat,
   constantTimeEqual,
   isZero,
+  readU16,
   readU32,
   startsWith,
+  u16,
   u32,
 } from '../../../src/core/bytes/bytes.ts';
 import { MalformedError, Reader } from '../../../src/core/bytes/reader.ts';
@@ -96,6 +98,11 @@ describe('Writer', () => {
 });
 
 describe('Bytes', () => {
+  test('16-bit numbers stand in network order, wherever they stand', () => {
+    assert.deepEqual([...u16(0xfe01)], [0xfe, 0x01]);
+    for (const value of [0, 1, 0x7fff, 0x8000, 0xffff]) assert.equal(readU16(concat(u16(7), u16(value)), 2), value);
+  });
+
   test('32-bit numbers keep their top bit', () => {
     for (const value of [0, 1, 0x7fffffff, 0x80000000, 0xffffffff]) assert.equal(readU32(u32(value)), value);
   });

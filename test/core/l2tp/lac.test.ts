@@ -1,10 +1,10 @@
 /** The LAC against our LNS over lines that lose and reorder; then against an LNS that doesn't do it right. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { Bytes } from '../../../src/core/bytes/bytes.ts';
+import { type Bytes, u16 } from '../../../src/core/bytes/bytes.ts';
 import { MAX_SENDINGS } from '../../../src/core/l2tp/control-channel.ts';
 import { Lac, type LacEvent } from '../../../src/core/l2tp/lac.ts';
-import { avp, encodeMessage, pair, readMessage } from '../../../src/core/l2tp/messages.ts';
+import { avp, encodeMessage, readMessage } from '../../../src/core/l2tp/messages.ts';
 import { HELLO_INTERVAL } from '../../../src/core/l2tp/tunnel-end.ts';
 import {
   type Avp,
@@ -121,7 +121,7 @@ class Gateway {
   }
 
   icrp(more: readonly Avp[] = [], session = this.session): this {
-    return this.say(M.ICRP, [avp(AvpType.ASSIGNED_SESSION_ID, pair(71)), ...more], session);
+    return this.say(M.ICRP, [avp(AvpType.ASSIGNED_SESSION_ID, u16(71)), ...more], session);
   }
 
   send(bytes: Bytes): this {
@@ -164,7 +164,7 @@ describe('the LAC, against an LNS that is wrong', () => {
   });
 
   it('ends for what it may not pass over, for no numbers, another version and a secret', () => {
-    const version = sccrqAvps(70).with(0, avp(AvpType.PROTOCOL_VERSION, pair(0x0200)));
+    const version = sccrqAvps(70).with(0, avp(AvpType.PROTOCOL_VERSION, u16(0x0200)));
     for (const [gateway, reason, last] of [
       [new Gateway().sccrp([UNKNOWN]), /AVP that may not be passed over/, M.StopCCN],
       [new Gateway().sccrp([{ ...avp(AvpType.HOST_NAME, new Uint8Array(20)), hidden: true }]), /hidden AVP/, M.StopCCN],
@@ -179,15 +179,15 @@ describe('the LAC, against an LNS that is wrong', () => {
       assert.equal(gateway.lac.call, undefined);
     }
     const none = new Gateway().sccrp();
-    none.say(M.ICRP, [avp(AvpType.ASSIGNED_SESSION_ID, pair(0))], none.session);
+    none.say(M.ICRP, [avp(AvpType.ASSIGNED_SESSION_ID, u16(0))], none.session);
     assert.match(closedBy(none.events)!, /gives its call no number/);
   });
 
   it('is refused by StopCCN and by CDN', () => {
-    const stop = new Gateway().say(M.StopCCN, [avp(AvpType.RESULT_CODE, pair(4))]);
+    const stop = new Gateway().say(M.StopCCN, [avp(AvpType.RESULT_CODE, u16(4))]);
     assert.match(closedBy(stop.events)!, /StopCCN, result 4/);
     const cdn = new Gateway().sccrp();
-    cdn.say(M.CDN, [avp(AvpType.RESULT_CODE, pair(4))], cdn.session);
+    cdn.say(M.CDN, [avp(AvpType.RESULT_CODE, u16(4))], cdn.session);
     assert.match(closedBy(cdn.events)!, /the gateway hung up \(CDN, result 4\)/);
   });
 

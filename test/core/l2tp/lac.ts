@@ -1,8 +1,8 @@
 /** A LAC for tests: speaks to an LNS step by step, honestly unless told otherwise. */
-import type { Bytes } from '../../../src/core/bytes/bytes.ts';
+import { type Bytes, u16 } from '../../../src/core/bytes/bytes.ts';
 import { utf8 } from '../../../src/core/bytes/text.ts';
 import { Lns, type LnsEvent } from '../../../src/core/l2tp/lns.ts';
-import { avp, encodeMessage, pair, readMessage } from '../../../src/core/l2tp/messages.ts';
+import { avp, encodeMessage, readMessage } from '../../../src/core/l2tp/messages.ts';
 import {
   type Avp,
   AvpType,
@@ -69,7 +69,7 @@ export abstract class LacSide {
 
   /** `session`: our number of the call. */
   icrq(more: readonly Avp[] = [], session = PEER_SESSION): this {
-    return this.say(MessageType.ICRQ, [avp(AvpType.ASSIGNED_SESSION_ID, pair(session)), ...more]);
+    return this.say(MessageType.ICRQ, [avp(AvpType.ASSIGNED_SESSION_ID, u16(session)), ...more]);
   }
 
   iccn(more: readonly Avp[] = []): this {
@@ -147,9 +147,9 @@ export function newestCall(lns: Lns, events: readonly LnsEvent[]): CallIds | und
 
 export function sccrqAvps(peerTunnel: number): Avp[] {
   return [
-    avp(AvpType.PROTOCOL_VERSION, pair(0x0100)),
+    avp(AvpType.PROTOCOL_VERSION, u16(0x0100)),
     avp(AvpType.FRAMING_CAPABILITIES, Uint8Array.of(0, 0, 0, 3)),
     avp(AvpType.HOST_NAME, Uint8Array.of(97)),
-    avp(AvpType.ASSIGNED_TUNNEL_ID, pair(peerTunnel)),
+    avp(AvpType.ASSIGNED_TUNNEL_ID, u16(peerTunnel)),
   ];
 }

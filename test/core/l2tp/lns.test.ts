@@ -1,9 +1,10 @@
 /** The LNS against a LAC that does it right, in simulated time; then against one that doesn't. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { u16 } from '../../../src/core/bytes/bytes.ts';
 import { MAX_SENDINGS, MAX_WAITING } from '../../../src/core/l2tp/control-channel.ts';
 import { MAX_CALLS } from '../../../src/core/l2tp/lns.ts';
-import { avp, encodeMessage, pair, readMessage } from '../../../src/core/l2tp/messages.ts';
+import { avp, encodeMessage, readMessage } from '../../../src/core/l2tp/messages.ts';
 import { CALL_SETUP, HELLO_INTERVAL } from '../../../src/core/l2tp/tunnel-end.ts';
 import { type Avp, AvpType, encodeL2tpControl, MessageType as M, MAX_AVPS } from '../../../src/core/wire/l2tp.ts';
 import { Seeded } from '../../seeded.ts';
@@ -48,7 +49,7 @@ describe('the LNS', () => {
   it('takes messages in their order alone, and acknowledges what it has', () => {
     const lac = new Lac();
     lac.sccrq();
-    const body = encodeMessage(M.ICRQ, [avp(AvpType.ASSIGNED_SESSION_ID, pair(PEER_SESSION))]);
+    const body = encodeMessage(M.ICRQ, [avp(AvpType.ASSIGNED_SESSION_ID, u16(PEER_SESSION))]);
     lac.sayBody(body, 0, 2);
     assert.deepEqual(lac.told, ['l2tp_out_of_order'], 'SCCCN is missing');
     lac.ns = 1;
@@ -87,7 +88,7 @@ describe('the LNS', () => {
   it('ends with StopCCN, and acknowledges it', () => {
     const lac = new Lac().dial();
     lac.takeTypes();
-    lac.say(M.StopCCN, [avp(AvpType.RESULT_CODE, pair(1))]);
+    lac.say(M.StopCCN, [avp(AvpType.RESULT_CODE, u16(1))]);
     assert.match(lac.closed!, /result 1/);
     assert.deepEqual(lac.takeTypes(), [0]);
     assert.equal(lac.call, undefined);
@@ -95,9 +96,9 @@ describe('the LNS', () => {
   });
 
   it('knows the tunnel of a StopCCN that comes without our number by the number that the client gave it', () => {
-    const stop = (tunnel: readonly Avp[]) => encodeMessage(M.StopCCN, [avp(AvpType.RESULT_CODE, pair(1)), ...tunnel]);
-    const named = avp(AvpType.ASSIGNED_TUNNEL_ID, pair(PEER_TUNNEL));
-    for (const other of [[], [avp(AvpType.ASSIGNED_TUNNEL_ID, pair(PEER_TUNNEL + 1))]]) {
+    const stop = (tunnel: readonly Avp[]) => encodeMessage(M.StopCCN, [avp(AvpType.RESULT_CODE, u16(1)), ...tunnel]);
+    const named = avp(AvpType.ASSIGNED_TUNNEL_ID, u16(PEER_TUNNEL));
+    for (const other of [[], [avp(AvpType.ASSIGNED_TUNNEL_ID, u16(PEER_TUNNEL + 1))]]) {
       const lac = new Lac().dial();
       lac.sayBody(stop(other), 0, lac.ns, 0);
       assert.equal(lac.told.at(-1), 'l2tp_unknown_tunnel');
@@ -184,7 +185,7 @@ describe('calls of one tunnel', () => {
     const [first, second] = [lac.session, call(lac, 89)];
     const third = call(lac, 90);
     lac.acknowledge().takeTypes();
-    lac.say(M.CDN, [avp(AvpType.RESULT_CODE, pair(3))], first);
+    lac.say(M.CDN, [avp(AvpType.RESULT_CODE, u16(3))], first);
     assert.deepEqual(lac.events.at(-1), {
       type: 'call-down',
       session: first,
@@ -212,9 +213,9 @@ describe('calls of one tunnel', () => {
     const lac = new Lac().dial();
     const first = lac.session;
     lac.icrq([], 89);
-    lac.say(M.CDN, [avp(AvpType.RESULT_CODE, pair(2))]);
+    lac.say(M.CDN, [avp(AvpType.RESULT_CODE, u16(2))]);
     assert.equal(lac.told.at(-1), 'l2tp_unknown_session');
-    lac.say(M.CDN, [avp(AvpType.ASSIGNED_SESSION_ID, pair(89))]);
+    lac.say(M.CDN, [avp(AvpType.ASSIGNED_SESSION_ID, u16(89))]);
     assert.equal(lac.told.at(-1), 'call-down');
     assert.ok(lac.lns.idsOf(first));
   });
@@ -231,7 +232,7 @@ describe('calls of one tunnel', () => {
     assert.ok(refusal?.kind === 'control' && refusal.sessionId === other, 'it is for the last');
     const { type, values } = readMessage(refusal.body);
     assert.equal(type, M.CDN);
-    assert.deepEqual(values.get(AvpType.RESULT_CODE), pair(4));
+    assert.deepEqual(values.get(AvpType.RESULT_CODE), u16(4));
     assert.equal(lac.told.at(-1), 'refused');
     for (const number of numbers) assert.ok(lac.lns.idsOf(number));
     lac.say(M.CDN, [], numbers[3]!);
@@ -331,7 +332,7 @@ describe('the LNS, against a LAC that is wrong', () => {
     assert.match(down?.type === 'call-down' ? down.reason : '', /sequence numbers/);
     assert.equal(numbers.takeTypes().at(-1), M.CDN);
     const version = new Lac();
-    version.say(M.SCCRQ, sccrqAvps(1).with(0, avp(AvpType.PROTOCOL_VERSION, pair(0x0200))));
+    version.say(M.SCCRQ, sccrqAvps(1).with(0, avp(AvpType.PROTOCOL_VERSION, u16(0x0200))));
     assert.match(version.closed!, /version/);
   });
 
@@ -353,7 +354,7 @@ describe('the LNS, against a LAC that is wrong', () => {
     const { tunnel, session } = lac;
     lac.sayPpp(Uint8Array.of(1), tunnel ^ 1, session).sayPpp(Uint8Array.of(1), tunnel, session ^ 1);
     assert.deepEqual(lac.told.slice(1), ['l2tp_unknown_tunnel', 'l2tp_unknown_session']);
-    lac.say(M.CDN, [avp(AvpType.RESULT_CODE, pair(1))], session ^ 1);
+    lac.say(M.CDN, [avp(AvpType.RESULT_CODE, u16(1))], session ^ 1);
     lac.sayBody(encodeMessage(M.StopCCN, []), 0, lac.ns, tunnel ^ 1);
     assert.ok(lac.call);
   });

@@ -1,8 +1,9 @@
 /** The secret of a tunnel: who proves it to whom, and what is hidden with it. The bytes of xl2tpd 1.3.18 are from a run against us. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { u16 } from '../../../src/core/bytes/bytes.ts';
 import { fromHex, toHex, utf8 } from '../../../src/core/bytes/text.ts';
-import { avp, MAX_HIDDEN, pair, readMessage } from '../../../src/core/l2tp/messages.ts';
+import { avp, MAX_HIDDEN, readMessage } from '../../../src/core/l2tp/messages.ts';
 import { TunnelSecret } from '../../../src/core/l2tp/tunnel-secret.ts';
 import { type Avp, AvpType, encodeAvps, MessageType as M } from '../../../src/core/wire/l2tp.ts';
 import { nodeCrypto } from '../../../src/host/crypto/node-crypto.ts';
@@ -56,7 +57,7 @@ describe("a tunnel's secret", () => {
       const padding = length === 1000 ? 0 : random.below(20);
       const hidden = hide(avp(AvpType.HOST_NAME, value), SECRET, random.bytes(1 + random.below(40)), padding);
       const stale = avp(AvpType.RANDOM_VECTOR, random.bytes(16));
-      const body = encodeAvps([avp(AvpType.MESSAGE_TYPE, pair(M.SCCRQ)), stale, ...hidden]);
+      const body = encodeAvps([avp(AvpType.MESSAGE_TYPE, u16(M.SCCRQ)), stale, ...hidden]);
       const message = readMessage(body, known);
       assert.equal(message.unknown, undefined);
       assert.deepEqual(message.values.get(AvpType.HOST_NAME), value);
@@ -70,7 +71,7 @@ describe("a tunnel's secret", () => {
       Avp,
     ];
     const message = (...more: readonly Avp[]) =>
-      readMessage(encodeAvps([avp(AvpType.MESSAGE_TYPE, pair(M.SCCRQ)), vector, ...more]), known);
+      readMessage(encodeAvps([avp(AvpType.MESSAGE_TYPE, u16(M.SCCRQ)), vector, ...more]), known);
     const most = new Array(MAX_HIDDEN / hidden.value.length).fill(hidden);
     assert.equal(most.length, 8);
     assert.equal(message(...most).unknown, undefined);
@@ -83,7 +84,7 @@ describe("a tunnel's secret", () => {
     const [version, framing, host, tunnel] = sccrqAvps(PEER_TUNNEL);
     lac.say(M.SCCRQ, [version!, framing!, ...hide(host!, SECRET, vector), ...hide(tunnel!, SECRET, vector, 3)]);
     lac.scccn();
-    lac.say(M.ICRQ, hide(avp(AvpType.ASSIGNED_SESSION_ID, pair(PEER_SESSION)), SECRET, vector));
+    lac.say(M.ICRQ, hide(avp(AvpType.ASSIGNED_SESSION_ID, u16(PEER_SESSION)), SECRET, vector));
     lac.iccn();
     assert.deepEqual([lac.call?.peerTunnel, lac.call?.peerSession], [PEER_TUNNEL, PEER_SESSION]);
   });
@@ -110,7 +111,7 @@ describe("a tunnel's secret", () => {
       const passed = new Lac(5, SECRET).sccrq(avps.map((one) => ({ ...one, mandatory: false })));
       assert.deepEqual(passed.takeTypes(), [M.SCCRP], `${i}`);
     }
-    const type = { ...hide(avp(AvpType.MESSAGE_TYPE, pair(M.SCCRQ)), SECRET, vector)[1]! };
+    const type = { ...hide(avp(AvpType.MESSAGE_TYPE, u16(M.SCCRQ)), SECRET, vector)[1]! };
     const lac = new Lac(5, SECRET).sayBody(encodeAvps([type]));
     assert.deepEqual(lac.told, ['l2tp_malformed'], "a message's type is never hidden");
   });

@@ -1,8 +1,8 @@
 /** An L2TP/IPsec client as Windows makes them: main mode by a secret, quick mode for UDP 1701 in transport mode, L2TP, PPP. */
-import type { Bytes } from '../../../src/core/bytes/bytes.ts';
+import { type Bytes, u16 } from '../../../src/core/bytes/bytes.ts';
 import { udpTransportMode } from '../../../src/core/ikev1/phase2-proposal.ts';
 import type { EspPair, Ikev1Event } from '../../../src/core/ikev1/types.ts';
-import { avp, pair, readMessage } from '../../../src/core/l2tp/messages.ts';
+import { avp, readMessage } from '../../../src/core/l2tp/messages.ts';
 import { type Endpoint, parseIp, prefixOf } from '../../../src/core/net/address.ts';
 import type { Persona } from '../../../src/core/personas/persona.ts';
 import { WINDOWS_VISTA } from '../../../src/core/personas/windows.ts';
@@ -159,7 +159,7 @@ export class Caller extends LacSide {
 
   /** Ends one of them. */
   hangUp({ session }: FurtherCall): void {
-    this.say(MessageType.CDN, [avp(AvpType.RESULT_CODE, pair(3))], session);
+    this.say(MessageType.CDN, [avp(AvpType.RESULT_CODE, u16(3))], session);
     this.#scene.run();
   }
 

@@ -1,8 +1,9 @@
 /** Several calls in one L2TP tunnel: a session each, one line for all of them. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { u16 } from '../../../src/core/bytes/bytes.ts';
 import { MAX_CALLS } from '../../../src/core/l2tp/lns.ts';
-import { avp, pair } from '../../../src/core/l2tp/messages.ts';
+import { avp } from '../../../src/core/l2tp/messages.ts';
 import { parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { MINUTE, SECOND } from '../../../src/core/net/time.ts';
 import type { Persona } from '../../../src/core/personas/persona.ts';
@@ -130,7 +131,7 @@ describe('further calls in a tunnel', () => {
       const ann = caller.callMore({ user: 'ann' });
       const before = caller.address;
       if (end === 'kick') assert.ok(stage.gateway.kick(1, 'kicked', stage.now));
-      else caller.say(MessageType.CDN, [avp(AvpType.RESULT_CODE, pair(3))], caller.session);
+      else caller.say(MessageType.CDN, [avp(AvpType.RESULT_CODE, u16(3))], caller.session);
       stage.run();
       assert.deepEqual(rows(stage), [`ann ${ann.ppp.address}`]);
       assert.equal(ends(stage).length, 1);
@@ -155,7 +156,7 @@ describe('further calls in a tunnel', () => {
   const common: readonly [string, (stage: Scene, caller: Caller) => void, RegExp][] = [
     [
       'StopCCN',
-      (_, caller) => caller.say(MessageType.StopCCN, [avp(AvpType.RESULT_CODE, pair(6))]),
+      (_, caller) => caller.say(MessageType.StopCCN, [avp(AvpType.RESULT_CODE, u16(6))]),
       /StopCCN, result 6/,
     ],
     ['a delete of phase 1', (_, { dialer }) => dialer.sa.close('bye'), /deleted by the peer/],

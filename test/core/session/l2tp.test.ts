@@ -1,7 +1,8 @@
 /** L2TP/IPsec clients at the gateway: many behind one NAT, logins, ends, renewals; and the fault of KB942429 beside it. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { avp, pair } from '../../../src/core/l2tp/messages.ts';
+import { u16 } from '../../../src/core/bytes/bytes.ts';
+import { avp } from '../../../src/core/l2tp/messages.ts';
 import { parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { MINUTE } from '../../../src/core/net/time.ts';
 import { WINDOWS_11, WINDOWS_VISTA, WINDOWS_XP } from '../../../src/core/personas/windows.ts';
@@ -160,12 +161,12 @@ describe('what belongs to an L2TP call ends together', () => {
     ['LCP Terminate', (_, { ppp }) => ppp.send(PppProtocol.LCP, Code.TERMINATE_REQUEST, new Uint8Array(0)), /hung up/],
     [
       'CDN',
-      (_, caller) => caller.say(MessageType.CDN, [avp(AvpType.RESULT_CODE, pair(3))], caller.session),
+      (_, caller) => caller.say(MessageType.CDN, [avp(AvpType.RESULT_CODE, u16(3))], caller.session),
       /CDN, result 3/,
     ],
     [
       'StopCCN',
-      (_, caller) => caller.say(MessageType.StopCCN, [avp(AvpType.RESULT_CODE, pair(6))]),
+      (_, caller) => caller.say(MessageType.StopCCN, [avp(AvpType.RESULT_CODE, u16(6))]),
       /StopCCN, result 6/,
     ],
     ['a delete of phase 1', (_, { dialer }) => dialer.sa.close('bye'), /deleted by the peer/],
