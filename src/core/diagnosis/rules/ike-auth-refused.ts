@@ -21,22 +21,27 @@ const EAP_ROUNDS = 2;
 const AT_ONCE = 300;
 
 function judge(rule: Name, conversation: Conversation): Finding | undefined {
-  for (const negotiation of conversation.negotiations) {
-    if (negotiation.version !== 2 || !negotiation.isWhole || hasTraffic(conversation, negotiation)) continue;
+  const candidates = conversation.negotiations.filter(
+    (one) => one.version === 2 && one.isWhole && !hasTraffic(conversation, one),
+  );
+  if (candidates.length === 0) return undefined;
+  const goodAt = lastGoodAt(conversation);
+  for (const negotiation of candidates) {
     const rounds = exchangesOf(negotiation).filter(({ type }) => type === Ikev2Exchange.IKE_AUTH);
     const end = rounds.at(-1)?.messages.findLast(({ isResponse }) => isResponse);
     const isEap =
       rounds.length >= EAP_ROUNDS || facts(end ? [end] : [], 'EAP').some(({ code }) => code === EapCode.FAILURE);
     if (isEap !== (rule === 'eap-refused')) continue;
     const goodbye = end && goodbyeTo(negotiation, end);
-    if (goodbye && !wasMadeGood(conversation, negotiation)) return hangUp(rule, rounds[0]!.messages[0]!, end, goodbye);
+    const wasMadeGood = goodAt > negotiation.firstAt;
+    if (goodbye && !wasMadeGood) return hangUp(rule, rounds[0]!.messages[0]!, end, goodbye);
     const words = end ? facts([end], 'N').filter(({ type }) => isErrorNotify(type)) : [];
     if (
       !end ||
       end.isLost ||
       isEstablished(negotiation) ||
       words.some(({ name }) => name !== 'AUTHENTICATION_FAILED') ||
-      wasMadeGood(conversation, negotiation)
+      wasMadeGood
     )
       continue;
     return finding(rule, rounds[0]!.messages[0]!, end, rounds.length);
@@ -63,13 +68,13 @@ function isEnd(fact: PayloadFact): boolean {
   return fact.kind === 'other' ? fact.type === Ikev2Payload.D : fact.kind === 'N' && isErrorNotify(fact.type);
 }
 
-/** Another attempt of this client got through. */
-function wasMadeGood(conversation: Conversation, negotiation: Negotiation): boolean {
-  const failed = failedOf(conversation);
-  return conversation.negotiations.some(
-    (other) =>
-      other.firstAt > negotiation.firstAt && !failed.includes(other) && other.isWhole && !isHungUp(conversation, other),
+/** When the last attempt of this client began that got through; -Infinity: none did. */
+function lastGoodAt(conversation: Conversation): number {
+  const failed = new Set(failedOf(conversation));
+  const good = conversation.negotiations.filter(
+    (one) => one.isWhole && !failed.has(one) && !isHungUp(conversation, one),
   );
+  return Math.max(...good.map(({ firstAt }) => firstAt));
 }
 
 function isHungUp(conversation: Conversation, negotiation: Negotiation): boolean {
