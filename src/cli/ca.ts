@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { readConfig } from '../gateway/read-config.ts';
-import { escapeControls } from '../host/escape.ts';
+import { escapeControls, jsonText } from '../host/escape.ts';
 import {
   type Authority,
   createAuthority,
@@ -119,7 +119,7 @@ The gateway refuses it once it has read the list again, if the configuration nam
 function list(values: Values, rest: readonly string[]): void {
   expectArguments(rest);
   const rows = openAuthority(folder(values)).list();
-  console.log(values.json ? JSON.stringify(rows, null, 2) : table(rows));
+  console.log(values.json ? jsonText(rows, 2) : table(rows));
 }
 
 function table(rows: readonly IssuedRow[]): string {

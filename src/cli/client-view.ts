@@ -1,6 +1,7 @@
 /** What `connect` shows of a client: a live line on a terminal, plain lines elsewhere, or one JSON object a line. */
 import type { ClientReport } from '../client/report.ts';
 import { firstStatus, statusAfter } from '../client/status.ts';
+import { jsonText } from '../host/escape.ts';
 import { wordsOf } from './client-words.ts';
 import { liveText, type Rates, ratesBetween } from './live-line.ts';
 
@@ -30,7 +31,7 @@ export class JsonView implements ClientView {
   }
 
   report(event: ClientReport): void {
-    this.#output.write(`${JSON.stringify({ at: this.#now().toISOString(), ...event })}\n`);
+    this.#output.write(`${jsonText({ at: this.#now().toISOString(), ...event })}\n`);
   }
 
   whileAsking<T>(ask: () => Promise<T>): Promise<T> {

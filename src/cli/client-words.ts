@@ -1,7 +1,7 @@
 /** A client's reports as lines for people. */
 import type { ClientReport } from '../client/report.ts';
 import type { BlockedCarrier, TunnelReport } from '../control/client-types.ts';
-import { escapeControls } from '../host/escape.ts';
+import { escapeControls, escapeLines } from '../host/escape.ts';
 import { quoted } from './asker.ts';
 
 /** Undefined: a person doesn't need a line for it. */
@@ -57,5 +57,5 @@ export function blockedWords({ carrier, reason, openings }: BlockedCarrier): str
 
 /** Why it ended; of several lines each is kept. */
 export function endingWords(reason: string): string {
-  return reason.split('\n').map(escapeControls).join('\n');
+  return escapeLines(reason);
 }

@@ -8,7 +8,7 @@ import { isReached, profilePage, profileTables } from '../doctor/report/profile-
 import { findingLines, restLines, tableLines } from '../doctor/report/text.ts';
 import { ExitStatus } from '../doctor/report/verdict.ts';
 import { writePage } from '../doctor/report/write-page.ts';
-import { escapeControls } from '../host/escape.ts';
+import { escapeControls, escapeLines, jsonText } from '../host/escape.ts';
 import { answersFor, type PasswordOptions } from './asker.ts';
 import { beginDialling } from './dialling.ts';
 import type { ProfileWatch, WatchedProfile } from './doctor-watch.ts';
@@ -38,7 +38,7 @@ export async function doctorProfile(argument: string, options: ProfileSurveyOpti
       surveys.push(await surveyCarriers(gateway, { ...answers, progress, signal: ended.signal }));
     }
     savePage();
-    console.log(options.json ? JSON.stringify(surveys.map(report), null, 2) : surveys.map(textOf).join('\n\n'));
+    console.log(options.json ? jsonText(surveys.map(report), 2) : surveys.map(textOf).join('\n\n'));
     const watched = options.watch ? await watch(surveys, { ...answers, signal: ended.signal }, options) : undefined;
     if (watched) savePage(watched.table);
     if (surveys.some((survey) => !isReached(survey) && !wasEnded(survey.carriers))) return ExitStatus.CAUSE;
@@ -61,12 +61,11 @@ async function watch(
 ): Promise<WatchedProfile | undefined> {
   const { watchProfile } = await import('./doctor-watch.ts');
   if (process.stderr.isTTY) console.error('  watching the tunnel, until all is seen or Ctrl-C');
-  const learnt = (news: { readonly text: string }) =>
-    console.log(json ? JSON.stringify(news) : escapeControls(news.text));
+  const learnt = (news: { readonly text: string }) => console.log(json ? jsonText(news) : escapeControls(news.text));
   const watched = await watchProfile({ ...answers, surveys, learnt });
   if (!watched) return undefined;
   const { table, isWell } = watched;
-  if (json) console.log(JSON.stringify({ watch: 'end', isWell, rows: table.rows }));
+  if (json) console.log(jsonText({ watch: 'end', isWell, rows: table.rows }));
   else console.log(['', ...tableLines(table)].map(escapeControls).join('\n'));
   return watched;
 }
@@ -92,8 +91,5 @@ function textOf(survey: CarrierSurvey): string {
     ...causes.flatMap((finding) => ['', ...findingLines(finding)]),
     ...restLines(causes, ['--json', '--html FILE']).flatMap((line) => ['', line]),
   ];
-  return lines
-    .flatMap((line) => line.split('\n'))
-    .map(escapeControls)
-    .join('\n');
+  return escapeLines(lines.join('\n'));
 }

@@ -1,4 +1,5 @@
 /** The command line: finds the command, runs it, and turns what it throws into a line and an exit status. */
+import { escapeLines } from '../host/escape.ts';
 import { UsageError } from './usage.ts';
 
 /** Runs with the arguments behind the command's name; the exit status comes back. */
@@ -45,7 +46,7 @@ function describe(error: unknown): string {
   const { code, name, message, stack } = error as { code?: unknown; name?: string; message?: string; stack?: string };
   const lines =
     typeof code === 'string' && name !== 'TypeError' ? message : `unexpected error: ${stack ?? String(error)}`;
-  return `sallyport: ${lines}`;
+  return escapeLines(`sallyport: ${lines}`);
 }
 
 // `sallyport sessions | head` is no failure.

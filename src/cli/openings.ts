@@ -11,6 +11,7 @@ import {
   STANDARD_PORTS,
   sameOpening,
 } from '../core/openings/openings.ts';
+import { jsonText } from '../host/escape.ts';
 import { alignTable } from './table.ts';
 import { expectArguments, oneOf, parseCommand, UsageError } from './usage.ts';
 
@@ -35,7 +36,7 @@ export function answer(args: string[]): string {
   const side = oneOf('--side', values.side ?? 'client', SIDES);
   const firewall = values.for === undefined ? undefined : firewallNamed(values.for);
   const need = needOf(carriers, parsePorts(values.ports), side);
-  return values.json ? JSON.stringify(report(need, firewall), null, 2) : page(need, firewall);
+  return values.json ? jsonText(report(need, firewall), 2) : page(need, firewall);
 }
 
 function firewallNamed(name: string): Firewall {

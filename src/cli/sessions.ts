@@ -4,6 +4,7 @@ import type { FailureReport, HistoryReport, SessionRow, StatusReport } from '../
 import type { Remedy } from '../core/diagnosis/finding.ts';
 import { knownFailure } from '../core/diagnosis/gateway-failures.ts';
 import { remedyLines } from '../doctor/report/text.ts';
+import { jsonText } from '../host/escape.ts';
 import { callGateway } from './gateway-call.ts';
 import { alignTable, formatAge, formatBytes, formatTime } from './table.ts';
 import { expectArguments, parseCommand, UsageError, WHERE } from './usage.ts';
@@ -28,7 +29,7 @@ export async function run(args: string[]): Promise<number> {
 }
 
 function show<T>(rows: readonly T[], json: boolean | undefined, table: (rows: readonly T[]) => string): void {
-  console.log(json ? JSON.stringify(rows, null, 2) : table(rows));
+  console.log(json ? jsonText(rows, 2) : table(rows));
 }
 
 /** A client whose IPsec failed, or was never begun, may still speak L2TP; nobody answers, and the log has no line for it. */

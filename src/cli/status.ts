@@ -1,6 +1,6 @@
 /** sallyport status: how the running clients do. */
 import type { ClientStatus } from '../control/client-types.ts';
-import { escapeControls } from '../host/escape.ts';
+import { escapeControls, jsonText } from '../host/escape.ts';
 import { blockedWords, endingWords } from './client-words.ts';
 import { askClient, notConnected, runningClients } from './running-clients.ts';
 import { formatAge, formatBytes } from './table.ts';
@@ -11,11 +11,11 @@ export async function run(args: string[]): Promise<number> {
   if (positionals.length > 0) {
     const [profile = ''] = expectArguments(positionals, 'the profile');
     const status = await askClient(profile, 'status');
-    console.log(values.json ? JSON.stringify(status, null, 2) : statusText(status, Date.now()));
+    console.log(values.json ? jsonText(status, 2) : statusText(status, Date.now()));
     return 0;
   }
   const all = await runningClients();
-  if (values.json) console.log(JSON.stringify(all, null, 2));
+  if (values.json) console.log(jsonText(all, 2));
   else if (all.length === 0) throw notConnected('nothing is connected');
   else console.log(all.map((status) => statusText(status, Date.now())).join('\n\n'));
   return 0;

@@ -3,6 +3,7 @@ import { callControl, controlPath } from '../control/gateway.ts';
 import type { UserRow } from '../control/gateway-types.ts';
 import { readConfig } from '../gateway/read-config.ts';
 import { type ChangedSecrets, type KeptSecrets, openUsers } from '../gateway/user-administration.ts';
+import { jsonText } from '../host/escape.ts';
 import { isNotRunning, type Where } from './gateway-call.ts';
 import { readNewPassword } from './password.ts';
 import { qrCode } from './qr-code.ts';
@@ -122,7 +123,7 @@ async function remove(where: Where, user: string): Promise<number> {
 async function list(where: Where, json: boolean): Promise<number> {
   const users = await reachUsers(where);
   const rows = await users.list();
-  console.log(json ? JSON.stringify(rows, null, 2) : userTable(rows));
+  console.log(json ? jsonText(rows, 2) : userTable(rows));
   return 0;
 }
 

@@ -1,12 +1,13 @@
 /** sallyport doctor CODE: what a number that Windows shows means, and what to change. */
 import { explainCode, WINDOWS_CODES, type WindowsCode } from '../core/diagnosis/windows-codes.ts';
+import { jsonText } from '../host/escape.ts';
 import { textOf } from './report/text.ts';
 
 /** Undefined: nothing is known of it. */
 export function describeCode(code: number, asJson: boolean): string | undefined {
   const known = explainCode(code);
   if (!known) return undefined;
-  return asJson ? JSON.stringify(known, null, 2) : textOf(pageOf(known));
+  return asJson ? jsonText(known, 2) : textOf(pageOf(known));
 }
 
 /** "691, 766, 789" */

@@ -3,6 +3,7 @@ import { basename } from 'node:path';
 import { NO_KEYS } from '../core/diagnosis/keys.ts';
 import { Observer } from '../core/diagnosis/observer.ts';
 import { nodeCrypto } from '../host/crypto/node-crypto.ts';
+import { jsonText } from '../host/escape.ts';
 import { CaptureError } from './capture/damage.ts';
 import { type CaptureSummary, readCapture } from './capture/read-capture.ts';
 import { openPath, openStream } from './capture/source.ts';
@@ -37,7 +38,7 @@ export async function diagnoseCapture(path: string, options: CaptureOptions): Pr
   const diagnosis = observer.finish(summary.lastAt);
   const page = capturePage(title, diagnosis, summary);
   if (options.html !== undefined) writePage(options.html, page);
-  if (options.json) console.log(JSON.stringify(jsonOf(title, diagnosis, summary), null, 2));
+  if (options.json) console.log(jsonText(jsonOf(title, diagnosis, summary), 2));
   else console.log(textOf(page));
   return captureExitStatus(diagnosis, summary);
 }

@@ -1,7 +1,7 @@
 /** The log: pino's records, by default one readable line an event, on standard error. */
 import { type Logger, pino } from 'pino';
 import type { LogFormat, LogLevel } from '../config/config.ts';
-import { escapeControls } from './escape.ts';
+import { escapeControls, escapeJson } from './escape.ts';
 import { GatheredLines } from './gathered-lines.ts';
 
 export type { Logger } from 'pino';
@@ -33,7 +33,7 @@ export function createLog(options: { level: LogLevel; format: LogFormat }, sink:
   // pino's own censor takes the names of all it looks for apart for each line
   const formatters = { log: censored, bindings: censored };
   const serializers = { err: (error: Error) => censored(pino.stdSerializers.err(error) as unknown as Fields) };
-  const format = options.format === 'json' ? (line: string) => line : readableLine;
+  const format = options.format === 'json' ? escapeJson : readableLine;
   const target = {
     // pino then says here what level the line has that it writes
     [Symbol.for('pino.metadata')]: true,

@@ -171,10 +171,11 @@ describe('a view', () => {
     const screen = new Screen();
     const view = new JsonView(screen, () => new Date(0));
     view.report({ type: 'banner', text: 'a\nb' });
+    view.report({ type: 'notice', text: '\u009b2J\u202e' });
     view.report(traffic(1, 2));
     assert.equal(
       screen.text,
-      '{"at":"1970-01-01T00:00:00.000Z","type":"banner","text":"a\\nb"}\n{"at":"1970-01-01T00:00:00.000Z","type":"traffic","bytesIn":1,"bytesOut":2,"packetsIn":1,"packetsOut":1}\n',
+      '{"at":"1970-01-01T00:00:00.000Z","type":"banner","text":"a\\nb"}\n{"at":"1970-01-01T00:00:00.000Z","type":"notice","text":"\\u009b2J\\u202e"}\n{"at":"1970-01-01T00:00:00.000Z","type":"traffic","bytesIn":1,"bytesOut":2,"packetsIn":1,"packetsOut":1}\n',
     );
   });
 });

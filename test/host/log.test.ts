@@ -1,7 +1,6 @@
 /** The log: one readable line an event, no secret, nothing a peer could forge. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { escapeControls } from '../../src/host/escape.ts';
 import { createLog, type Logger } from '../../src/host/log.ts';
 
 function logged(act: (log: Logger) => void, format: 'pretty' | 'json' = 'pretty'): string {
@@ -76,6 +75,6 @@ describe('the log', () => {
       text,
       'info  login\\u000d\\u000afailed\\u0085 user="a\\n2026-11-21 00:00:00 info  x\\u001b[2J\\u202e"',
     );
-    assert.equal(escapeControls('ok é 🔑\u2028\u{e0001}'), 'ok é 🔑\\u2028\\u{e0001}');
+    assert.ok(logged((log) => log.info({ user: '\u009b2J' }, 'login'), 'json').includes('"user":"\\u009b2J"'));
   });
 });

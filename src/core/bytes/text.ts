@@ -14,6 +14,12 @@ export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
+/**
+ * Characters that act where they are shown, for a class of a regular expression with `u`: controls of both sets, what turns the
+ * direction of writing or isn't seen, line and paragraph ends.
+ */
+export const ACTING = String.raw`\p{Cc}\p{Cf}\p{Zl}\p{Zp}`;
+
 const HEX_DIGITS = utf8('0123456789abcdef');
 /** Most texts are short, and memory for their digits would take longer than the rest. */
 const scratch = new Uint8Array(2048);

@@ -1,13 +1,13 @@
 /** Phase 1 identities as people write them: RFC 2407 section 4.6.2. */
-import { fromUtf8, toHex, utf8 } from '../bytes/text.ts';
+import { ACTING, fromUtf8, toHex, utf8 } from '../bytes/text.ts';
 import { type IpAddress, ipFromBytes, parseIp } from '../net/address.ts';
 import { type Identification, IdType } from '../wire/ikev1.ts';
 
 /** Our own limit: nobody's name is longer, and logs stay readable. */
 const MAX_TEXT = 128;
 
-/** Controls of both sets, line and paragraph ends, what turns the direction of writing, and what was no UTF-8. */
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\ufffd]/u;
+/** What acts, and what was no UTF-8. */
+const UNPRINTABLE = new RegExp(`[${ACTING}\ufffd]`, 'u');
 
 /** Printable text of an identity: an address, a name, or a key ID; control characters and binary as hex. Cut at 128. */
 export function identityText(identity: Identification): string {

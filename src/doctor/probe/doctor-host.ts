@@ -1,6 +1,7 @@
 /** `sallyport doctor HOST`: probes, judges, and says what it found. */
 import type { Finding } from '../../core/diagnosis/finding.ts';
 import { nodeCrypto } from '../../host/crypto/node-crypto.ts';
+import { escapeJson } from '../../host/escape.ts';
 import { textOf } from '../report/text.ts';
 import { exitStatusOf } from '../report/verdict.ts';
 import { writePage } from '../report/write-page.ts';
@@ -78,5 +79,5 @@ function reportOf(survey: Survey, findings: readonly Finding[]): HostReport {
 }
 
 function toJson(value: object, indent?: number): string {
-  return JSON.stringify(value, (_, part: unknown) => part ?? null, indent);
+  return escapeJson(JSON.stringify(value, (_, part: unknown) => part ?? null, indent));
 }

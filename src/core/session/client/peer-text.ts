@@ -1,9 +1,8 @@
 /** Text that a gateway wants shown to its user: hostile input like all else. */
 import type { Bytes } from '../../bytes/bytes.ts';
-import { fromUtf8 } from '../../bytes/text.ts';
+import { ACTING, fromUtf8 } from '../../bytes/text.ts';
 
-/** Controls of both sets but the line's end, what turns the direction of writing, and other line and paragraph ends. */
-const UNSHOWN = /(?!\n)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+const UNSHOWN = new RegExp(`(?!\n)[${ACTING}]`, 'gu');
 
 /** At most `limit` characters, lines ended by \n alone; a space for each character that could play tricks on a terminal. */
 export function shownText(bytes: Bytes, limit: number): string {
