@@ -13,6 +13,7 @@ import {
   UNWANTED_GROUP,
 } from './ikev2-questions.ts';
 import { pause } from './network.ts';
+import { portText, stateText } from './port-text.ts';
 import type { Question } from './question.ts';
 import type { AddressSight, Port, PortSight } from './survey.ts';
 import { askTcp, CTCP, IKE_OVER_TCP } from './tcp.ts';
@@ -47,6 +48,7 @@ export interface Reached {
 
 export async function reachAddress(context: ProbeContext, address: IpAddress): Promise<Reached> {
   const { crypto, progress } = context;
+  const tell = (sight: PortSight) => progress(`${address.text}: ${portText(sight.port)} ${stateText(sight)}`);
   const flow500 = await IkeFlow.open(context, { address, port: 500 }, false, 500);
   const flow4500 = await IkeFlow.open(context, { address, port: 4500 }, true);
   // one version that answers shows that the way is open: the other one's silence is worth less then
@@ -62,13 +64,13 @@ export async function reachAddress(context: ProbeContext, address: IpAddress): P
   Promise.all([main500, init500, on4500, ...tcp]).catch(() => undefined);
   const first = { flow: flow500, port: 'udp/500' as const, main: await main500, init: await init500 };
   const sight500 = udpSight('udp/500', first.main, first.init);
-  progress(`${address.text}: ${sightText(sight500)}`);
+  tell(sight500);
   const second = { flow: flow4500, port: 'udp/4500' as const, ...(await on4500) };
   const sight4500 = udpSight('udp/4500', second.main, second.init);
-  progress(`${address.text}: ${sightText(sight4500)}`);
+  tell(sight4500);
   const unmarked = sight4500.state === 'silent' ? await reachUnmarked(context, address, first) : undefined;
   const ports = [sight500, sight4500, ...(await Promise.all(tcp))];
-  for (const port of ports.slice(2)) progress(`${address.text}: ${sightText(port)}`);
+  for (const sight of ports.slice(2)) tell(sight);
   return {
     sight: { address: address.text, ports, unmarked },
     best: sight500.state === 'answers' ? first : sight4500.state === 'answers' ? whole(second) : undefined,
@@ -201,18 +203,4 @@ function udpSight(port: 'udp/500' | 'udp/4500', main: Asked | undefined, init: A
 /** It goes into the negotiation, or says how it would. */
 export function isServed(asked: Asked | undefined): boolean {
   return asked?.outcome.kind === 'answer' && asked.outcome.answer.verdict.kind !== 'refused';
-}
-
-const STATES: Readonly<Record<PortSight['state'], string>> = {
-  answers: 'answers',
-  open: 'is open',
-  refused: 'is refused',
-  failed: 'cannot be asked',
-  silent: 'is silent',
-};
-
-/** "UDP 500 answers (IKEv1 main mode, IKEv2)" */
-export function sightText({ port, state, speaks }: PortSight): string {
-  const [kind, number] = port.split('/');
-  return `${kind!.toUpperCase()} ${number} ${STATES[state]}${speaks.length > 0 ? ` (${speaks.join(', ')})` : ''}`;
 }

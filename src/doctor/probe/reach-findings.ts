@@ -2,6 +2,7 @@
 import type { Finding, Remedy } from '../../core/diagnosis/finding.ts';
 import { IS_IT_RUNNING, openFirewall } from '../../core/diagnosis/remedies.ts';
 import { FRAGMENT } from '../../core/diagnosis/rules/fragments.ts';
+import { portText } from './port-text.ts';
 import type { ProbeRule } from './rule.ts';
 import type { AddressSight, Port, PortSight, Survey } from './survey.ts';
 
@@ -228,8 +229,7 @@ const SAYS: Readonly<Record<PortSight['state'], string>> = {
 };
 
 function evidenceOf({ packet, port, state, code }: PortSight) {
-  const [kind, number] = port.split('/');
-  return { packet, says: `${kind!.toUpperCase()} ${number}: ${SAYS[state]}${code ? ` (${code})` : ''}` };
+  return { packet, says: `${portText(port)}: ${SAYS[state]}${code ? ` (${code})` : ''}` };
 }
 
 const CHECK_ADDRESS: Remedy = { where: 'client', does: "Check the gateway's name and address.", lines: [] };

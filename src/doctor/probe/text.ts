@@ -2,7 +2,7 @@
 import type { Finding } from '../../core/diagnosis/finding.ts';
 import { suiteText } from '../../core/diagnosis/offer.ts';
 import type { TableRow } from '../report/page.ts';
-import { sightText } from './address-probe.ts';
+import { portText, stateText } from './port-text.ts';
 import type { GatewaySight, Ikev1Sight, Ikev2Sight, NatState, PortSight, Survey } from './survey.ts';
 
 /** A cause if there is one, else what is healthy, and behind it what is the worst of the rest if that is above a note. */
@@ -33,13 +33,14 @@ export function detailRows({ addresses, gateway }: Survey): TableRow[] {
 
 function portRow(sight: PortSight, prefix: string): TableRow {
   const { port, state, code, after } = sight;
-  const [kind, number] = port.split('/');
-  const title = `${kind!.toUpperCase()} ${number}`;
-  const words = sightText(sight).slice(title.length + 1);
-  const text = `${words}${code && state === 'failed' ? ` (${code})` : ''}${after === undefined ? '' : `, ${after} ms`}`;
+  const text = `${stateText(sight)}${code && state === 'failed' ? ` (${code})` : ''}${after === undefined ? '' : `, ${after} ms`}`;
   // few gateways serve TCP, and nobody misses it there
-  const isMissed = kind === 'udp' && state !== 'answers';
-  return { title: `${prefix}${title}`, text, state: state === 'answers' ? 'well' : isMissed ? 'ill' : undefined };
+  const isMissed = port.startsWith('udp') && state !== 'answers';
+  return {
+    title: `${prefix}${portText(port)}`,
+    text,
+    state: state === 'answers' ? 'well' : isMissed ? 'ill' : undefined,
+  };
 }
 
 function gatewayRows(gateway: GatewaySight): TableRow[] {
