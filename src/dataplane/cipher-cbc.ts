@@ -8,7 +8,7 @@
  *     encrypt:  random | payload     ->  IV | ciphertext
  *     decrypt:  IV | ciphertext      ->  junk | payload
  */
-import { BLOCK_LENGTH, type EspSuite, type HashName, ICV_LENGTH } from '../core/crypto/algorithms.ts';
+import { BLOCK_LENGTH, type CbcCipher, type EspSuite, type HashName, ICV_LENGTH } from '../core/crypto/algorithms.ts';
 import type { Pointer } from '../ffi/library.ts';
 import {
   CRYPTO_memcmp,
@@ -38,12 +38,12 @@ export class CbcSealer implements PacketSealer {
   readonly #mac: Pointer;
 
   constructor(scratch: CipherScratch, suite: EspSuite, keys: PacketKeys) {
-    const { block, icv, hash } = sizesOf(suite);
+    const { block, icv, hash, cipher } = readSuite(suite);
     this.#scratch = scratch;
     this.blockLength = block;
     this.ivLength = block;
     this.icvLength = icv;
-    this.#ctx = scratch.cipherContext(opensslCipher(suite), EVP_EncryptInit_ex2, keys.encryption);
+    this.#ctx = scratch.cipherContext(cipher, EVP_EncryptInit_ex2, keys.encryption);
     this.#mac = scratch.macContext(hash, keys.integrity);
   }
 
@@ -81,12 +81,12 @@ export class CbcOpener implements PacketOpener {
   readonly #mac: Pointer;
 
   constructor(scratch: CipherScratch, suite: EspSuite, keys: PacketKeys) {
-    const { block, icv, hash } = sizesOf(suite);
+    const { block, icv, hash, cipher } = readSuite(suite);
     this.#scratch = scratch;
     this.blockLength = block;
     this.ivLength = block;
     this.icvLength = icv;
-    this.#ctx = scratch.cipherContext(opensslCipher(suite), EVP_DecryptInit_ex2, keys.encryption);
+    this.#ctx = scratch.cipherContext(cipher, EVP_DecryptInit_ex2, keys.encryption);
     this.#mac = scratch.macContext(hash, keys.integrity);
   }
 
@@ -120,13 +120,21 @@ const DIGEST: Readonly<Record<HashName, string>> = {
   sha512: 'SHA512',
 };
 
-function sizesOf(suite: EspSuite): { block: number; icv: number; hash: string } {
-  if (suite.cipher === 'aes-gcm' || suite.integrity === undefined) throw new Error('a CBC suite has an integrity hash');
-  return { block: BLOCK_LENGTH[suite.cipher], icv: ICV_LENGTH[suite.integrity], hash: DIGEST[suite.integrity] };
-}
+const CIPHER: Readonly<Record<CbcCipher, (keyBits: number) => string>> = {
+  'aes-cbc': (keyBits) => `AES-${keyBits}-CBC`,
+  '3des-cbc': () => 'DES-EDE3-CBC',
+};
 
-function opensslCipher(suite: EspSuite): string {
-  return suite.cipher === '3des-cbc' ? 'DES-EDE3-CBC' : `AES-${suite.keyBits}-CBC`;
+/** Sizes in bytes, and OpenSSL's names. */
+function readSuite(suite: EspSuite): { block: number; icv: number; hash: string; cipher: string } {
+  const { cipher, keyBits, integrity } = suite;
+  if (cipher === 'aes-gcm' || integrity === undefined) throw new Error('a CBC suite has an integrity hash');
+  return {
+    block: BLOCK_LENGTH[cipher],
+    icv: ICV_LENGTH[integrity],
+    hash: DIGEST[integrity],
+    cipher: CIPHER[cipher](keyBits),
+  };
 }
 
 function refused(): false {
