@@ -3,13 +3,14 @@
  *
  * Long because it is a list: one scenario after another, none of which knows the next.
  */
+import { ExchangeType } from '../../../src/core/wire/isakmp.ts';
 import * as lab from '../../lab/gateway.ts';
 import type { Netns } from '../../lab/netns.ts';
 import { sleep } from '../../lab/poll.ts';
 import { SoftEther, softEtherSecret } from '../../lab/softether.ts';
 import { gatewayPublicAddress, natPublicAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
-import { interfere } from './faults.ts';
+import { ikeExchange, interfere } from './faults.ts';
 import {
   type CallOptions,
   call,
@@ -447,7 +448,7 @@ const windows: readonly Scenario[] = [
     play: async (stage) => {
       await publishGateway(stage);
       await stage.gateway({ netns: stage.net.c1, config: { l2tp: true } });
-      await interfere(stage.net.gw, 'output', 'udp dport 4500 @th,240,8 32 drop');
+      await interfere(stage.net.gw, 'output', `udp dport 4500 ${ikeExchange(ExchangeType.QUICK_MODE)} drop`);
       await stage.watch(stage.net.gw, 'public');
       await stage.dial({ netns: stage.net.gw, profile: vista({ gateway: natPublicAddress }) }, 35_000);
     },
@@ -467,7 +468,7 @@ const windows: readonly Scenario[] = [
       await stage.net.gw.nft(
         'table ip nat { chain out { type nat hook postrouting priority 100; oifname "public" masquerade; }; }',
       );
-      await interfere(stage.net.cl, 'output', 'udp dport 4500 @th,240,8 32 drop');
+      await interfere(stage.net.cl, 'output', `udp dport 4500 ${ikeExchange(ExchangeType.QUICK_MODE)} drop`);
       await stage.watch(stage.net.gw, 'public');
       await stage.dial({ profile: { ...vista({ gateway: natPublicAddress }), persona: 'windows-11' } }, 35_000);
     },

@@ -50,13 +50,13 @@ const phase1: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'phase1-no-proposal',
     alsoFine: ['weak-algorithms'],
-    play: async (stage) => {
-      await stage.swanGateway('v1-main', { ike: 'aes256-sha512-ecp521' });
-      await stage.watch(stage.net.cl, 'eth0');
-      const ike =
-        '3des-sha1-modp1024,3des-md5-modp1024,aes128-sha1-modp1536,aes128-sha1-modp2048,aes256-sha1-modp2048,aes256-sha256-modp2048';
-      await (await stage.swanClient('v1-main', { ike })).initiate(10);
-    },
+    play: swansMeet('v1-main', {
+      gateway: { ike: 'aes256-sha512-ecp521' },
+      client: {
+        ike: '3des-sha1-modp1024,3des-md5-modp1024,aes128-sha1-modp1536,aes128-sha1-modp2048,aes256-sha1-modp2048,aes256-sha256-modp2048',
+      },
+      seconds: 10,
+    }),
   },
   {
     name: 'phase1-no-proposal-vpnc-strongswan',
@@ -105,12 +105,11 @@ const phase1: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: null,
     nearMissOf: ['group-mismatch', 'phase1-no-proposal'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk', { ike: 'aes256-sha256-modp2048' });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk', { ike: 'aes256-sha256-ecp256-modp2048' })).connect();
-      await ping(stage.net.cl, { count: 5 });
-    },
+    play: swansMeet('v2-psk', {
+      gateway: { ike: 'aes256-sha256-modp2048' },
+      client: { ike: 'aes256-sha256-ecp256-modp2048' },
+      afterwards: ({ at }) => ping(at, { count: 5 }),
+    }),
   },
   {
     name: 'second-proposal-taken-main',
@@ -120,13 +119,11 @@ const phase1: readonly Scenario[] = [
     cause: null,
     alsoFine: ['weak-algorithms'],
     nearMissOf: ['phase1-no-proposal'],
-    play: async (stage) => {
-      await stage.swanGateway('v1-main-xauth', { ike: 'aes256-sha256-modp2048' });
-      await stage.watch(stage.net.cl, 'eth0');
-      const ike = 'aes128-sha384-ecp384,aes192-sha256-ecp256,aes256-sha256-modp2048';
-      await (await stage.swanClient('v1-main-xauth', { ike })).connect();
-      await ping(stage.net.cl, { count: 5 });
-    },
+    play: swansMeet('v1-main-xauth', {
+      gateway: { ike: 'aes256-sha256-modp2048' },
+      client: { ike: 'aes128-sha384-ecp384,aes192-sha256-ecp256,aes256-sha256-modp2048' },
+      afterwards: ({ at }) => ping(at, { count: 5 }),
+    }),
   },
   {
     name: 'refused-then-changed-ikev2',
@@ -274,12 +271,11 @@ const phase2: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'phase2-no-proposal',
     asGood: ['selectors-refused'],
-    play: async (stage) => {
-      await stage.swanGateway('v1-main', { esp: 'aes256-sha256' });
-      await stage.watch(stage.net.cl, 'eth0');
-      const child = { local_ts: '10.88.0.0/24' };
-      await (await stage.swanClient('v1-main', { esp: '3des-md5', child })).initiate(15);
-    },
+    play: swansMeet('v1-main', {
+      gateway: { esp: 'aes256-sha256' },
+      client: { esp: '3des-md5', child: { local_ts: '10.88.0.0/24' } },
+      seconds: 15,
+    }),
   },
   {
     name: 'phase2-no-proposal-pfs',
@@ -287,14 +283,12 @@ const phase2: readonly Scenario[] = [
     fault: 'the gateway wants PFS with group 14, the client has none; ESP is the same else',
     seenFrom: AT_CLIENT,
     cause: 'phase2-no-proposal',
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v1-main', { esp: 'aes256-sha256-modp2048' });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-main', { esp: 'aes256-sha256', child: { local_ts: '10.88.0.0/24' } })).initiate(
-        15,
-      );
-    },
+    play: swansMeet('v1-main', {
+      keys: true,
+      gateway: { esp: 'aes256-sha256-modp2048' },
+      client: { esp: 'aes256-sha256', child: { local_ts: '10.88.0.0/24' } },
+      seconds: 15,
+    }),
   },
   {
     name: 'phase2-no-proposal-vpnc',
@@ -365,13 +359,11 @@ const networks: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: null,
     nearMissOf: ['selectors-refused'],
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk', { child: { remote_ts: '0.0.0.0/0' } })).connect();
-      await ping(stage.net.cl, { count: 5 });
-    },
+    play: swansMeet('v2-psk', {
+      keys: true,
+      client: { child: { remote_ts: '0.0.0.0/0' } },
+      afterwards: ({ at }) => ping(at, { count: 5 }),
+    }),
   },
 ];
 

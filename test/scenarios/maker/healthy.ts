@@ -2,10 +2,12 @@
 import { sleep } from '../../lab/poll.ts';
 import { clientAddress6, gatewayAddress6, gatewayPublicAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
-import { home } from './meetings.ts';
+import { type Met, swansMeet } from './meetings.ts';
 import {
   AT_CLIENT,
   AT_GATEWAY,
+  BEFORE_NAT,
+  BEYOND_NAT,
   CISCO_NOTES,
   OUR_CLIENT,
   OUR_GATEWAY,
@@ -16,6 +18,11 @@ import {
   VPNC,
 } from './scenario.ts';
 
+async function pingsAndLeaves({ client, at }: Met, count: number): Promise<void> {
+  await ping(at, { count });
+  await client.terminate();
+}
+
 export const healthy: readonly Scenario[] = [
   {
     name: 'healthy-ikev2-psk',
@@ -24,29 +31,21 @@ export const healthy: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: null,
     nearMissOf: ['ike-auth-refused', 'psk-mismatch'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v2-psk');
-      await client.connect();
-      await ping(stage.net.cl, { count: 10 });
-      await client.terminate();
-    },
+    play: swansMeet('v2-psk', { afterwards: (met) => pingsAndLeaves(met, 10) }),
   },
   {
     name: 'healthy-ikev2-eap-nat',
     peers: swans,
     fault: 'none; EAP-MSCHAPv2 from behind a NAT',
-    seenFrom: "the NAT's outside",
+    seenFrom: BEYOND_NAT,
     cause: null,
     nearMissOf: ['eap-refused', 'ike-auth-refused', 'gateway-behind-nat'],
-    play: async (stage) => {
-      const files = await stage.certificates();
-      await stage.swanGateway('v2-eap', { files: files.gateway });
-      await stage.watch(stage.net.nat, 'outside');
-      await (await stage.swanClient('v2-eap', { ...home(stage), files: files.client })).connect();
-      await ping(stage.net.c1, { count: 10 });
-    },
+    play: swansMeet('v2-eap', {
+      certificates: {},
+      behindNat: true,
+      watched: 'nat',
+      afterwards: ({ at }) => ping(at, { count: 10 }),
+    }),
   },
   {
     name: 'healthy-ikev2-certificates-fragments',
@@ -55,15 +54,7 @@ export const healthy: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: null,
     nearMissOf: ['ike-fragments-refused', 'fragments-lost', 'certificate-too-large'],
-    play: async (stage) => {
-      const files = await stage.certificates({ bits: 4096 });
-      await stage.swanGateway('v2-certificates', { files: files.gateway });
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v2-certificates', { files: files.client });
-      await client.connect();
-      await ping(stage.net.cl, { count: 6 });
-      await client.terminate();
-    },
+    play: swansMeet('v2-certificates', { certificates: { bits: 4096 }, afterwards: (met) => pingsAndLeaves(met, 6) }),
   },
   {
     name: 'healthy-ikev2-certificates-ip-fragments',
@@ -72,14 +63,12 @@ export const healthy: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: null,
     nearMissOf: ['fragments-lost', 'certificate-too-large'],
-    play: async (stage) => {
-      const files = await stage.certificates({ bits: 4096 });
-      const connection = { fragmentation: 'no' };
-      await stage.swanGateway('v2-certificates', { files: files.gateway, connection });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-certificates', { files: files.client, connection })).connect();
-      await ping(stage.net.cl, { count: 6 });
-    },
+    play: swansMeet('v2-certificates', {
+      certificates: { bits: 4096 },
+      gateway: { connection: { fragmentation: 'no' } },
+      client: { connection: { fragmentation: 'no' } },
+      afterwards: ({ at }) => ping(at, { count: 6 }),
+    }),
   },
   {
     name: 'healthy-ikev1-main-site',
@@ -105,21 +94,13 @@ export const healthy: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: null,
     nearMissOf: ['xauth-refused', 'mode-config-refused', 'phase2-no-proposal'],
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v1-main-xauth');
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v1-main-xauth');
-      await client.connect();
-      await ping(stage.net.cl, { count: 8 });
-      await client.terminate();
-    },
+    play: swansMeet('v1-main-xauth', { keys: true, afterwards: (met) => pingsAndLeaves(met, 8) }),
   },
   {
     name: 'healthy-vpnc-nat-t',
     peers: [VPNC, STRONGSWAN_RESPONDER],
     fault: 'none; from behind a NAT',
-    seenFrom: "the client's own device, behind a NAT",
+    seenFrom: BEFORE_NAT,
     cause: null,
     alsoFine: CISCO_NOTES,
     nearMissOf: ['silence-on-4500', 'gateway-behind-nat'],
@@ -205,15 +186,15 @@ export const healthy: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: null,
     nearMissOf: ['no-answer-500'],
-    play: async (stage) => {
-      const daemon = { plugins: {} };
-      await stage.swanGateway('v2-psk', { daemon, connection: { encap: 'no' } });
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v2-psk', { local: clientAddress6, remote: gatewayAddress6, daemon });
-      await client.initiate(15);
-      await sleep(1000);
-      await client.terminate();
-    },
+    play: swansMeet('v2-psk', {
+      gateway: { daemon: { plugins: {} }, connection: { encap: 'no' } },
+      client: { daemon: { plugins: {} }, local: clientAddress6, remote: gatewayAddress6 },
+      seconds: 15,
+      afterwards: async ({ client }) => {
+        await sleep(1000);
+        await client.terminate();
+      },
+    }),
   },
   {
     name: 'healthy-rekey-ikev2',
@@ -222,19 +203,16 @@ export const healthy: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: null,
     nearMissOf: ['rekey-failure', 'replay-window', 'esp-one-way'],
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v2-psk');
-      await client.connect();
-      await ping(stage.net.cl, { count: 5 });
-      await client.rekeyPhase2();
-      await ping(stage.net.cl, { count: 5 });
-      await client.rekeyPhase1();
-      await ping(stage.net.cl, { count: 5 });
-      await client.terminate();
-    },
+    play: swansMeet('v2-psk', {
+      keys: true,
+      afterwards: async (met) => {
+        await ping(met.at, { count: 5 });
+        await met.client.rekeyPhase2();
+        await ping(met.at, { count: 5 });
+        await met.client.rekeyPhase1();
+        await pingsAndLeaves(met, 5);
+      },
+    }),
   },
   {
     name: 'healthy-rekey-ikev1',
@@ -265,34 +243,32 @@ export const healthy: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: null,
     nearMissOf: ['dpd-death'],
-    play: async (stage) => {
-      await stage.swanGateway('v1-main-xauth');
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v1-main-xauth', { connection: { dpd_delay: '3s', dpd_timeout: '12s' } });
-      await client.connect();
-      await ping(stage.net.cl, { count: 3 });
-      await sleep(13_000);
-      await client.terminate();
-    },
+    play: swansMeet('v1-main-xauth', {
+      client: { connection: { dpd_delay: '3s', dpd_timeout: '12s' } },
+      afterwards: async ({ client, at }) => {
+        await ping(at, { count: 3 });
+        await sleep(13_000);
+        await client.terminate();
+      },
+    }),
   },
   {
     name: 'healthy-keepalives-nat',
     peers: swans,
     fault: 'none; a quiet tunnel behind a NAT, held open by keepalives and questions',
-    seenFrom: "the NAT's outside",
+    seenFrom: BEYOND_NAT,
     cause: null,
     nearMissOf: ['nat-mapping-timeout', 'dpd-death'],
-    play: async (stage) => {
-      const daemon = { keep_alive: '3s' };
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.nat, 'outside');
-      const connection = { dpd_delay: '6s', encap: 'no' };
-      const client = await stage.swanClient('v2-psk', { ...home(stage), daemon, connection });
-      await client.connect();
-      await ping(stage.net.c1, { count: 3 });
-      await sleep(16_000);
-      await ping(stage.net.c1, { count: 3 });
-    },
+    play: swansMeet('v2-psk', {
+      behindNat: true,
+      watched: 'nat',
+      client: { daemon: { keep_alive: '3s' }, connection: { dpd_delay: '6s', encap: 'no' } },
+      afterwards: async ({ at }) => {
+        await ping(at, { count: 3 });
+        await sleep(16_000);
+        await ping(at, { count: 3 });
+      },
+    }),
   },
   {
     name: 'healthy-two-behind-one-nat',
@@ -316,12 +292,6 @@ export const healthy: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: null,
     nearMissOf: ['esp-one-way', 'dpd-death'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v2-psk');
-      await client.connect();
-      await sleep(4000);
-    },
+    play: swansMeet('v2-psk', { afterwards: () => sleep(4000) }),
   },
 ];

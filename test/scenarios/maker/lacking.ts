@@ -4,7 +4,7 @@ import { gatewayAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
 import { fromFirstSender } from './edits.ts';
 import { interfere } from './faults.ts';
-import { home, swansMeet } from './meetings.ts';
+import { swansMeet } from './meetings.ts';
 import { AT_CLIENT, OUR_GATEWAY, type Scenario, swans, VPNC } from './scenario.ts';
 import type { Stage } from './stage.ts';
 import type { SwanKind } from './swan.ts';
@@ -70,14 +70,12 @@ const certificates: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'certificate-missing',
     asGood: ['ike-auth-refused'],
-    play: async (stage) => {
-      stage.keepKeys();
-      const files = await stage.certificates();
-      await stage.swanGateway('v2-certificates', { files: files.gateway });
-      await stage.watch(stage.net.cl, 'eth0');
-      const quiet = { files: files.client, connection: { send_cert: 'never' } };
-      await (await stage.swanClient('v2-certificates', quiet)).initiate(15);
-    },
+    play: swansMeet('v2-certificates', {
+      keys: true,
+      certificates: {},
+      client: { connection: { send_cert: 'never' } },
+      seconds: 15,
+    }),
   },
 ];
 
@@ -114,12 +112,12 @@ const captures: readonly Scenario[] = [
     fault: 'a router before the gateway drops UDP 4500; the client is behind a NAT',
     seenFrom: "the gateway's device, beyond the NAT and the router",
     cause: 'silence-on-4500',
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await interfere(stage.net.nat, 'forward', 'udp dport 4500 drop');
-      await stage.watch(stage.net.gw, 'public');
-      await (await stage.swanClient('v2-psk', home(stage))).initiate(15);
-    },
+    play: swansMeet('v2-psk', {
+      fault: (stage) => interfere(stage.net.nat, 'forward', 'udp dport 4500 drop'),
+      behindNat: true,
+      watched: 'gateway',
+      seconds: 15,
+    }),
   },
 ];
 

@@ -1,8 +1,9 @@
 /** More of what other files have one of: the same fault with other peers, seen from elsewhere, or without keys. */
+import { ExchangeType } from '../../../src/core/wire/isakmp.ts';
 import { sleep } from '../../lab/poll.ts';
 import { gatewayPublicAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
-import { interfere } from './faults.ts';
+import { ESP_FROM_4500, FRAGMENT, ikeExchange, interfere, LATER_FRAGMENT, routeWithoutNat } from './faults.ts';
 import { call, GUESTS, KERNEL_GATEWAY_ADDRESS, kernelGateway, outcome, transportGateway } from './guests.ts';
 import { home, swansMeet } from './meetings.ts';
 import {
@@ -23,8 +24,7 @@ import {
 } from './scenario.ts';
 import { GATEWAY_NAME } from './swan.ts';
 
-/** Quick mode's exchange type, behind UDP header and non-ESP marker. */
-const QUICK_MODE_4500 = 'udp dport 4500 @th,240,8 32';
+const QUICK_MODE = ikeExchange(ExchangeType.QUICK_MODE);
 
 const silence: readonly Scenario[] = [
   {
@@ -107,7 +107,7 @@ const disagreement: readonly Scenario[] = [
     cause: 'phase2-unanswered',
     alsoFine: ['group-secret-impersonation'],
     play: swansMeet('v1-main-xauth', {
-      fault: (stage) => interfere(stage.net.gw, 'input', `${QUICK_MODE_4500} drop`),
+      fault: (stage) => interfere(stage.net.gw, 'input', `udp dport 4500 ${QUICK_MODE} drop`),
       seconds: 24,
     }),
   },
@@ -120,7 +120,7 @@ const disagreement: readonly Scenario[] = [
     cause: 'phase2-unanswered',
     play: swansMeet('v1-main', {
       keys: true,
-      fault: (stage) => interfere(stage.net.gw, 'output', 'udp sport 4500 @th,240,8 32 drop'),
+      fault: (stage) => interfere(stage.net.gw, 'output', `udp sport 4500 ${QUICK_MODE} drop`),
       client: { child: { local_ts: '10.88.0.0/24' } },
       seconds: 24,
     }),
@@ -132,11 +132,11 @@ const disagreement: readonly Scenario[] = [
     seenFrom: AT_GATEWAY,
     cause: 'selectors-refused',
     asGood: ['phase2-no-proposal'],
-    play: async (stage) => {
-      await stage.swanGateway('v1-main');
-      await stage.watch(stage.net.gw, 'direct');
-      await (await stage.swanClient('v1-main', { child: { local_ts: '10.99.0.0/24' } })).initiate(12);
-    },
+    play: swansMeet('v1-main', {
+      watched: 'gateway',
+      client: { child: { local_ts: '10.99.0.0/24' } },
+      seconds: 12,
+    }),
   },
   {
     name: 'selectors-refused-ikev2-own-network',
@@ -144,13 +144,12 @@ const disagreement: readonly Scenario[] = [
     fault: 'the gateway awaits 10.88.0.0/24 behind the client, which says 192.168.50.0/24',
     seenFrom: AT_CLIENT,
     cause: 'selectors-refused',
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v2-psk', { pool: null, child: { remote_ts: '10.88.0.0/24' } });
-      await stage.watch(stage.net.cl, 'eth0');
-      const connection = { vips: undefined };
-      await (await stage.swanClient('v2-psk', { connection, child: { local_ts: '192.168.50.0/24' } })).initiate(12);
-    },
+    play: swansMeet('v2-psk', {
+      keys: true,
+      gateway: { pool: null, child: { remote_ts: '10.88.0.0/24' } },
+      client: { connection: { vips: undefined }, child: { local_ts: '192.168.50.0/24' } },
+      seconds: 12,
+    }),
   },
 ];
 
@@ -198,17 +197,17 @@ const proof: readonly Scenario[] = [
     cause: 'certificate-too-large',
     asGood: ['fragments-lost'],
     alsoFine: ['silence-on-4500', 'loss'],
-    play: async (stage) => {
-      const files = await stage.certificates({ bits: 4096 });
-      const connection = { fragmentation: 'no' };
-      await stage.swanGateway('v2-eap', { files: files.gateway, connection });
-      // a router without a NAT, which would put fragments together
-      await stage.net.nat.nft('flush ruleset');
-      await stage.net.gw.ip('route', 'add', '10.9.0.0/24', 'via', '198.51.100.2');
-      await interfere(stage.net.nat, 'prerouting', 'ip frag-off & 0x1fff != 0 drop');
-      await stage.watch(stage.net.c1, 'eth0');
-      await (await stage.swanClient('v2-eap', { ...home(stage), files: files.client, connection })).initiate(22);
-    },
+    play: swansMeet('v2-eap', {
+      certificates: { bits: 4096 },
+      gateway: { connection: { fragmentation: 'no' } },
+      fault: async ({ net }) => {
+        await routeWithoutNat(net);
+        await interfere(net.nat, 'prerouting', `${LATER_FRAGMENT} drop`);
+      },
+      behindNat: true,
+      client: { connection: { fragmentation: 'no' } },
+      seconds: 22,
+    }),
   },
   {
     name: 'login-without-end-vpnc',
@@ -238,9 +237,8 @@ const traffic: readonly Scenario[] = [
     alsoFine: [...CISCO_NOTES, 'loss'],
     play: async (stage) => {
       await stage.gateway();
-      await stage.net.nat.nft('flush ruleset');
-      await stage.net.gw.ip('route', 'add', '10.9.0.0/24', 'via', '198.51.100.2');
-      await interfere(stage.net.gw, 'prerouting', 'ip frag-off & 0x3fff != 0 drop');
+      await routeWithoutNat(stage.net);
+      await interfere(stage.net.gw, 'prerouting', `${FRAGMENT} drop`);
       await stage.watch(stage.net.gw, 'public');
       await stage.vpnc({ mode: 'none', netns: stage.net.c1, gateway: gatewayPublicAddress });
       await stage.net.nat.ip('link', 'set', 'outside', 'mtu', '1300');
@@ -260,8 +258,7 @@ const traffic: readonly Scenario[] = [
       await stage.swanGateway('v1-xauth');
       await stage.watch(stage.net.cl, 'eth0');
       await stage.vpnc({ mode: 'force-natt' });
-      const espFrom4500 = 'udp sport 4500 udp length > 9 @th,64,32 != 0';
-      await interfere(stage.net.gw, 'output', `${espFrom4500} numgen inc mod 4 == 1 drop`);
+      await interfere(stage.net.gw, 'output', `${ESP_FROM_4500} numgen inc mod 4 == 1 drop`);
       await ping(stage.net.cl, { count: 50, interval: 0.15, wait: 1 });
     },
   },

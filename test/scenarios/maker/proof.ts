@@ -3,12 +3,13 @@
  *
  * Long because it is a list: one scenario after another, none of which knows the next.
  */
+import { ExchangeType } from '../../../src/core/wire/isakmp.ts';
 import * as lab from '../../lab/gateway.ts';
 import { sleep } from '../../lab/poll.ts';
 import { responderConfiguration } from '../../lab/swanctl.ts';
 import { ping } from '../../lab/traffic.ts';
 import type { CertificateOptions } from './certificates.ts';
-import { interfere } from './faults.ts';
+import { ikeExchange, interfere, LATER_FRAGMENT } from './faults.ts';
 import { swansMeet } from './meetings.ts';
 import {
   AT_CLIENT,
@@ -193,6 +194,8 @@ const identities: readonly Scenario[] = [
   },
 ];
 
+const NO_IKE_FRAGMENTS = { connection: { fragmentation: 'no' } };
+
 const certificates: readonly Scenario[] = [
   {
     name: 'certificate-expired-ikev2-keys',
@@ -332,14 +335,12 @@ const certificates: readonly Scenario[] = [
     cause: 'certificate-too-large',
     asGood: ['fragments-lost'],
     alsoFine: ['silence-on-4500'],
-    play: async (stage) => {
-      const files = await stage.certificates({ bits: 4096 });
-      await stage.swanGateway('v2-certificates', { files: files.gateway });
-      await interfere(stage.net.gw, 'prerouting', 'ip frag-off & 0x1fff != 0 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      const connection = { fragmentation: 'no' };
-      await (await stage.swanClient('v2-certificates', { files: files.client, connection })).initiate(22);
-    },
+    play: swansMeet('v2-certificates', {
+      certificates: { bits: 4096 },
+      fault: (stage) => interfere(stage.net.gw, 'prerouting', `${LATER_FRAGMENT} drop`),
+      client: NO_IKE_FRAGMENTS,
+      seconds: 22,
+    }),
   },
   {
     name: 'certificate-too-large-answer',
@@ -350,14 +351,14 @@ const certificates: readonly Scenario[] = [
     cause: 'certificate-too-large',
     asGood: ['fragments-lost'],
     alsoFine: ['loss'],
-    play: async (stage) => {
-      const files = await stage.certificates({ bits: 4096 });
-      const connection = { fragmentation: 'no' };
-      await stage.swanGateway('v2-eap', { files: files.gateway, connection });
-      await interfere(stage.net.cl, 'prerouting', 'ip frag-off & 0x1fff != 0 drop');
-      await stage.watch(stage.net.gw, 'direct');
-      await (await stage.swanClient('v2-eap', { files: files.client, connection })).initiate(22);
-    },
+    play: swansMeet('v2-eap', {
+      certificates: { bits: 4096 },
+      gateway: NO_IKE_FRAGMENTS,
+      fault: (stage) => interfere(stage.net.cl, 'prerouting', `${LATER_FRAGMENT} drop`),
+      watched: 'gateway',
+      client: NO_IKE_FRAGMENTS,
+      seconds: 22,
+    }),
   },
   {
     name: 'certificate-too-large-main',
@@ -367,14 +368,12 @@ const certificates: readonly Scenario[] = [
     cause: 'certificate-too-large',
     asGood: ['fragments-lost'],
     alsoFine: ['silence-on-4500'],
-    play: async (stage) => {
-      const files = await stage.certificates({ bits: 4096 });
-      await stage.swanGateway('v1-certificates', { files: files.gateway });
-      await interfere(stage.net.gw, 'prerouting', 'ip frag-off & 0x1fff != 0 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      const connection = { fragmentation: 'no' };
-      await (await stage.swanClient('v1-certificates', { files: files.client, connection })).initiate(22);
-    },
+    play: swansMeet('v1-certificates', {
+      certificates: { bits: 4096 },
+      fault: (stage) => interfere(stage.net.gw, 'prerouting', `${LATER_FRAGMENT} drop`),
+      client: NO_IKE_FRAGMENTS,
+      seconds: 22,
+    }),
   },
 ];
 
@@ -506,14 +505,12 @@ const logins: readonly Scenario[] = [
     fault: 'phase 1 is done; what the gateway then asks in XAUTH is dropped before the client, which waits',
     seenFrom: AT_CLIENT,
     cause: 'login-never-asked',
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v1-main-xauth');
-      // exchange type 6, behind UDP header and non-ESP marker
-      await interfere(stage.net.gw, 'output', 'udp sport 4500 @th,240,8 6 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-main-xauth')).initiate(22);
-    },
+    play: swansMeet('v1-main-xauth', {
+      keys: true,
+      fault: (stage) =>
+        interfere(stage.net.gw, 'output', `udp sport 4500 ${ikeExchange(ExchangeType.TRANSACTION)} drop`),
+      seconds: 22,
+    }),
   },
   {
     name: 'login-never-asked-main-no-keys',
@@ -523,7 +520,7 @@ const logins: readonly Scenario[] = [
     cause: 'login-never-asked',
     play: async (stage) => {
       await stage.gateway();
-      await interfere(stage.net.gw, 'output', 'udp sport 4500 @th,240,8 6 drop');
+      await interfere(stage.net.gw, 'output', `udp sport 4500 ${ikeExchange(ExchangeType.TRANSACTION)} drop`);
       await stage.watch(stage.net.cl, 'eth0');
       await (await stage.swanClient('v1-main-xauth', { psk: lab.mainSecret })).initiate(22);
     },
@@ -538,7 +535,7 @@ const logins: readonly Scenario[] = [
     alsoFine: [...CISCO_NOTES, 'loss'],
     play: async (stage) => {
       await stage.swanGateway('v1-xauth');
-      await interfere(stage.net.cl, 'input', 'udp sport 4500 @th,240,8 6 drop');
+      await interfere(stage.net.cl, 'input', `udp sport 4500 ${ikeExchange(ExchangeType.TRANSACTION)} drop`);
       await stage.watch(stage.net.gw, 'direct');
       await stage.vpnc({ mode: 'force-natt', patience: 25_000 });
     },

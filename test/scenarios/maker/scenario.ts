@@ -51,6 +51,7 @@ export const swans = [STRONGSWAN_INITIATOR, STRONGSWAN_RESPONDER];
 
 export const AT_CLIENT = "the client's own device";
 export const AT_GATEWAY = "the gateway's device";
+export const BEYOND_NAT = "the NAT's outside";
 export const BEFORE_NAT = "the client's own device, behind a NAT";
 
 /** What is true of each login by a group's secret. */

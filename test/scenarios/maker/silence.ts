@@ -9,6 +9,8 @@ import {
   AT_CLIENT,
   AT_GATEWAY,
   BEFORE_NAT,
+  BEYOND_NAT,
+  CISCO_NOTES,
   IKE_SCAN,
   OUR_CLIENT,
   OUR_GATEWAY,
@@ -19,8 +21,6 @@ import {
   VPNC,
 } from './scenario.ts';
 import type { SwanKind } from './swan.ts';
-
-const BEYOND_NAT = "the NAT's outside";
 
 /** For its first five seconds what `dropped` says is lost. */
 function answeredLate(kind: SwanKind, dropped: string): Scenario['play'] {
@@ -117,7 +117,7 @@ const onFive: readonly Scenario[] = [
     fault: 'the gateway starts while vpnc is already asking: first ICMP, then it gets in',
     seenFrom: AT_CLIENT,
     cause: null,
-    alsoFine: ['loss', 'icmp-unreachable', 'aggressive-psk-hash', 'group-secret-impersonation'],
+    alsoFine: ['loss', 'icmp-unreachable', ...CISCO_NOTES],
     nearMissOf: ['no-answer-500'],
     play: async (stage) => {
       await interfere(stage.net.gw, 'input', 'udp dport 500 drop');
@@ -228,7 +228,7 @@ const onFortyFive: readonly Scenario[] = [
     fault: "the client's router drops UDP 4500; aggressive mode floats with message 3",
     seenFrom: BEYOND_NAT,
     cause: 'silence-on-4500',
-    alsoFine: ['aggressive-psk-hash', 'group-secret-impersonation'],
+    alsoFine: CISCO_NOTES,
     play: async (stage) => {
       await stage.swanGateway('v1-xauth');
       await interfere(stage.net.gw, 'input', 'udp dport 4500 drop');
@@ -242,7 +242,7 @@ const onFortyFive: readonly Scenario[] = [
     fault: 'a firewall before the gateway drops UDP 4500',
     seenFrom: AT_CLIENT,
     cause: 'silence-on-4500',
-    alsoFine: ['aggressive-psk-hash', 'group-secret-impersonation'],
+    alsoFine: CISCO_NOTES,
     play: async (stage) => {
       await stage.gateway();
       await interfere(stage.net.gw, 'input', 'udp dport 4500 drop');
@@ -270,7 +270,7 @@ const cisco: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'cisco-udp-closed',
     asGood: ['esp-one-way'],
-    alsoFine: ['aggressive-psk-hash', 'group-secret-impersonation'],
+    alsoFine: CISCO_NOTES,
     play: async (stage) => {
       await stage.gateway();
       await interfere(stage.net.gw, 'input', 'udp dport 10000 drop');
@@ -286,7 +286,7 @@ const cisco: readonly Scenario[] = [
     seenFrom: BEFORE_NAT,
     cause: 'cisco-udp-closed',
     asGood: ['esp-one-way'],
-    alsoFine: ['aggressive-psk-hash', 'group-secret-impersonation'],
+    alsoFine: CISCO_NOTES,
     play: async (stage) => {
       stage.keepKeys();
       await stage.gateway({ config: { carriers: { 'nat-t': true, esp: true, 'cisco-udp': 20000 } } });
@@ -344,7 +344,7 @@ const versions: readonly Scenario[] = [
     seenFrom: AT_GATEWAY,
     cause: 'ikev2-to-ikev1',
     asGood: ['no-answer-500'],
-    alsoFine: ['aggressive-psk-hash', 'group-secret-impersonation'],
+    alsoFine: CISCO_NOTES,
     play: async (stage) => {
       await stage.gateway();
       const other = await stage.net.addClient();

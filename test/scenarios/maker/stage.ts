@@ -112,11 +112,6 @@ export class Stage {
     return this.strongswan(start.netns ?? this.net.gw, responder(kind, start), start);
   }
 
-  /** What `swanGateway` is started with, to be changed while it runs. */
-  gatewayConfiguration(kind: SwanKind, options: SwanOptions): Section {
-    return responder(kind, options);
-  }
-
   /** Ours; on the gateway's machine unless another is named. */
   async gateway({
     netns = this.net.gw,

@@ -1,6 +1,7 @@
 /** Who else is there: floods, scanners; and how safe what was agreed on is. */
 import { sleep } from '../../lab/poll.ts';
 import { ping } from '../../lab/traffic.ts';
+import { swansMeet } from './meetings.ts';
 import {
   AT_CLIENT,
   AT_GATEWAY,
@@ -238,12 +239,7 @@ const safety: readonly Scenario[] = [
     fault: 'main mode with a secret that all know, and the password asked under it: it works, and is not safe',
     seenFrom: AT_CLIENT,
     cause: 'group-secret-impersonation',
-    play: async (stage) => {
-      await stage.swanGateway('v1-main-xauth');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v1-main-xauth')).connect();
-      await ping(stage.net.cl, { count: 5 });
-    },
+    play: swansMeet('v1-main-xauth', { afterwards: ({ at }) => ping(at, { count: 5 }) }),
   },
   {
     name: 'weak-algorithms-vpnc',
@@ -269,12 +265,11 @@ const safety: readonly Scenario[] = [
     fault: 'AES with group 2',
     seenFrom: AT_CLIENT,
     cause: 'weak-algorithms',
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk', { ike: 'aes256-sha256-modp1024' });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk', { ike: 'aes256-sha256-modp1024' })).connect();
-      await ping(stage.net.cl, { count: 5 });
-    },
+    play: swansMeet('v2-psk', {
+      gateway: { ike: 'aes256-sha256-modp1024' },
+      client: { ike: 'aes256-sha256-modp1024' },
+      afterwards: ({ at }) => ping(at, { count: 5 }),
+    }),
   },
   {
     name: 'weak-algorithms-esp-3des-keys',
@@ -282,13 +277,12 @@ const safety: readonly Scenario[] = [
     fault: 'IKE is strong, ESP has 3DES and MD5',
     seenFrom: AT_CLIENT,
     cause: 'weak-algorithms',
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v2-psk', { esp: '3des-md5' });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk', { esp: '3des-md5' })).connect();
-      await ping(stage.net.cl, { count: 5 });
-    },
+    play: swansMeet('v2-psk', {
+      keys: true,
+      gateway: { esp: '3des-md5' },
+      client: { esp: '3des-md5' },
+      afterwards: ({ at }) => ping(at, { count: 5 }),
+    }),
   },
   {
     name: 'weak-offered-strong-taken',
@@ -297,12 +291,11 @@ const safety: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: null,
     nearMissOf: ['weak-algorithms', 'group-mismatch'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk', { ike: 'aes256-sha256-modp2048' });
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk', { ike: 'aes256-sha256-modp2048,3des-sha1-modp1024' })).connect();
-      await ping(stage.net.cl, { count: 5 });
-    },
+    play: swansMeet('v2-psk', {
+      gateway: { ike: 'aes256-sha256-modp2048' },
+      client: { ike: 'aes256-sha256-modp2048,3des-sha1-modp1024' },
+      afterwards: ({ at }) => ping(at, { count: 5 }),
+    }),
   },
 ];
 

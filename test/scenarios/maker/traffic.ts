@@ -3,12 +3,25 @@
  *
  * Long because it is a list: one scenario after another, none of which knows the next.
  */
+import { Ikev2Exchange, Ikev2Payload } from '../../../src/core/wire/ikev2.ts';
+import { ExchangeType, PayloadType } from '../../../src/core/wire/isakmp.ts';
 import { sleep } from '../../lab/poll.ts';
-import { gatewayPublicAddress, lanAddress } from '../../lab/topology.ts';
+import type { StrongSwan } from '../../lab/strongswan.ts';
+import { gatewayAddress, gatewayPublicAddress, lanAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
 import { late, reordered } from './edits.ts';
-import { interfere, relent } from './faults.ts';
-import { home, swansMeet } from './meetings.ts';
+import {
+  ESP_FROM_4500,
+  ESP_TO_4500,
+  FRAGMENT,
+  firstPayload,
+  ikeExchange,
+  interfere,
+  LATER_FRAGMENT,
+  relent,
+  routeWithoutNat,
+} from './faults.ts';
+import { home, type Met, swansMeet } from './meetings.ts';
 import {
   AT_CLIENT,
   AT_GATEWAY,
@@ -21,10 +34,9 @@ import {
   VPNC,
 } from './scenario.ts';
 import type { Stage } from './stage.ts';
+import { responder, type SwanKind } from './swan.ts';
 
-/** What follows UDP header: ESP begins with its SPI, IKE with four zero bytes. */
-const ESP_FROM_4500 = 'udp sport 4500 udp length > 9 @th,64,32 != 0';
-const ESP_TO_4500 = 'udp dport 4500 udp length > 9 @th,64,32 != 0';
+const GIVES_UP_SOON = { retransmit_timeout: '2', retransmit_base: '1.5', retransmit_tries: '3' };
 
 const oneWay: readonly Scenario[] = [
   {
@@ -63,14 +75,11 @@ const oneWay: readonly Scenario[] = [
     fault: 'the gateway sends no ESP back (a firewall of its own): IKE on the same port passes',
     seenFrom: AT_CLIENT,
     cause: 'esp-one-way',
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await interfere(stage.net.gw, 'output', `${ESP_FROM_4500} drop`);
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v2-psk', { connection: { dpd_delay: '4s' } });
-      await client.connect();
-      await ping(stage.net.cl, { count: 16, interval: 0.5, wait: 1 });
-    },
+    play: swansMeet('v2-psk', {
+      fault: (stage) => interfere(stage.net.gw, 'output', `${ESP_FROM_4500} drop`),
+      client: { connection: { dpd_delay: '4s' } },
+      afterwards: ({ at }) => ping(at, { count: 16, interval: 0.5, wait: 1 }),
+    }),
   },
   {
     name: 'esp-one-way-nat-t-gateway-has-no-route',
@@ -78,13 +87,12 @@ const oneWay: readonly Scenario[] = [
     fault: 'the host behind the gateway has no way back (its answers are dropped): ESP comes in and nothing goes out',
     seenFrom: AT_GATEWAY,
     cause: 'esp-one-way',
-    play: async (stage) => {
-      await stage.swanGateway('v1-main-xauth');
-      await interfere(stage.net.gw, 'output', `ip saddr ${lanAddress} drop`);
-      await stage.watch(stage.net.gw, 'public');
-      await (await stage.swanClient('v1-main-xauth', home(stage))).connect();
-      await ping(stage.net.c1, { count: 15, interval: 0.5, wait: 1 });
-    },
+    play: swansMeet('v1-main-xauth', {
+      fault: (stage) => interfere(stage.net.gw, 'output', `ip saddr ${lanAddress} drop`),
+      behindNat: true,
+      watched: 'gateway',
+      afterwards: ({ at }) => ping(at, { count: 15, interval: 0.5, wait: 1 }),
+    }),
   },
   {
     name: 'esp-late-answer-vpnc',
@@ -122,6 +130,14 @@ const oneWay: readonly Scenario[] = [
   },
 ];
 
+/** The client's line gets MTU 1280, and of its pings some are larger. */
+async function onNarrowLine({ at }: Met): Promise<void> {
+  await at.ip('link', 'set', 'eth0', 'mtu', '1280');
+  await ping(at, { count: 4 });
+  await ping(at, { count: 8, interval: 0.5, wait: 1, size: 1300 });
+  await ping(at, { count: 3 });
+}
+
 const large: readonly Scenario[] = [
   {
     name: 'fragments-lost-nat-t-at-gateway',
@@ -130,20 +146,15 @@ const large: readonly Scenario[] = [
     seenFrom: AT_GATEWAY,
     cause: 'fragments-lost',
     alsoFine: ['path-mtu', 'loss'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await interfere(stage.net.nat, 'prerouting', 'ip frag-off & 0x1fff != 0 drop');
-      // fragments would be put together there else, before the rule
-      await stage.net.nat.nft('flush ruleset');
-      await interfere(stage.net.nat, 'prerouting', 'ip frag-off & 0x1fff != 0 drop');
-      await stage.net.gw.ip('route', 'add', '10.9.0.0/24', 'via', '198.51.100.2');
-      await stage.watch(stage.net.gw, 'public');
-      await (await stage.swanClient('v2-psk', home(stage))).connect();
-      await stage.net.c1.ip('link', 'set', 'eth0', 'mtu', '1280');
-      await ping(stage.net.c1, { count: 4 });
-      await ping(stage.net.c1, { count: 8, interval: 0.5, wait: 1, size: 1300 });
-      await ping(stage.net.c1, { count: 3 });
-    },
+    play: swansMeet('v2-psk', {
+      fault: async ({ net }) => {
+        await routeWithoutNat(net);
+        await interfere(net.nat, 'prerouting', `${LATER_FRAGMENT} drop`);
+      },
+      behindNat: true,
+      watched: 'gateway',
+      afterwards: onNarrowLine,
+    }),
   },
   {
     name: 'fragments-lost-nat-t-at-client',
@@ -153,16 +164,10 @@ const large: readonly Scenario[] = [
     cause: 'fragments-lost',
     asGood: ['path-mtu'],
     alsoFine: ['loss'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await interfere(stage.net.gw, 'prerouting', 'ip frag-off & 0x3fff != 0 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk')).connect();
-      await stage.net.cl.ip('link', 'set', 'eth0', 'mtu', '1280');
-      await ping(stage.net.cl, { count: 4 });
-      await ping(stage.net.cl, { count: 8, interval: 0.5, wait: 1, size: 1300 });
-      await ping(stage.net.cl, { count: 3 });
-    },
+    play: swansMeet('v2-psk', {
+      fault: (stage) => interfere(stage.net.gw, 'prerouting', `${FRAGMENT} drop`),
+      afterwards: onNarrowLine,
+    }),
   },
   {
     name: 'fragments-arrive-nat-t',
@@ -171,15 +176,14 @@ const large: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: null,
     nearMissOf: ['fragments-lost', 'path-mtu'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk')).connect();
-      await stage.net.cl.ip('link', 'set', 'eth0', 'mtu', '1280');
-      await stage.net.gw.ip('link', 'set', 'direct', 'mtu', '1280');
-      await ping(stage.net.cl, { count: 4 });
-      await ping(stage.net.cl, { count: 8, size: 1300 });
-    },
+    play: swansMeet('v2-psk', {
+      afterwards: async ({ stage, at }) => {
+        await at.ip('link', 'set', 'eth0', 'mtu', '1280');
+        await stage.net.gw.ip('link', 'set', 'direct', 'mtu', '1280');
+        await ping(at, { count: 4 });
+        await ping(at, { count: 8, size: 1300 });
+      },
+    }),
   },
   {
     name: 'ike-fragments-refused-ikev2',
@@ -188,14 +192,11 @@ const large: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'ike-fragments-refused',
     asGood: ['silence-on-4500'],
-    play: async (stage) => {
-      const files = await stage.certificates({ bits: 4096 });
-      await stage.swanGateway('v2-certificates', { files: files.gateway });
-      // the first payload is 53
-      await interfere(stage.net.gw, 'input', 'udp dport 4500 @th,224,8 53 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-certificates', { files: files.client })).initiate(24);
-    },
+    play: swansMeet('v2-certificates', {
+      certificates: { bits: 4096 },
+      fault: (stage) => interfere(stage.net.gw, 'input', `udp dport 4500 ${firstPayload(Ikev2Payload.SKF)} drop`),
+      seconds: 24,
+    }),
   },
   {
     name: 'ike-fragments-refused-main',
@@ -207,7 +208,7 @@ const large: readonly Scenario[] = [
     asGood: ['silence-on-4500'],
     play: swansMeet('v1-certificates', {
       certificates: { bits: 4096 },
-      fault: (stage) => interfere(stage.net.gw, 'input', 'udp dport 4500 @th,224,8 132 drop'),
+      fault: (stage) => interfere(stage.net.gw, 'input', `udp dport 4500 ${firstPayload(PayloadType.FRAGMENT)} drop`),
       seconds: 24,
     }),
   },
@@ -218,15 +219,13 @@ const large: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'path-mtu',
     alsoFine: ['loss'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await interfere(stage.net.gw, 'input', 'udp dport 4500 meta length > 1300 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk')).connect();
-      for (const size of [56, 1000, 1300, 1300, 1350, 1350, 56, 1350]) {
-        await ping(stage.net.cl, { count: 2, interval: 0.3, wait: 1, size });
-      }
-    },
+    play: swansMeet('v2-psk', {
+      fault: (stage) => interfere(stage.net.gw, 'input', 'udp dport 4500 meta length > 1300 drop'),
+      afterwards: async ({ at }) => {
+        for (const size of [56, 1000, 1300, 1300, 1350, 1350, 56, 1350])
+          await ping(at, { count: 2, interval: 0.3, wait: 1, size });
+      },
+    }),
   },
   {
     name: 'path-mtu-silent-vpnc',
@@ -256,16 +255,15 @@ const death: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'dpd-death',
     alsoFine: ['icmp-unreachable', 'no-answer-500'],
-    play: async (stage) => {
-      const gateway = await stage.swanGateway('v1-main-xauth');
-      await interfere(stage.net.gw, 'output', 'icmp type destination-unreachable drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v1-main-xauth', { connection: { dpd_delay: '3s', dpd_timeout: '12s' } });
-      await client.connect();
-      await ping(stage.net.cl, { count: 5 });
-      await gateway.crash();
-      await sleep(20_000);
-    },
+    play: swansMeet('v1-main-xauth', {
+      fault: (stage) => interfere(stage.net.gw, 'output', 'icmp type destination-unreachable drop'),
+      client: { connection: { dpd_delay: '3s', dpd_timeout: '12s' } },
+      afterwards: async ({ gateway, at }) => {
+        await ping(at, { count: 5 });
+        await gateway.crash();
+        await sleep(20_000);
+      },
+    }),
   },
   {
     name: 'dpd-death-ikev2',
@@ -274,17 +272,15 @@ const death: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'dpd-death',
     asGood: ['esp-one-way'],
-    play: async (stage) => {
-      const daemon = { retransmit_timeout: '2', retransmit_base: '1.5', retransmit_tries: '3' };
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v2-psk', { daemon, connection: { dpd_delay: '4s' } });
-      await client.connect();
-      await ping(stage.net.cl, { count: 5 });
-      await interfere(stage.net.gw, 'input', 'udp dport { 500, 4500 } drop');
-      await ping(stage.net.cl, { count: 3, wait: 1 });
-      await sleep(24_000);
-    },
+    play: swansMeet('v2-psk', {
+      client: { daemon: GIVES_UP_SOON, connection: { dpd_delay: '4s' } },
+      afterwards: async ({ stage, at }) => {
+        await ping(at, { count: 5 });
+        await interfere(stage.net.gw, 'input', 'udp dport { 500, 4500 } drop');
+        await ping(at, { count: 3, wait: 1 });
+        await sleep(24_000);
+      },
+    }),
   },
   {
     name: 'dpd-death-client-gone-ikev1',
@@ -312,18 +308,17 @@ const death: readonly Scenario[] = [
     cause: null,
     alsoFine: ['loss'],
     nearMissOf: ['dpd-death'],
-    play: async (stage) => {
-      await stage.swanGateway('v1-main-xauth');
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v1-main-xauth', { connection: { dpd_delay: '4s', dpd_timeout: '30s' } });
-      await client.connect();
-      await ping(stage.net.cl, { count: 5 });
-      await interfere(stage.net.gw, 'input', 'udp dport 4500 drop');
-      await sleep(6000);
-      await relent(stage.net.gw, 'input');
-      await sleep(8000);
-      await ping(stage.net.cl, { count: 5 });
-    },
+    play: swansMeet('v1-main-xauth', {
+      client: { connection: { dpd_delay: '4s', dpd_timeout: '30s' } },
+      afterwards: async ({ stage, at }) => {
+        await ping(at, { count: 5 });
+        await interfere(stage.net.gw, 'input', 'udp dport 4500 drop');
+        await sleep(6000);
+        await relent(stage.net.gw, 'input');
+        await sleep(8000);
+        await ping(at, { count: 5 });
+      },
+    }),
   },
   {
     name: 'nat-mapping-timeout-ikev2',
@@ -378,6 +373,34 @@ async function forgetfulNat(stage: Stage, kind: 'v2-psk' | 'v1-main-xauth'): Pro
   await ping(stage.net.c1, { count: 5 });
 }
 
+/** The renewal is asked for and never heard, as its exchange is dropped before the gateway. */
+function renewalDropped(
+  kind: SwanKind,
+  exchange: number,
+  renew: (client: StrongSwan) => Promise<unknown>,
+): Scenario['play'] {
+  return swansMeet(kind, {
+    client: { daemon: GIVES_UP_SOON },
+    afterwards: async ({ stage, client, at }) => {
+      await ping(at, { count: 5 });
+      await interfere(stage.net.gw, 'input', `udp dport 4500 ${ikeExchange(exchange)} drop`);
+      await renew(client);
+      await ping(at, { count: 16, interval: 1 });
+    },
+  });
+}
+
+const refusedAndLeft = swansMeet('v1-xauth', {
+  afterwards: async ({ gateway, client, at }) => {
+    await ping(at, { count: 8 });
+    await gateway.load(responder('v1-xauth', { esp: 'aes128gcm16' }));
+    await sleep(5000);
+    await client.rekeyPhase2();
+    await sleep(1500);
+    await client.terminate();
+  },
+});
+
 const renewals: readonly Scenario[] = [
   {
     name: 'rekey-failure-quick-mode-refused',
@@ -386,17 +409,15 @@ const renewals: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'rekey-failure',
     asGood: ['phase2-no-proposal'],
-    play: async (stage) => {
-      stage.keepKeys();
-      const gateway = await stage.swanGateway('v1-main-xauth');
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v1-main-xauth');
-      await client.connect();
-      await ping(stage.net.cl, { count: 5 });
-      await gateway.load(stage.gatewayConfiguration('v1-main-xauth', { esp: 'aes128gcm16' }));
-      await client.rekeyPhase2();
-      await sleep(5000);
-    },
+    play: swansMeet('v1-main-xauth', {
+      keys: true,
+      afterwards: async ({ gateway, client, at }) => {
+        await ping(at, { count: 5 });
+        await gateway.load(responder('v1-main-xauth', { esp: 'aes128gcm16' }));
+        await client.rekeyPhase2();
+        await sleep(5000);
+      },
+    }),
   },
   {
     name: 'rekey-failure-child-refused-ikev2',
@@ -406,16 +427,16 @@ const renewals: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'rekey-failure',
     asGood: ['phase2-no-proposal', 'group-mismatch'],
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.swanGateway('v2-psk', { esp: 'aes256-sha256-modp3072' });
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v2-psk', { esp: 'aes256-sha256-ecp256' });
-      await client.connect();
-      await ping(stage.net.cl, { count: 5 });
-      await client.rekeyPhase2();
-      await sleep(5000);
-    },
+    play: swansMeet('v2-psk', {
+      keys: true,
+      gateway: { esp: 'aes256-sha256-modp3072' },
+      client: { esp: 'aes256-sha256-ecp256' },
+      afterwards: async ({ client, at }) => {
+        await ping(at, { count: 5 });
+        await client.rekeyPhase2();
+        await sleep(5000);
+      },
+    }),
   },
   {
     name: 'rekey-failure-unanswered-ikev1',
@@ -423,17 +444,7 @@ const renewals: readonly Scenario[] = [
     fault: 'quick modes are dropped from the second on: the renewal gets no answer, though ESP still passes',
     seenFrom: AT_CLIENT,
     cause: 'rekey-failure',
-    play: async (stage) => {
-      await stage.swanGateway('v1-main-xauth');
-      await stage.watch(stage.net.cl, 'eth0');
-      const daemon = { retransmit_timeout: '2', retransmit_base: '1.5', retransmit_tries: '3' };
-      const client = await stage.swanClient('v1-main-xauth', { daemon });
-      await client.connect();
-      await ping(stage.net.cl, { count: 5 });
-      await interfere(stage.net.gw, 'input', 'udp dport 4500 @th,240,8 32 drop');
-      await client.rekeyPhase2();
-      await ping(stage.net.cl, { count: 16, interval: 1 });
-    },
+    play: renewalDropped('v1-main-xauth', ExchangeType.QUICK_MODE, (client) => client.rekeyPhase2()),
   },
   {
     name: 'rekey-failure-unanswered-ikev2',
@@ -441,17 +452,7 @@ const renewals: readonly Scenario[] = [
     fault: 'CREATE_CHILD_SA is dropped: the renewal of the IKE SA gets no answer, and the client gives all of it up',
     seenFrom: AT_CLIENT,
     cause: 'rekey-failure',
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      const daemon = { retransmit_timeout: '2', retransmit_base: '1.5', retransmit_tries: '3' };
-      const client = await stage.swanClient('v2-psk', { daemon });
-      await client.connect();
-      await ping(stage.net.cl, { count: 5 });
-      await interfere(stage.net.gw, 'input', 'udp dport 4500 @th,240,8 36 drop');
-      await client.rekeyPhase1();
-      await ping(stage.net.cl, { count: 16, interval: 1 });
-    },
+    play: renewalDropped('v2-psk', Ikev2Exchange.CREATE_CHILD_SA, (client) => client.rekeyPhase1()),
   },
   {
     name: 'rekey-failure-eight-minutes',
@@ -462,7 +463,7 @@ const renewals: readonly Scenario[] = [
     cause: 'rekey-failure',
     asGood: ['phase2-no-proposal'],
     alsoFine: CISCO_NOTES,
-    play: (stage) => refusedAndLeft(stage),
+    play: refusedAndLeft,
     edit: (packets) => late(packets, 480),
   },
   {
@@ -473,7 +474,7 @@ const renewals: readonly Scenario[] = [
     cause: 'rekey-failure',
     asGood: ['phase2-no-proposal'],
     alsoFine: CISCO_NOTES,
-    play: (stage) => refusedAndLeft(stage),
+    play: refusedAndLeft,
     edit: (packets) => late(packets, 3600),
   },
   {
@@ -484,33 +485,18 @@ const renewals: readonly Scenario[] = [
     cause: null,
     alsoFine: CISCO_NOTES,
     nearMissOf: ['rekey-failure', 'nat-mapping-timeout'],
-    play: async (stage) => {
-      await stage.swanGateway('v1-xauth');
-      await stage.watch(stage.net.cl, 'eth0');
-      const client = await stage.swanClient('v1-xauth');
-      await client.connect();
-      await ping(stage.net.cl, { count: 5 });
-      await sleep(5000);
-      await client.rekeyPhase2();
-      await sleep(300);
-      await ping(stage.net.cl, { count: 5 });
-    },
+    play: swansMeet('v1-xauth', {
+      afterwards: async ({ client, at }) => {
+        await ping(at, { count: 5 });
+        await sleep(5000);
+        await client.rekeyPhase2();
+        await sleep(300);
+        await ping(at, { count: 5 });
+      },
+    }),
     edit: (packets) => late(packets, 3600),
   },
 ];
-
-async function refusedAndLeft(stage: Stage): Promise<void> {
-  const gateway = await stage.swanGateway('v1-xauth');
-  await stage.watch(stage.net.cl, 'eth0');
-  const client = await stage.swanClient('v1-xauth');
-  await client.connect();
-  await ping(stage.net.cl, { count: 8 });
-  await gateway.load(stage.gatewayConfiguration('v1-xauth', { esp: 'aes128gcm16' }));
-  await sleep(5000);
-  await client.rekeyPhase2();
-  await sleep(1500);
-  await client.terminate();
-}
 
 const order: readonly Scenario[] = [
   {
@@ -519,16 +505,16 @@ const order: readonly Scenario[] = [
     fault: "a switch doubles each of the client's ESP packets",
     seenFrom: AT_GATEWAY,
     cause: 'replay-window',
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.gw, 'direct');
-      await (await stage.swanClient('v2-psk')).connect();
-      await ping(stage.net.cl, { count: 3 });
-      await stage.net.cl.nft(
-        `table ip twins { chain out { type filter hook output priority 0; ${ESP_TO_4500} dup to 192.0.2.1; }; }`,
-      );
-      await ping(stage.net.cl, { count: 20, interval: 0.1 });
-    },
+    play: swansMeet('v2-psk', {
+      watched: 'gateway',
+      afterwards: async ({ at }) => {
+        await ping(at, { count: 3 });
+        await at.nft(
+          `table ip twins { chain out { type filter hook output priority 0; ${ESP_TO_4500} dup to ${gatewayAddress}; }; }`,
+        );
+        await ping(at, { count: 20, interval: 0.1 });
+      },
+    }),
   },
   {
     name: 'replay-window-late-native',
@@ -557,14 +543,12 @@ const order: readonly Scenario[] = [
     fault: 'one in three packets to the gateway gets lost, IKE and ESP alike',
     seenFrom: AT_CLIENT,
     cause: 'loss',
-    play: async (stage) => {
-      await stage.swanGateway('v1-main-xauth');
-      await interfere(stage.net.gw, 'input', 'udp dport { 500, 4500 } numgen inc mod 3 == 1 drop');
-      await stage.watch(stage.net.cl, 'eth0');
-      const daemon = { retransmit_timeout: '1', retransmit_base: '1.3' };
-      await (await stage.swanClient('v1-main-xauth', { daemon })).initiate(40);
-      await ping(stage.net.cl, { count: 40, interval: 0.2, wait: 1 });
-    },
+    play: swansMeet('v1-main-xauth', {
+      fault: (stage) => interfere(stage.net.gw, 'input', 'udp dport { 500, 4500 } numgen inc mod 3 == 1 drop'),
+      client: { daemon: { retransmit_timeout: '1', retransmit_base: '1.3' } },
+      seconds: 40,
+      afterwards: ({ at }) => ping(at, { count: 40, interval: 0.2, wait: 1 }),
+    }),
   },
   {
     name: 'loss-towards-client-seen-there',
@@ -572,13 +556,12 @@ const order: readonly Scenario[] = [
     fault: 'one in four packets to the client gets lost, so that the numbers of ESP have gaps',
     seenFrom: AT_CLIENT,
     cause: 'loss',
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk')).connect();
-      await interfere(stage.net.gw, 'output', `${ESP_FROM_4500} numgen inc mod 4 == 1 drop`);
-      await ping(stage.net.cl, { count: 50, interval: 0.15, wait: 1 });
-    },
+    play: swansMeet('v2-psk', {
+      afterwards: async ({ stage, at }) => {
+        await interfere(stage.net.gw, 'output', `${ESP_FROM_4500} numgen inc mod 4 == 1 drop`);
+        await ping(at, { count: 50, interval: 0.15, wait: 1 });
+      },
+    }),
   },
   {
     name: 'loss-towards-gateway-seen-there',
@@ -603,13 +586,12 @@ const order: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: null,
     nearMissOf: ['loss', 'replay-window', 'esp-one-way'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      await stage.watch(stage.net.cl, 'eth0');
-      await (await stage.swanClient('v2-psk')).connect();
-      await interfere(stage.net.gw, 'output', `${ESP_FROM_4500} numgen inc mod 60 == 20 drop`);
-      await ping(stage.net.cl, { count: 50, interval: 0.1, wait: 1 });
-    },
+    play: swansMeet('v2-psk', {
+      afterwards: async ({ stage, at }) => {
+        await interfere(stage.net.gw, 'output', `${ESP_FROM_4500} numgen inc mod 60 == 20 drop`);
+        await ping(at, { count: 50, interval: 0.1, wait: 1 });
+      },
+    }),
   },
 ];
 
