@@ -35,7 +35,51 @@ import {
 import type { Stage } from './stage.ts';
 
 const INSIDE_NAT = "the client's network, behind a NAT";
-const ether = { psk: softEtherSecret };
+
+interface Called {
+  readonly keys?: boolean;
+  /** What is done to the network once the gateway serves. */
+  readonly fault?: (stage: Stage) => Promise<unknown>;
+  readonly call?: CallOptions;
+  /** Milliseconds after which who isn't up is given up. */
+  readonly patience?: number;
+}
+
+/** Somebody serves, somebody watches, and a client calls. */
+function called(
+  serve: (stage: Stage) => Promise<unknown>,
+  watched: (stage: Stage) => readonly [netns: Netns, device: string],
+  { keys, fault, call = {}, patience = 60_000 }: Called,
+): Scenario['play'] {
+  return async (stage) => {
+    if (keys) stage.keepKeys();
+    await serve(stage);
+    await fault?.(stage);
+    await stage.watch(...watched(stage));
+    await callsAndLeaves(stage, call, patience);
+  };
+}
+
+const amongGuests = ({ net }: Stage) => [net.gw, GUESTS] as const;
+const insideNat = ({ net }: Stage) => [net.nat, 'inside'] as const;
+
+function oursIsCalled({ config = { l2tp: true }, ...how }: Called & { readonly config?: lab.Config } = {}) {
+  const serve = async (stage: Stage) => {
+    await stage.gateway({ config });
+    await guestsBridge(stage);
+  };
+  return called(serve, amongGuests, how);
+}
+
+/** From behind the NAT. */
+function softEtherIsCalled({ call, ...how }: Called = {}) {
+  return called(softEther, insideNat, { ...how, call: { behindNat: true, ipsec: { psk: softEtherSecret }, ...call } });
+}
+
+function kernelIsCalled({ call, serving, ...how }: Called & { readonly serving?: { readonly l2tp: boolean } } = {}) {
+  const serve = (stage: Stage) => kernelGateway(stage, transportGateway(), serving);
+  return called(serve, amongGuests, { ...how, call: { gateway: KERNEL_GATEWAY_ADDRESS, ...call } });
+}
 
 async function softEther(stage: Stage): Promise<SoftEther> {
   const server = await SoftEther.start(stage.net.gw);
@@ -44,7 +88,7 @@ async function softEther(stage: Stage): Promise<SoftEther> {
 }
 
 /** Calls, waits for the outcome, and pings once more if it is up. */
-async function callsAndLeaves(stage: Stage, options: CallOptions, patience = 60_000): Promise<void> {
+async function callsAndLeaves(stage: Stage, options: CallOptions, patience: number): Promise<void> {
   const vm = await call(stage, options);
   if ((await outcome(vm, patience)) !== 'up') return;
   vm.tell('ping');
@@ -62,13 +106,7 @@ const calls: readonly Scenario[] = [
     cause: null,
     nearMissOf: ['ppp-refused', 'l2tp-refused', 'l2tp-in-clear', 'esp-one-way'],
     packets: 150,
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.gateway({ config: { l2tp: true } });
-      await guestsBridge(stage);
-      await stage.watch(stage.net.gw, GUESTS);
-      await callsAndLeaves(stage, {});
-    },
+    play: oursIsCalled({ keys: true }),
   },
   {
     name: 'healthy-l2tp-nat-softether',
@@ -78,11 +116,7 @@ const calls: readonly Scenario[] = [
     cause: null,
     nearMissOf: ['l2tp-second-client-starves', 'silence-on-4500', 'psk-mismatch'],
     packets: 150,
-    play: async (stage) => {
-      await softEther(stage);
-      await stage.watch(stage.net.nat, 'inside');
-      await callsAndLeaves(stage, { behindNat: true, ipsec: ether });
-    },
+    play: softEtherIsCalled(),
   },
   {
     name: 'ppp-refused-pap-keys',
@@ -92,13 +126,7 @@ const calls: readonly Scenario[] = [
     cause: 'ppp-refused',
     alsoFine: ['l2tp-refused'],
     packets: 200,
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.gateway({ config: { l2tp: true } });
-      await guestsBridge(stage);
-      await stage.watch(stage.net.gw, GUESTS);
-      await callsAndLeaves(stage, { password: 'wrong' }, 40_000);
-    },
+    play: oursIsCalled({ keys: true, call: { password: 'wrong' }, patience: 40_000 }),
   },
   {
     name: 'ppp-refused-ms-chap-v2-keys',
@@ -108,13 +136,7 @@ const calls: readonly Scenario[] = [
     cause: 'ppp-refused',
     alsoFine: ['l2tp-refused'],
     packets: 200,
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.gateway({ config: { l2tp: true } });
-      await guestsBridge(stage);
-      await stage.watch(stage.net.gw, GUESTS);
-      await callsAndLeaves(stage, { method: 'ms-chap-v2', user: 'mallory' }, 40_000);
-    },
+    play: oursIsCalled({ keys: true, call: { method: 'ms-chap-v2', user: 'mallory' }, patience: 40_000 }),
   },
   {
     name: 'ppp-refused-softether-keys',
@@ -124,12 +146,7 @@ const calls: readonly Scenario[] = [
     cause: 'ppp-refused',
     alsoFine: ['l2tp-refused'],
     packets: 200,
-    play: async (stage) => {
-      stage.keepKeys();
-      await softEther(stage);
-      await stage.watch(stage.net.nat, 'inside');
-      await callsAndLeaves(stage, { behindNat: true, ipsec: ether, password: 'wrong' }, 40_000);
-    },
+    play: softEtherIsCalled({ keys: true, call: { password: 'wrong' }, patience: 40_000 }),
   },
   {
     name: 'ppp-disagreed-method-keys',
@@ -140,13 +157,7 @@ const calls: readonly Scenario[] = [
     asGood: ['ppp-refused'],
     alsoFine: ['l2tp-refused'],
     packets: 200,
-    play: async (stage) => {
-      stage.keepKeys();
-      await stage.gateway({ config: { l2tp: { authentication: ['ms-chap-v2'] } } });
-      await guestsBridge(stage);
-      await stage.watch(stage.net.gw, GUESTS);
-      await callsAndLeaves(stage, {}, 40_000);
-    },
+    play: oursIsCalled({ keys: true, config: { l2tp: { authentication: ['ms-chap-v2'] } }, patience: 40_000 }),
   },
   {
     name: 'l2tp-refused-nobody-serves-keys',
@@ -155,12 +166,7 @@ const calls: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'l2tp-refused',
     packets: 200,
-    play: async (stage) => {
-      stage.keepKeys();
-      await kernelGateway(stage, transportGateway(), { l2tp: false });
-      await stage.watch(stage.net.gw, GUESTS);
-      await callsAndLeaves(stage, { gateway: KERNEL_GATEWAY_ADDRESS }, 40_000);
-    },
+    play: kernelIsCalled({ keys: true, serving: { l2tp: false }, patience: 40_000 }),
   },
   {
     name: 'l2tp-in-clear-softether',
@@ -170,14 +176,16 @@ const calls: readonly Scenario[] = [
     seenFrom: INSIDE_NAT,
     cause: 'l2tp-in-clear',
     packets: 120,
-    play: async (stage) => {
-      const server = await softEther(stage);
-      await server.configure([
-        `IPsecEnable /L2TP:yes /L2TPRAW:yes /ETHERIP:no /PSK:${softEtherSecret} /DEFAULTHUB:LAB`,
-      ]);
-      await stage.watch(stage.net.nat, 'inside');
-      await callsAndLeaves(stage, { behindNat: true, ipsec: false });
-    },
+    play: called(
+      async (stage) => {
+        const server = await softEther(stage);
+        await server.configure([
+          `IPsecEnable /L2TP:yes /L2TPRAW:yes /ETHERIP:no /PSK:${softEtherSecret} /DEFAULTHUB:LAB`,
+        ]);
+      },
+      insideNat,
+      { call: { behindNat: true, ipsec: false } },
+    ),
   },
   {
     name: 'l2tp-in-clear-unanswered',
@@ -186,12 +194,7 @@ const calls: readonly Scenario[] = [
     seenFrom: AT_GATEWAY,
     cause: 'l2tp-in-clear',
     alsoFine: ['icmp-unreachable', 'l2tp-refused'],
-    play: async (stage) => {
-      await stage.gateway({ config: { l2tp: true } });
-      await guestsBridge(stage);
-      await stage.watch(stage.net.gw, GUESTS);
-      await callsAndLeaves(stage, { ipsec: false }, 30_000);
-    },
+    play: oursIsCalled({ call: { ipsec: false }, patience: 30_000 }),
   },
   {
     name: 'psk-mismatch-l2tp-softether',
@@ -199,11 +202,7 @@ const calls: readonly Scenario[] = [
     fault: 'the secrets differ',
     seenFrom: INSIDE_NAT,
     cause: 'psk-mismatch',
-    play: async (stage) => {
-      await softEther(stage);
-      await stage.watch(stage.net.nat, 'inside');
-      await callsAndLeaves(stage, { behindNat: true, ipsec: { psk: 'another' } }, 30_000);
-    },
+    play: softEtherIsCalled({ call: { ipsec: { psk: 'another' } }, patience: 30_000 }),
   },
   {
     name: 'psk-mismatch-main-softether',
@@ -238,12 +237,11 @@ const calls: readonly Scenario[] = [
     cause: 'phase1-no-proposal',
     asGood: ['group-mismatch'],
     alsoFine: ['weak-algorithms'],
-    play: async (stage) => {
-      await stage.gateway({ config: { l2tp: true, legacy: false } });
-      await guestsBridge(stage);
-      await stage.watch(stage.net.gw, GUESTS);
-      await callsAndLeaves(stage, { ipsec: { ike: '3des-sha1-modp1024' } }, 20_000);
-    },
+    play: oursIsCalled({
+      config: { l2tp: true, legacy: false },
+      call: { ipsec: { ike: '3des-sha1-modp1024' } },
+      patience: 20_000,
+    }),
   },
   {
     name: 'esp-one-way-l2tp-kernel',
@@ -252,13 +250,10 @@ const calls: readonly Scenario[] = [
     seenFrom: AT_GATEWAY,
     cause: 'esp-one-way',
     packets: 100,
-    play: async (stage) => {
-      await stage.gateway({ config: { l2tp: true } });
-      await guestsBridge(stage);
-      await interfere(stage.net.gw, 'input', 'meta l4proto 50 drop');
-      await stage.watch(stage.net.gw, GUESTS);
-      await callsAndLeaves(stage, {}, 40_000);
-    },
+    play: oursIsCalled({
+      fault: (stage) => interfere(stage.net.gw, 'input', 'meta l4proto 50 drop'),
+      patience: 40_000,
+    }),
   },
   {
     name: 'esp-one-way-two-kernels',
@@ -267,15 +262,14 @@ const calls: readonly Scenario[] = [
     seenFrom: AT_CLIENT,
     cause: 'esp-one-way',
     packets: 100,
-    play: async (stage) => {
-      await kernelGateway(stage, transportGateway());
+    play: kernelIsCalled({
       // the guests' cables end in one bridge: dropped where the gateway's comes in
-      await stage.net.gw.nft(
-        'table bridge fault { chain in { type filter hook prerouting priority -300; iifname "t-gateway" ip protocol 50 drop; }; }',
-      );
-      await stage.watch(stage.net.gw, GUESTS);
-      await callsAndLeaves(stage, { gateway: KERNEL_GATEWAY_ADDRESS }, 40_000);
-    },
+      fault: (stage) =>
+        stage.net.gw.nft(
+          'table bridge fault { chain in { type filter hook prerouting priority -300; iifname "t-gateway" ip protocol 50 drop; }; }',
+        ),
+      patience: 40_000,
+    }),
   },
   {
     name: 'nat-without-nat-t-kernel',
@@ -286,12 +280,15 @@ const calls: readonly Scenario[] = [
     cause: 'nat-without-nat-t',
     asGood: ['esp-one-way'],
     packets: 100,
-    play: async (stage) => {
-      await stage.gateway({ config: { l2tp: true, carriers: { 'nat-t': false, esp: true } } });
-      await interfere(stage.net.nat, 'forward', 'iifname "outside" meta l4proto 50 drop');
-      await stage.watch(stage.net.nat, 'inside');
-      await callsAndLeaves(stage, { behindNat: true }, 40_000);
-    },
+    play: called(
+      (stage) => stage.gateway({ config: { l2tp: true, carriers: { 'nat-t': false, esp: true } } }),
+      insideNat,
+      {
+        fault: (stage) => interfere(stage.net.nat, 'forward', 'iifname "outside" meta l4proto 50 drop'),
+        call: { behindNat: true },
+        patience: 40_000,
+      },
+    ),
   },
   {
     name: 'healthy-l2tp-two-kernels',
@@ -301,11 +298,7 @@ const calls: readonly Scenario[] = [
     cause: null,
     nearMissOf: ['esp-one-way', 'l2tp-refused'],
     packets: 150,
-    play: async (stage) => {
-      await kernelGateway(stage, transportGateway());
-      await stage.watch(stage.net.gw, GUESTS);
-      await callsAndLeaves(stage, { gateway: KERNEL_GATEWAY_ADDRESS });
-    },
+    play: kernelIsCalled(),
   },
 ];
 
