@@ -18,8 +18,8 @@ import type { Store } from '../host/store/store.ts';
 import { addTraffic, Figures } from './figures.ts';
 import { LoginChecks, type LoginQuestion } from './login-checks.ts';
 import { formatMetrics } from './metrics.ts';
+import { innerNetworks } from './networks.ts';
 import { type Recorded, Records } from './records.ts';
-import { innerNetworks } from './reload.ts';
 import type { StartGateway } from './running-gateway.ts';
 
 /** What is the dataplane's or another's to do. */

@@ -16,10 +16,10 @@ import { controlHandlers } from './control-handlers.ts';
 import { type Terminal, withFirstLogin } from './first-login.ts';
 import { LiveConfig } from './live-config.ts';
 import { serveMetrics } from './metrics-server.ts';
+import { poolsOf } from './networks.ts';
 import { type ConfigOptions, readConfig } from './read-config.ts';
 import type { StartGateway } from './running-gateway.ts';
 import { openSettings } from './settings.ts';
-import { poolsOf } from './user-administration.ts';
 
 export interface ProgramOptions extends ConfigOptions {
   /** Why root's rights are kept; undefined: they aren't. */

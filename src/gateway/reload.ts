@@ -1,8 +1,9 @@
 /** What a running gateway takes of a changed configuration, and what has to wait for a restart. */
 import { isDeepStrictEqual } from 'node:util';
 import type { GatewayConfig } from '../config/config.ts';
-import { formatEndpoint, formatPrefix, type Prefix } from '../core/net/address.ts';
+import { formatEndpoint, formatPrefix } from '../core/net/address.ts';
 import type { GroupPolicy, PeerPolicy } from '../core/session/policy.ts';
+import { innerNetworks } from './networks.ts';
 
 interface Change {
   /** `after` as far as it can be taken; the rest as it was. */
@@ -79,10 +80,4 @@ const FIXED: Readonly<Record<string, (config: GatewayConfig) => unknown>> = {
 
 function poolPath({ name }: GroupPolicy): string {
   return name === undefined ? 'pool' : `groups.${name}.pool`;
-}
-
-/** All that is reached through the tunnel, each network once. */
-export function innerNetworks({ given, policy }: GatewayConfig): Prefix[] {
-  const all = [given.pool, ...policy.groups.map((group) => group.pool), ...policy.peers.map((peer) => peer.inner)];
-  return [...new Map(all.map((prefix) => [formatPrefix(prefix), prefix])).values()];
 }

@@ -9,6 +9,7 @@ import { LoginSecrets } from '../host/login-secrets.ts';
 import { Passcodes } from '../host/passcodes.ts';
 import { openStore, type Store, storeExists } from '../host/store/store.ts';
 import type { LoginSecret } from '../host/store/users.ts';
+import { poolsOf } from './networks.ts';
 
 /** What is kept beside the password's hash. */
 export interface KeptSecrets {
@@ -70,12 +71,6 @@ export function administerUsers(store: Store, config: () => GatewayConfig): User
         created: new Date(created).toISOString(),
       })),
   };
-}
-
-/** Each pool once: groups may share one. */
-export function poolsOf(config: GatewayConfig): Prefix[] {
-  const pools = [config.given.pool, ...config.policy.groups.map((group) => group.pool)];
-  return [...new Map(pools.map((pool) => [formatPrefix(pool), pool])).values()];
 }
 
 /** The address in canonical text, if a client can have it. */
