@@ -6,7 +6,7 @@ import { groupRemedies } from './rules/group-mismatch.ts';
 import { LOGINS, POOLS } from './rules/login.ts';
 import { KEEP_ALIVE } from './rules/lost-peer.ts';
 import { PHASE2_PROPOSALS, SELECTORS } from './rules/phase2-refused.ts';
-import { L2TP_SERVER, PPP_LOGINS } from './rules/ppp.ts';
+import { L2TP_SERVER, PPP_LOGINS, PPP_METHODS } from './rules/ppp.ts';
 import { TO_IKEV1 } from './rules/version-mismatch.ts';
 
 export interface KnownFailure {
@@ -57,6 +57,7 @@ const KNOWN: readonly (readonly [RegExp, string, readonly Remedy[]])[] = [
   [/secrets differ|message 5 opens with no secret|the peer says .*no third message/, 'psk-mismatch', SECRETS],
   [/no fifth message came/, 'silence-on-4500', openFirewall(['nat-t'], 'gateway')],
   [/^phase 1: no answer/, 'no-answer-500', [IS_IT_RUNNING, ...openFirewall(['nat-t'], 'gateway')]],
+  [/LCP: it (knows no way to log in|refuses to prove|left our options)/, 'ppp-disagreed', PPP_METHODS],
   [/no secret for (MS-CHAPv2|CHAP)|a second factor, which L2TP/, 'ppp-refused', PPP_LOGINS],
   [
     /^login: (the (password|passcode) is wrong|no user has this name|too many wrong)|may not use this group/,

@@ -21,6 +21,7 @@ const WITHOUT: readonly string[] = [
   'the peer says NAME',
   'too many logins at once',
   'it has 64 tunnels already; give the client fewer routes',
+  'it answers no more (LCP echo)',
   'the phase 2 offer is empty',
   'its session is gone',
   "message 3 never came: our answer doesn't reach the client, or it refused the proposal",
