@@ -61,6 +61,7 @@ interface Client {
 /** One address, several L2TP clients by their ports and cookies: with the second, somebody's traffic or negotiation stops. */
 function starves(conversation: Conversation, scene: Scene): Finding | undefined {
   const clients = clientsOf(conversation);
+  const hushed = hushedOf(conversation, clients, scene);
   for (const [i, later] of clients.entries()) {
     const earlier = clients
       .slice(0, i)
@@ -72,8 +73,8 @@ function starves(conversation: Conversation, scene: Scene): Finding | undefined 
         packet: unserved,
         says: 'its phase 2 gets no answer, or a refusal',
       });
-    const hushed = hushedFlow(conversation, later, clients, scene);
-    if (hushed) return finding(conversation, earlier, later, hushed);
+    const shown = hushedSince(later.negotiation.lastAt, hushed, scene);
+    if (shown) return finding(conversation, earlier, later, shown);
   }
   return undefined;
 }
@@ -112,31 +113,45 @@ function unansweredQuick(negotiation: Negotiation, scene: Scene): number | undef
   return unanswered(negotiation, scene) ? (quick.repeats.at(-1) ?? quick.messages[0]!).packet : undefined;
 }
 
-/** A client that goes on sending ESP from its port, to whose port nothing comes any more since the later one was let in. */
-function hushedFlow(
-  { flows, gateway }: Conversation,
-  later: Client,
-  clients: readonly Client[],
+/** A client that goes on sending ESP from its port, and what was last sent to there. */
+interface Hushed {
+  readonly port: number;
+  readonly up: EspFlow;
+  /** 0: never. */
+  readonly answeredAt: number;
+}
+
+/** Those to whose port nothing comes any more. */
+function hushedOf({ flows, gateway }: Conversation, clients: readonly Client[], scene: Scene): Hushed[] {
+  const ports = new Set(clients.map(({ port }) => port));
+  if (ports.size < 2) return [];
+  const [sent, answered] = [new Map<number, EspFlow>(), new Map<number, number>()];
+  for (const flow of flows) {
+    const { source, destination, last } = flow;
+    if (source.address.text !== gateway.text) sent.set(source.port, flow);
+    else answered.set(destination.port, Math.max(last.at, answered.get(destination.port) ?? 0));
+  }
+  return [...ports].flatMap((port) => {
+    const [up, answeredAt = 0] = [sent.get(port), answered.get(port)];
+    const isHushed = up && up.packets >= MIN_SENT && up.last.at - answeredAt >= STARVED;
+    return isHushed && isPersistent(up, answeredAt, scene) ? [{ port, up, answeredAt }] : [];
+  });
+}
+
+/** One that sends for so long since the later client was let in that it should have been answered. */
+function hushedSince(
+  since: number,
+  hushed: readonly Hushed[],
   scene: Scene,
 ): { packet: number; says: string } | undefined {
-  const since = later.negotiation.lastAt;
-  for (const { port } of clients) {
-    const up = flows.findLast((flow) => flow.source.address.text !== gateway.text && flow.source.port === port);
-    if (!up || up.last.at - since < STARVED || scene.lastAt - since < STARVED || up.packets < MIN_SENT) continue;
-    const down = flows.filter((flow) => flow.source.address.text === gateway.text && flow.destination.port === port);
-    const last = Math.max(...down.map((flow: EspFlow) => flow.last.at), 0);
-    if (
-      up.last.at - last < STARVED ||
-      !isPersistent(up, last, scene) ||
-      clients.every((client) => client.port === port)
-    )
-      continue;
-    return {
-      packet: up.last.packet,
-      says: `the client at port ${port} still sends, and ${last === 0 ? 'never got anything' : `has got nothing for ${seconds(up.last.at - last)}`}`,
-    };
-  }
-  return undefined;
+  if (scene.lastAt - since < STARVED) return undefined;
+  const found = hushed.find(({ up }) => up.last.at - since >= STARVED);
+  if (!found) return undefined;
+  const { port, up, answeredAt } = found;
+  return {
+    packet: up.last.packet,
+    says: `the client at port ${port} still sends, and ${answeredAt === 0 ? 'never got anything' : `has got nothing for ${seconds(up.last.at - answeredAt)}`}`,
+  };
 }
 
 const STARVED = 3000;

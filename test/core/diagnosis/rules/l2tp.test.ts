@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { type Bytes, concat, u32 } from '../../../../src/core/bytes/bytes.ts';
 import { fromHex } from '../../../../src/core/bytes/text.ts';
+import type { Conversation } from '../../../../src/core/diagnosis/conversation.ts';
+import { l2tpSecondClientStarves } from '../../../../src/core/diagnosis/rules/l2tp.ts';
 import { parseIp } from '../../../../src/core/net/address.ts';
 import { Authentication } from '../../../../src/core/wire/ikev1.ts';
 import { ExchangeType } from '../../../../src/core/wire/isakmp.ts';
@@ -143,6 +145,27 @@ describe('l2tp-second-client-starves', () => {
     const stage = talk(both(), [FIRST, SECOND], [SECOND], 4, 10);
     assert.equal(stage.troubles[0], 'l2tp-second-client-starves cause');
     assert.deepEqual(stage.evidenceOf('l2tp-second-client-starves'), [1, 16, 43]);
+  });
+
+  test('of a crowd each flow is looked at once, not once for each two clients', () => {
+    const ports = Array.from({ length: 60 }, (_, i) => 5000 + i);
+    const stage = new Stage();
+    for (const port of ports) dial(stage, port);
+    const { conversations, lastAt = 0 } = talk(stage, ports, ports, 1, 5).diagnosis;
+    const [conversation] = conversations as [Conversation];
+    let looks = 0;
+    const flows = new Proxy(conversation.flows, {
+      get: (all, key) => {
+        if (typeof key === 'string' && /^\d+$/.test(key)) looks++;
+        return Reflect.get(all, key);
+      },
+    });
+    Object.defineProperty(conversation, 'flows', { value: flows });
+    const scene = { conversations, lastAt, crypto: undefined };
+    assert.ok(l2tpSecondClientStarves.of === 'pair');
+    assert.equal(l2tpSecondClientStarves.judge(conversation, scene), undefined);
+    assert.equal(flows.length, 2 * ports.length);
+    assert.ok(looks <= 2 * flows.length, `${looks} looks`);
   });
 
   test("the second one's phase 2 is never answered", () => {
