@@ -1,10 +1,11 @@
 /** Our client under test, started as a user starts it: `bin/sallyport connect PROFILE --json`. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { ClientReport } from '../../src/client/report.ts';
 import * as lab from './gateway.ts';
 import type { Netns } from './netns.ts';
+import { clientFolders, inOwnFolders } from './own-folders.ts';
 import { until } from './poll.ts';
 import type { Program } from './run.ts';
 import { discard, scratch } from './scratch.ts';
@@ -41,22 +42,8 @@ export class Client {
     const path = join(this.#directory, `lab.${file?.extension ?? 'yaml'}`);
     writeFileSync(path, file?.text ?? stringify(this.#profile(profile)), { mode: 0o600 });
     netns.resetResolver();
-    // What a client keeps is this one's alone, in the mount namespace that `ip netns exec` makes.
-    const own = ['/run/sallyport', '/var/cache/sallyport'].map((folder, i) => {
-      mkdirSync(join(this.#directory, `kept${i}`), { mode: 0o700 });
-      return `mkdir -p ${folder} && mount --bind '${join(this.#directory, `kept${i}`)}' ${folder}`;
-    });
-    this.#argv = [
-      'sh',
-      '-c',
-      `${own.join(' && ')} && exec "$@"`,
-      'sh',
-      lab.sallyport,
-      'connect',
-      path,
-      '--json',
-      ...args,
-    ];
+    const connect = [lab.sallyport, 'connect', path, '--json', ...args];
+    this.#argv = inOwnFolders(clientFolders(this.#directory), connect);
     this.#program = netns.start(this.#argv);
   }
 

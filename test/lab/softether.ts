@@ -6,6 +6,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import * as lab from './gateway.ts';
 import type { Netns } from './netns.ts';
+import { inOwnFolders } from './own-folders.ts';
 import { until, untilLine } from './poll.ts';
 import type { Finished, Program } from './run.ts';
 import { discard, isAlive, scratch } from './scratch.ts';
@@ -115,12 +116,9 @@ export class SoftEther {
     });
   }
 
-  /** Its folders are bound over the machine's in the mount namespace that `ip netns exec` makes. */
   #inOwnFolders(argv: readonly string[]): string[] {
-    const binds = Object.entries(FOLDERS).map(
-      ([own, folder]) => `mkdir -p ${folder} && mount --bind '${join(this.#directory, own)}' ${folder}`,
-    );
-    return ['sh', '-c', `${binds.join(' && ')} && exec "$@"`, 'sh', ...argv];
+    const folders = Object.entries(FOLDERS).map(([own, path]) => [path, join(this.#directory, own)]);
+    return inOwnFolders(Object.fromEntries(folders), argv);
   }
 }
 

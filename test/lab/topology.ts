@@ -109,10 +109,10 @@ export class Topology {
     return netns;
   }
 
-  /** A bridge in the gateway's namespace for guests that are VMs, 203.0.113.1/24. */
+  /** A bridge in the gateway's namespace for guests that are VMs, 203.0.113.1/24; made when first asked for. */
   async bridgeForVms(): Promise<string> {
     const name = 'vms';
-    await this.gw.bridge(name, `${gatewayVmAddress}/24`);
+    if (!(await this.gw.hasLink(name))) await this.gw.bridge(name, `${gatewayVmAddress}/24`);
     return name;
   }
 

@@ -1,6 +1,6 @@
 /** The client's commands as a user types them, with each way to give a password, and what two commands say of one client. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { stringify } from 'yaml';
@@ -9,6 +9,7 @@ import type { ClientStatus } from '../../src/control/client-types.ts';
 import { hideSecret } from '../config/profile/hide-secret.ts';
 import { Authenticator } from '../lab/authenticator.ts';
 import * as lab from '../lab/gateway.ts';
+import { clientFolders, inOwnFolders, type OwnFolders } from '../lab/own-folders.ts';
 import { until } from '../lab/poll.ts';
 import { lacking, missing } from '../lab/requirements.ts';
 import type { Finished, Program, RunOptions } from '../lab/run.ts';
@@ -22,10 +23,11 @@ const skip = lacking();
 describe("the client's commands", { skip, timeout: 300_000 }, () => {
   const stage = scene();
   let folder = '';
+  let own: OwnFolders = {};
 
   before(() => {
     folder = scratch('commands');
-    for (const name of ['run', 'cache']) mkdirSync(join(folder, name), { mode: 0o700 });
+    own = clientFolders(folder);
     writeFileSync(join(folder, 'lab.pcf'), pcf, { mode: 0o600 });
     writeFileSync(join(folder, 'password'), `${lab.password}\n`, { mode: 0o600 });
   });
@@ -43,8 +45,7 @@ describe("the client's commands", { skip, timeout: 300_000 }, () => {
 
   /** In the client's namespace, with a state folder of the test's. */
   function inside(command: string, ...args: readonly string[]): string[] {
-    const own = `mkdir -p /run/sallyport /var/cache/sallyport && mount --bind ${folder}/run /run/sallyport && mount --bind ${folder}/cache /var/cache/sallyport`;
-    return ['sh', '-c', `${own} && cd ${folder} && ${command}`, lab.sallyport, ...args];
+    return inOwnFolders(own, ['sh', '-c', `cd ${folder} && ${command}`, lab.sallyport, ...args]);
   }
 
   function command(...args: readonly string[]): Promise<Finished> {

@@ -1,11 +1,12 @@
 /** Our client is killed, started again and cleaned up after: nothing for the tunnel leaves in clear, and the host is as it was. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { stringify } from 'yaml';
 import { Capture, fields } from '../lab/capture.ts';
 import * as lab from '../lab/gateway.ts';
+import { clientFolders, inOwnFolders, type OwnFolders } from '../lab/own-folders.ts';
 import { sleep } from '../lab/poll.ts';
 import { lacking } from '../lab/requirements.ts';
 import type { Program } from '../lab/run.ts';
@@ -21,10 +22,11 @@ const SOMEWHERE6 = '2001:db8:77::77';
 describe('a client that is killed', { skip: lacking('tcpdump', 'tshark'), timeout: 300_000 }, () => {
   const stage = scene({ label: 'killed' });
   let folder = '';
+  let own: OwnFolders = {};
 
   before(async () => {
     folder = scratch('killed');
-    for (const name of ['run', 'cache']) mkdirSync(join(folder, name), { mode: 0o700 });
+    own = clientFolders(folder);
     writeFileSync(join(folder, 'password'), `${lab.password}\n`, { mode: 0o600 });
     const profile = {
       gateway: gatewayAddress,
@@ -39,12 +41,8 @@ describe('a client that is killed', { skip: lacking('tcpdump', 'tshark'), timeou
   });
   after(() => discard(folder));
 
-  /** With the folders that outlive a client's process kept apart from the machine's. */
   function inside(...args: readonly string[]): string[] {
-    const own = ['/run', '/var/cache'].map(
-      (path) => `mkdir -p ${path}/sallyport && mount --bind ${join(folder, basename(path))} ${path}/sallyport`,
-    );
-    return ['sh', '-c', `${own.join(' && ')} && exec "$0" "$@"`, lab.sallyport, ...args];
+    return inOwnFolders(own, [lab.sallyport, ...args]);
   }
 
   async function connect(): Promise<Program> {

@@ -71,8 +71,7 @@ describe('the kernel of a VM', { skip, timeout: 600_000 }, () => {
 
   for (const { name, carrier, ...options } of cases) {
     it(name, async () => {
-      const bridge = (await stage.net.gw.hasLink('vms')) ? 'vms' : await stage.net.bridgeForVms();
-      await session(bridge, '203.0.113.2', gatewayVmAddress, options, carrier);
+      await session(await stage.net.bridgeForVms(), '203.0.113.2', gatewayVmAddress, options, carrier);
     });
   }
 

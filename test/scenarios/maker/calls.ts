@@ -15,7 +15,6 @@ import {
   type CallOptions,
   call,
   GUESTS,
-  guestsBridge,
   KERNEL_GATEWAY_ADDRESS,
   kernelGateway,
   outcome,
@@ -66,7 +65,7 @@ const insideNat = ({ net }: Stage) => [net.nat, 'inside'] as const;
 function oursIsCalled({ config = { l2tp: true }, ...how }: Called & { readonly config?: lab.Config } = {}) {
   const serve = async (stage: Stage) => {
     await stage.gateway({ config });
-    await guestsBridge(stage);
+    await stage.net.bridgeForVms();
   };
   return called(serve, amongGuests, how);
 }

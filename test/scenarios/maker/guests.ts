@@ -18,7 +18,7 @@ export type CallOptions = Partial<L2tpClientOptions> & { readonly behindNat?: bo
 /** A VM that calls; wired to the gateway directly, or behind the NAT. Boots, and comes back at once. */
 export async function call(stage: Stage, options: CallOptions = {}): Promise<Vm> {
   const { behindNat = false, ...rest } = options;
-  if (!behindNat) await guestsBridge(stage);
+  if (!behindNat) await stage.net.bridgeForVms();
   const where = behindNat
     ? { netns: stage.net.nat, bridge: 'inside', address: '10.9.0.21', route: '10.9.0.1', gateway: gatewayPublicAddress }
     : {
@@ -41,13 +41,9 @@ export async function outcome(vm: Vm, patience: number): Promise<'up' | 'ended' 
   return 'neither';
 }
 
-export async function guestsBridge(stage: Stage): Promise<void> {
-  if (!(await stage.net.gw.hasLink(GUESTS))) await stage.net.bridgeForVms();
-}
-
 /** A gateway in a VM at `KERNEL_GATEWAY_ADDRESS`; without `l2tp` it has IPsec alone. Comes back when it serves. */
 export async function kernelGateway(stage: Stage, configuration: Section, { l2tp = true } = {}): Promise<Vm> {
-  await guestsBridge(stage);
+  await stage.net.bridgeForVms();
   const options = { name: 'gateway', address: `${KERNEL_GATEWAY_ADDRESS}/24`, bridge: GUESTS, route: gatewayVmAddress };
   const vm = await Vm.start(stage.net.gw, { ...options, script: `${IPSEC}${l2tp ? L2TP : ''}${SERVE}` });
   writeFileSync(join(vm.share, 'swanctl.conf'), formatSection(configuration));
