@@ -1,5 +1,6 @@
 /** What challenges need of a password lies sealed, each for its own user and method, and goes with the user. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { fromUtf8, toHex, utf8 } from '../../src/core/bytes/text.ts';
@@ -34,5 +35,9 @@ it('NT hash and password are kept sealed, for the user who asked for them', (tes
   secrets.remove('alice', 'ntHash');
   const left = store.users.find('alice')!;
   assert.deepEqual([left.ntHash, left.chapPassword], [undefined, alice.chapPassword], 'each is taken away alone');
+  store.users.remove('alice');
   store.close();
+  const file = readFileSync(join(store.folder, 'sallyport.db'));
+  for (const sealed of [alice.ntHash!, alice.chapPassword!])
+    assert.ok(!file.includes(Buffer.from(sealed)), 'and nothing of it stays on the disk');
 });

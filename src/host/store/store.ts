@@ -58,6 +58,8 @@ function openDatabase(folder: string): DatabaseSync {
     // The gateway and a command line may write at the same time, each for a moment.
     const database = new DatabaseSync(storePath(folder), { timeout: 5000 });
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON');
+    // Secrets that were taken away leave nothing in the file.
+    database.exec('PRAGMA secure_delete = ON');
     migrate(database, storePath(folder));
     return database;
   } catch (error) {
