@@ -45,6 +45,7 @@ export const RULES = [
   'fragments-lost',
   'ike-fragments-refused',
   'path-mtu',
+  'sa-forgotten',
   'dpd-death',
   'nat-mapping-timeout',
   'rekey-failure',

@@ -10,6 +10,7 @@ import {
   attributeNumber,
   ConfigurationAttribute,
   IdType,
+  type Notification,
   parseConfiguration,
   parseDeletion,
   parseId,
@@ -28,7 +29,8 @@ export type PayloadFact =
   | { readonly kind: 'KE'; readonly group: string; readonly length: number }
   | { readonly kind: 'VID'; readonly vendor: string; readonly hex: string }
   | { readonly kind: 'ID'; readonly name: string; readonly type: number; readonly text: string }
-  | { readonly kind: 'N'; readonly type: number; readonly name: string; readonly detail: string }
+  /** `spi`, in hex, is empty where none is named; `detail` is the beginning of its data. */
+  | { readonly kind: 'N'; readonly type: number; readonly name: string; readonly spi: string; readonly detail: string }
   | { readonly kind: 'NAT-D'; readonly hash: string }
   | { readonly kind: 'D'; readonly protocol: number; readonly spis: readonly string[] }
   | { readonly kind: 'CERT'; readonly length: number; readonly certificate: CertificateFacts | undefined }
@@ -96,10 +98,8 @@ function readIkev1Payload({ type, body }: Payload, reading: Reading): PayloadFac
       const id = parseId(body);
       return { kind: 'ID', name: 'ID', type: id.type, text: identityText(id.type, id.data) };
     }
-    case PayloadType.N: {
-      const { type: number, data } = parseNotification(body);
-      return { kind: 'N', type: number, name: notifyName(1, number), detail: toHex(data.subarray(0, 16)) };
-    }
+    case PayloadType.N:
+      return notifyFact(1, parseNotification(body));
     case PayloadType.D: {
       const { protocol, spis } = parseDeletion(body);
       return { kind: 'D', protocol, spis: spis.map(toHex) };
@@ -134,10 +134,8 @@ function readIkev2Payload({ type, body }: Payload, reading: Reading): PayloadFac
         type: body[0] ?? 0,
         text: identityText(body[0] ?? 0, body.subarray(4)),
       };
-    case Ikev2Payload.N: {
-      const { type: number, data } = parseIkev2Notification(body);
-      return { kind: 'N', type: number, name: notifyName(2, number), detail: toHex(data.subarray(0, 16)) };
-    }
+    case Ikev2Payload.N:
+      return notifyFact(2, parseIkev2Notification(body));
     case Ikev2Payload.AUTH:
       return { kind: 'AUTH', method: body[0] ?? 0 };
     case Ikev2Payload.CP: {
@@ -152,6 +150,11 @@ function readIkev2Payload({ type, body }: Payload, reading: Reading): PayloadFac
     default:
       return { kind: 'other', type, name: payloadName(2, type), length: body.length };
   }
+}
+
+function notifyFact(version: IkeVersion, { type, spi, data }: Notification): PayloadFact {
+  const detail = toHex(data.subarray(0, 16));
+  return { kind: 'N', type, name: notifyName(version, type), spi: toHex(spi.subarray(0, 16)), detail };
 }
 
 /** The first byte is the encoding (RFC 2408 section 3.9): an X.509 certificate for signatures. */

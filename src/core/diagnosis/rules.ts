@@ -26,6 +26,7 @@ import { phase2NoProposal, phase2Unanswered, selectorsRefused } from './rules/ph
 import { l2tpRefused, pppDisagreed, pppRefused } from './rules/ppp.ts';
 import { pskMismatch } from './rules/psk-mismatch.ts';
 import { rekeyFailure } from './rules/rekey-failure.ts';
+import { saForgotten } from './rules/sa-forgotten.ts';
 import { aggressivePskHash, groupSecretImpersonation, weakAlgorithms } from './rules/safety.ts';
 import { silenceOn4500 } from './rules/silence-on-4500.ts';
 import { floodingIn, halfOpenFlood, scanner, scannersIn } from './rules/strangers.ts';
@@ -55,6 +56,7 @@ export const RULES: readonly Rule[] = [
   l2tpSecondClientStarves,
   rekeyFailure,
   natMappingTimeout,
+  saForgotten,
   dpdDeath,
   silenceOn4500,
   pskMismatch,

@@ -9,6 +9,7 @@ import { sleep } from '../../lab/poll.ts';
 import type { StrongSwan } from '../../lab/strongswan.ts';
 import { gatewayAddress, gatewayPublicAddress, lanAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
+import type { Vpnc } from '../../lab/vpnc.ts';
 import { late, reordered } from './edits.ts';
 import {
   ESP_FROM_4500,
@@ -248,6 +249,46 @@ const large: readonly Scenario[] = [
 ];
 
 const death: readonly Scenario[] = [
+  {
+    name: 'sa-forgotten-vpnc',
+    peers: [VPNC, OUR_GATEWAY],
+    fault: 'the gateway is restarted and says so; the client goes on with its SA',
+    seenFrom: AT_CLIENT,
+    cause: 'sa-forgotten',
+    alsoFine: CISCO_NOTES,
+    play: async (stage) => {
+      await stage.watch(stage.net.cl, 'eth0');
+      await restarted(stage, 'force-natt');
+    },
+  },
+  {
+    name: 'sa-forgotten-native-esp',
+    peers: [VPNC, OUR_GATEWAY],
+    fault: 'the same by native ESP: the gateway says so on UDP 500',
+    seenFrom: AT_GATEWAY,
+    cause: 'sa-forgotten',
+    alsoFine: CISCO_NOTES,
+    play: async (stage) => {
+      await stage.watch(stage.net.gw, 'direct');
+      await restarted(stage, 'none');
+    },
+  },
+  {
+    name: 'sa-forgotten-redialled',
+    peers: [VPNC, VPNC, OUR_GATEWAY],
+    fault: 'the gateway is restarted and says so; the user dials anew at once, and all is well',
+    seenFrom: AT_CLIENT,
+    cause: null,
+    alsoFine: CISCO_NOTES,
+    nearMissOf: ['sa-forgotten', 'dpd-death', 'esp-one-way'],
+    play: async (stage) => {
+      await stage.watch(stage.net.cl, 'eth0');
+      const vpnc = await restarted(stage, 'force-natt', 3);
+      await vpnc.stop();
+      await stage.vpnc({ mode: 'force-natt' });
+      await ping(stage.net.cl, { count: 6 });
+    },
+  },
   {
     name: 'dpd-death-ikev1',
     peers: swans,
@@ -600,6 +641,18 @@ async function manyPings(stage: Stage): Promise<void> {
   await stage.watch(stage.net.gw, 'direct');
   await stage.vpnc({ mode: 'none' });
   await ping(stage.net.cl, { count: 170, interval: 0.03, size: 8 });
+}
+
+/** A client that sends on, `pings` times, by what the gateway knew before; while that was down nothing answered. */
+async function restarted(stage: Stage, mode: 'force-natt' | 'none', pings = 20): Promise<Vpnc> {
+  const gateway = await stage.gateway();
+  await interfere(stage.net.gw, 'output', 'icmp type destination-unreachable drop');
+  const vpnc = await stage.vpnc({ mode });
+  await ping(stage.net.cl, { count: 5 });
+  await gateway.crash();
+  await gateway.serve();
+  await ping(stage.net.cl, { count: pings, interval: 0.5, wait: 0.5 });
+  return vpnc;
 }
 
 export const traffic = [...oneWay, ...large, ...death, ...renewals, ...order];
