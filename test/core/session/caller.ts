@@ -3,7 +3,7 @@ import { type Bytes, u16 } from '../../../src/core/bytes/bytes.ts';
 import { udpTransportMode } from '../../../src/core/ikev1/phase2-proposal.ts';
 import type { EspPair, Ikev1Event } from '../../../src/core/ikev1/types.ts';
 import { avp, readMessage } from '../../../src/core/l2tp/messages.ts';
-import { type Endpoint, parseIp, prefixOf } from '../../../src/core/net/address.ts';
+import { type Endpoint, type IpAddress, parseIp, prefixOf } from '../../../src/core/net/address.ts';
 import type { Persona } from '../../../src/core/personas/persona.ts';
 import { WINDOWS_VISTA } from '../../../src/core/personas/windows.ts';
 import type { PppMethod } from '../../../src/core/ppp/methods.ts';
@@ -21,6 +21,8 @@ export interface CallerOptions {
   readonly method?: PppMethod;
   /** Its NAT's endpoint: behind it each has the same private address. Without a NAT (`nat: false`) its own. */
   readonly from?: Endpoint;
+  /** Its own address, behind that. */
+  readonly inside?: IpAddress;
   readonly nat?: boolean;
   readonly initialContact?: boolean;
   /** UDP port of its L2TP. */
@@ -43,7 +45,7 @@ export interface FurtherCall {
 }
 
 const PRIVATE = parseIp('192.168.1.7')!;
-const ADDRESSED = { from: { address: parseIp('198.51.100.200')!, port: 5000 }, nat: true };
+const ADDRESSED = { from: { address: parseIp('198.51.100.200')!, port: 5000 }, inside: PRIVATE, nat: true };
 const callers = new WeakMap<Scene, Caller[]>();
 
 export class Caller extends LacSide {
@@ -79,11 +81,11 @@ export class Caller extends LacSide {
 
   /** Phase 1 and, unless told otherwise, all that comes after. */
   connect(): Dialer {
-    const { from, nat, until = 'call', initialContact = false } = { ...ADDRESSED, ...this.#options };
+    const { from, inside, nat, until = 'call', initialContact = false } = { ...ADDRESSED, ...this.#options };
     const authentication = Authentication.PSK;
     const wishes = { exchange: 'main', authentication: 'psk', xauth: false, group: undefined, legacy: true } as const;
     const speaks = phase1Intent(this.#persona, wishes)!;
-    this.dialer = this.#scene.dial({ from, nat, authentication, speaks, initialContact, until: 'phase 1' });
+    this.dialer = this.#scene.dial({ from, inside, nat, authentication, speaks, initialContact, until: 'phase 1' });
     if (until !== 'phase 1') this.askTransport();
     if (until === 'call') this.sccrq();
     this.#scene.run();
@@ -98,11 +100,11 @@ export class Caller extends LacSide {
       port,
     });
     const { natTraversal = 'rfc3947' } = this.dialer.sa.established?.traits ?? {};
-    const { from, nat } = { ...ADDRESSED, ...this.#options };
+    const { from, inside, nat } = { ...ADDRESSED, ...this.#options };
     const mode = nat ? udpTransportMode(natTraversal) : EncapsulationMode.TRANSPORT;
     const wishes = { mode, group: undefined, legacy: true };
     const offer = phase2Intent(this.#persona, wishes)!;
-    const [local, remote] = [host(nat ? PRIVATE : from.address, remotePort), host(GATEWAY.address, 1701)];
+    const [local, remote] = [host(nat ? inside : from.address, remotePort), host(GATEWAY.address, 1701)];
     this.dialer.sa.beginQuickMode(quickModeIntent({ ...offer, local, remote }), this.#scene.now);
     this.#scene.run();
   }

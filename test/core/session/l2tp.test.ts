@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { u16 } from '../../../src/core/bytes/bytes.ts';
 import { avp } from '../../../src/core/l2tp/messages.ts';
-import { parseIp, parsePrefix } from '../../../src/core/net/address.ts';
+import { formatEndpoint, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { MINUTE } from '../../../src/core/net/time.ts';
 import { WINDOWS_11, WINDOWS_VISTA, WINDOWS_XP } from '../../../src/core/personas/windows.ts';
 import { AvpType, MessageType } from '../../../src/core/wire/l2tp.ts';
@@ -39,6 +39,28 @@ describe('many L2TP clients behind one NAT', () => {
     assert.deepEqual(stage.failures, []);
     for (const row of stage.gateway.sessions()) assert.equal(row.protocol, 'l2tp');
     for (const [, { inner, call: bound }] of stage.dataplane.sessions) assert.ok(inner && bound);
+  });
+
+  it('all get in and stay, where the NAT changes no ports and tells them apart by cookies and SPIs alone', () => {
+    const stage = scene();
+    const same = { address: NAT, port: 500 };
+    const callers = [7, 8, 9].map((host) => call(stage, host, { from: same, inside: parseIp(`192.168.1.${host}`)! }));
+    assert.deepEqual(
+      stage.addresses,
+      callers.map(({ address }) => address),
+    );
+    assert.equal(new Set(stage.addresses).size, 3);
+    assert.equal(new Set(stage.all('open-session').map(({ path }) => formatEndpoint(path.remote))).size, 1);
+    for (const caller of callers) {
+      caller.dialer = stage.dial({ ...caller.dialer.dialedWith, until: 'phase 1' });
+      caller.askTransport();
+    }
+    const owners = callers.map(({ pair }) => stage.dataplane.inbound.get(pair!.outbound.spi)?.sessionId);
+    assert.deepEqual(owners, [1, 2, 3], 'each renews its own phase 1');
+    callers[1]!.say(MessageType.StopCCN, [avp(AvpType.RESULT_CODE, u16(6))]);
+    stage.run();
+    assert.deepEqual(stage.addresses, [callers[0]!.address, callers[2]!.address]);
+    assert.deepEqual(stage.failures, []);
   });
 
   it('the second one fails where quick modes are known by their message ID alone (KB942429)', () => {

@@ -9,7 +9,7 @@ import { addressIdentity, keyIdentity } from '../../../src/core/ikev1/identity.t
 import type { InitiatorIntent } from '../../../src/core/ikev1/phase1.ts';
 import { Ikev1Sa } from '../../../src/core/ikev1/sa.ts';
 import type { Credential, Ikev1Environment, Ikev1Event, Phase2Request } from '../../../src/core/ikev1/types.ts';
-import { type Endpoint, formatEndpoint, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
+import { type Endpoint, formatEndpoint, type IpAddress, parseIp, parsePrefix } from '../../../src/core/net/address.ts';
 import { earliest, type Instant } from '../../../src/core/net/time.ts';
 import type { GatewayEvent, LoginVerdict } from '../../../src/core/session/events.ts';
 import { GatewayState } from '../../../src/core/session/gateway-state.ts';
@@ -200,6 +200,8 @@ export interface DialerOptions {
   readonly withoutUnity?: boolean;
   /** `from` is its NAT's: port 500 behind it is `from.port`, port 4500 the next. */
   readonly nat?: boolean;
+  /** Its own address behind that. */
+  readonly inside?: IpAddress;
   /** What a known client offers, and how it speaks. */
   readonly speaks?: Pick<InitiatorIntent, 'suites' | 'lifetime' | 'proposals' | 'habits'>;
 }
@@ -233,10 +235,11 @@ export class Dialer {
     const identity =
       mode === 'aggressive' ? keyIdentity(options.group ?? 'labgroup') : addressIdentity(this.from.address);
     // whoever speaks as a known client says what it calls itself: its private address
-    const called = options.speaks && options.nat ? addressIdentity(INSIDE.address) : identity;
+    const inside = { ...INSIDE, address: options.inside ?? INSIDE.address };
+    const called = options.speaks && options.nat ? addressIdentity(inside.address) : identity;
     const common = { suites: [suite], credential, identity: called, lifetime: 86_400 };
     const intent = { ...common, ...options.speaks };
-    const local = options.nat ? INSIDE : this.from;
+    const local = options.nat ? inside : this.from;
     const path: IkePath = { carrier: 'udp', local, remote: GATEWAY };
     this.sa = Ikev1Sa.initiate(1, this.#environment(), mode, intent, path, scene.now);
   }
@@ -272,7 +275,7 @@ export class Dialer {
   }
 
   receive(message: Bytes, { carrier, local, remote }: IkePath): void {
-    const inside = { ...INSIDE, port: local.port };
+    const inside = { address: this.#options.inside ?? INSIDE.address, port: local.port };
     const here = this.#options.nat ? inside : remote;
     this.sa.handleInput(message, { carrier, local: here, remote: local }, this.#scene.now);
   }
