@@ -13,7 +13,7 @@ const WINDOW = 64;
 export class QuickModeIds {
   readonly #counting: boolean;
   /** In the order of completion. */
-  readonly #completed = new Set<number>();
+  #completed: readonly number[] = [];
   #highest = 0;
 
   constructor(counting: boolean) {
@@ -21,15 +21,15 @@ export class QuickModeIds {
   }
 
   check(messageId: number): 'fresh' | 'ike_message_id_reused' | 'ike_message_id_floor' {
-    if (this.#completed.has(messageId)) return 'ike_message_id_reused';
+    if (this.#completed.includes(messageId)) return 'ike_message_id_reused';
     if (this.#counting && messageId <= this.#highest - WINDOW) return 'ike_message_id_floor';
     return 'fresh';
   }
 
   /** Call when the quick mode has ended well. A replay of what is forgotten here still fails at HASH(3): it has our nonce. */
   complete(messageId: number): void {
-    this.#completed.add(messageId);
+    // not pushed, and no Set: most SAs have one quick mode, or few
+    this.#completed = this.#completed.concat(messageId).slice(-REMEMBERED);
     this.#highest = Math.max(this.#highest, messageId);
-    if (this.#completed.size > REMEMBERED) this.#completed.delete(this.#completed.values().next().value!);
   }
 }

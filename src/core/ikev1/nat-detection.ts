@@ -33,12 +33,10 @@ export function detectNat(context: SaContext, hash: HashName, path: IkePath, pay
   if (!context.traits.natTraversal || !speaksNatTraversal(context)) return NO_NAT;
   const [ours, ...theirs] = [...payloads.all(PayloadType.NAT_D), ...payloads.all(PayloadType.NAT_D_DRAFT)];
   if (!ours || theirs.length === 0) return NO_NAT;
-  const remote = endpointHash(context, hash, path.remote);
+  const seenAs = endpointHash(context, hash, path.remote);
+  const remote = !theirs.some((own) => bytesEqual(own, seenAs));
   const local = !bytesEqual(ours, endpointHash(context, hash, path.local));
-  return {
-    ...(forces(context) ? { local: true, isTrue: local } : { local }),
-    remote: !theirs.some((seen) => bytesEqual(seen, remote)),
-  };
+  return forces(context) ? { remote, local: true, isTrue: local } : { remote, local };
 }
 
 /** From its next message on the initiator that found a NAT speaks on the NAT-T port, RFC 3947 section 4; only UDP 500 floats. */

@@ -149,6 +149,9 @@ export function hasInitialContact(payloads: PayloadSet): boolean {
   return payloads.all(PayloadType.N).some((body) => parseNotification(body).type === NotifyType.INITIAL_CONTACT);
 }
 
+/** One object for all: it lives as long as the SA. */
+const OVER: Phase1State = { awaits: 'nothing' };
+
 /** Marks phase 1 as established: from here on the peer is who it says and where it is. */
 export function establish(
   context: SaContext,
@@ -166,7 +169,10 @@ export function establish(
   now: Instant,
 ): Phase1State {
   const { choice, path, initialContact, ...rest } = result;
-  const established = { ...rest, keys: isakmpKeys(rest.keys), suite: choice.suite, traits: context.traits };
+  const keys = isakmpKeys(rest.keys);
+  // its bytes alone: a view has all that it is a view of outside of the heap
+  const peerIdentity = { ...rest.peerIdentity, data: rest.peerIdentity.data.slice() };
+  const established = { ...rest, keys, peerIdentity, suite: choice.suite, traits: context.traits };
   const { phase1Lifetime } = context.environment.policy;
   const offered = choice.lifetime ?? phase1Lifetime;
   const lifetime = Math.min(offered, phase1Lifetime) * SECOND;
@@ -177,7 +183,7 @@ export function establish(
   for (const what of legacyParts(choice.suite)) context.emit({ type: 'legacy-used', what: `${what} in phase 1` });
   context.emit({ type: 'established', ...established });
   if (initialContact) context.emit({ type: 'initial-contact' });
-  return { awaits: 'nothing' };
+  return OVER;
 }
 
 /** The initiator's offer, which a state may share with others: {@link Ikev1Environment.shareOffer}. */

@@ -24,6 +24,8 @@ export class Credentials {
   readonly #policy: () => GatewayPolicy;
   /** Makes up secrets for unknown identities: stable, so that two tries look alike. */
   readonly #decoyKey: Bytes;
+  /** Every session keeps one: those of a group, or of a peer, the same. */
+  readonly #ofSubjects = new WeakMap<GroupPolicy | PeerPolicy, Credential>();
 
   constructor(crypto: CryptoProvider, policy: () => GatewayPolicy) {
     this.#crypto = crypto;
@@ -45,7 +47,7 @@ export class Credentials {
     const groups = this.#policy().groups.filter((group) => serves(kind, group));
     const named = kind === 'psk' ? [] : groups.filter((group) => group.name !== undefined);
     const nameless = groups.filter((group) => group.name === undefined);
-    return [...peers.map(peerCredential), ...[...named, ...nameless].map(groupCredential)];
+    return [...peers, ...named, ...nameless].map((one) => this.#credentialOf(one));
   }
 
   #named(kind: AuthenticationKind, identity: Identification): Credential {
@@ -53,12 +55,20 @@ export class Credentials {
     // made up also for those that there are, so that it takes as long
     const psk = this.#crypto.hmac('sha256', this.#decoyKey, encodeId(identity).body);
     const peer = this.#policy().peers.find((one) => one.id === name && serves(kind, one));
-    if (peer) return peerCredential(peer);
+    if (peer) return this.#credentialOf(peer);
     const group = this.#policy().groups.find((one) => one.name === name && serves(kind, one));
-    if (group) return groupCredential(group);
+    if (group) return this.#credentialOf(group);
     const other = this.#policy().groups.some((one) => one.name === name);
     const unknownBecause = other ? `group ${name} isn't open to ${METHODS[kind]}; see its 'authentication'` : undefined;
     return { psk, subject: undefined, known: false, unknownBecause, accepts: () => false };
+  }
+
+  #credentialOf(subject: GroupPolicy | PeerPolicy): Credential {
+    const known = this.#ofSubjects.get(subject);
+    if (known) return known;
+    const credential = 'inner' in subject ? peerCredential(subject) : groupCredential(subject);
+    this.#ofSubjects.set(subject, credential);
+    return credential;
   }
 }
 

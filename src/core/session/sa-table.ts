@@ -3,7 +3,7 @@ import type { Bytes } from '../bytes/bytes.ts';
 import { toHex } from '../bytes/text.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
-import { type Endpoint, formatEndpoint } from '../net/address.ts';
+import type { Endpoint } from '../net/address.ts';
 import { Offers } from './offers.ts';
 
 /** Negotiations under way, not counting established ones. Above, a new one takes the place of the oldest. */
@@ -18,12 +18,6 @@ interface HalfOpen {
   offer: Bytes | undefined;
 }
 
-/** Where a responder's first message came from, and the key made of that. */
-interface FirstMessage {
-  readonly key: string;
-  readonly source: Endpoint;
-}
-
 export class SaTable {
   readonly #byId = new Map<number, Ikev1Sa>();
   readonly #byCookies = new Map<string, Ikev1Sa>();
@@ -31,7 +25,8 @@ export class SaTable {
   readonly #halfOpen = new Map<string, HalfOpen>();
   /** The same once they are established: a late copy of a first message is nothing new. As many as may be half-open. */
   readonly #established = new Map<string, Ikev1Sa>();
-  readonly #firstMessages = new Map<number, FirstMessage>();
+  /** Where responders' first messages came from. */
+  readonly #sources = new Map<number, Endpoint>();
   /** Initiators by their own cookie until the peer's is known. */
   readonly #initiated = new Map<string, Ikev1Sa>();
   readonly #offers: Offers;
@@ -71,7 +66,7 @@ export class SaTable {
   addResponder(sa: Ikev1Sa, source: Endpoint): void {
     const key = firstMessageKey(sa.initiatorCookie, source);
     this.#halfOpen.set(key, { sa, bytes: 0, offer: undefined });
-    this.#firstMessages.set(sa.id, { key, source });
+    this.#sources.set(sa.id, source);
     this.#byCookies.set(cookiesKey(sa.initiatorCookie, sa.responderCookie), sa);
     this.#byId.set(sa.id, sa);
   }
@@ -83,12 +78,12 @@ export class SaTable {
 
   /** Where a responder's first message came from. */
   sourceOf(sa: Ikev1Sa): Endpoint | undefined {
-    return this.#firstMessages.get(sa.id)?.source;
+    return this.#sources.get(sa.id);
   }
 
   /** Phase 1 is done: no longer half-open, and known by both cookies. */
   establish(sa: Ikev1Sa): void {
-    const key = this.#firstMessages.get(sa.id)?.key;
+    const key = this.#firstMessageOf(sa);
     this.#closeHalfOpen(key);
     if (key !== undefined) this.#established.set(key, sa);
     if (this.#established.size > MAX_HALF_OPEN) this.#established.delete(this.#established.keys().next().value!);
@@ -97,10 +92,10 @@ export class SaTable {
   }
 
   remove(sa: Ikev1Sa): void {
-    const key = this.#firstMessages.get(sa.id)?.key;
+    const key = this.#firstMessageOf(sa);
     this.#closeHalfOpen(key);
     if (key !== undefined && this.#established.get(key) === sa) this.#established.delete(key);
-    this.#firstMessages.delete(sa.id);
+    this.#sources.delete(sa.id);
     this.#initiated.delete(toHex(sa.initiatorCookie));
     this.#byCookies.delete(cookiesKey(sa.initiatorCookie, sa.responderCookie));
     this.#byId.delete(sa.id);
@@ -108,7 +103,7 @@ export class SaTable {
 
   /** Counts what a half-open SA holds now. */
   weigh(sa: Ikev1Sa): void {
-    const entry = this.#halfOpen.get(this.#firstMessages.get(sa.id)?.key ?? '');
+    const entry = this.#halfOpen.get(this.#firstMessageOf(sa) ?? '');
     if (!entry) return;
     this.#ownBytes += sa.bytesHeld - entry.bytes;
     entry.bytes = sa.bytesHeld;
@@ -121,6 +116,12 @@ export class SaTable {
   surplus(): Ikev1Sa | undefined {
     const over = this.#halfOpen.size > MAX_HALF_OPEN || this.halfOpenBytes > MAX_HALF_OPEN_BYTES;
     return over ? this.#halfOpen.values().next().value?.sa : undefined;
+  }
+
+  /** Undefined: the first message was ours. */
+  #firstMessageOf(sa: Ikev1Sa): string | undefined {
+    const source = this.#sources.get(sa.id);
+    return source && firstMessageKey(sa.initiatorCookie, source);
   }
 
   #closeHalfOpen(key: string | undefined): void {
@@ -137,6 +138,7 @@ function cookiesKey(initiator: Bytes, responder: Bytes): string {
   return String.fromCharCode(...initiator, ...responder);
 }
 
-function firstMessageKey(initiator: Bytes, source: Endpoint): string {
-  return `${toHex(initiator)} ${formatEndpoint(source)}`;
+/** In one piece, too. */
+function firstMessageKey(initiator: Bytes, { address, port }: Endpoint): string {
+  return String.fromCharCode(...initiator, port, ...address.bytes);
 }

@@ -47,6 +47,9 @@ export type Renewal =
   | { readonly awaits: 'phase 1' }
   | { readonly awaits: 'retry'; readonly at: Instant };
 
+/** One object for all who need none. */
+export const NO_RENEWAL: Renewal = { awaits: 'nothing' };
+
 export class Session {
   /** What the dataplane knows it by, whoever is on. */
   readonly id: number;
@@ -66,7 +69,7 @@ export class Session {
   /** What the peer may send from, once it is known. */
   inner: Prefix | undefined;
   /** Our own renewal of a peer's phase 1. */
-  renewal: Renewal = { awaits: 'nothing' };
+  renewal = NO_RENEWAL;
   ciscoUdp = false;
   /** Set while it comes by L2TP and has no host. */
   l2tp: SessionTunnel | undefined;

@@ -26,7 +26,7 @@ import { limitDeadline, limitReached } from './limits.ts';
 import { Logins } from './logins.ts';
 import type { GatewaySettings } from './policy.ts';
 import { Roster } from './roster.ts';
-import { Session, stageDeadline } from './session.ts';
+import { NO_RENEWAL, Session, stageDeadline } from './session.ts';
 import { Tunnels } from './tunnels.ts';
 
 export interface SessionsOptions {
@@ -174,7 +174,7 @@ export class Sessions {
       this.#renewals.get(sa.id) ?? (subject.kind === 'peer' ? this.#roster.ofPeer(subject.peer.id) : undefined);
     this.#renewals.delete(sa.id);
     if (renewed && this.#roster.has(renewed)) {
-      renewed.renewal = { awaits: 'nothing' };
+      renewed.renewal = NO_RENEWAL;
       return this.#addPhase1(renewed, sa);
     }
     const asks = LOGIN_METHODS.has(event.suite.authentication);
