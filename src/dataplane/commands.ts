@@ -143,8 +143,8 @@ export class CommandHandler {
       salt: body.subarray(encryption, encryption + salt),
       integrity: body.subarray(encryption + salt, encryption + salt + integrity),
     };
-    const localSelector = new Net4(prefix(command.localSelector));
-    const remoteSelector = new Net4(prefix(command.remoteSelector));
+    const localSelector = selector(command.localSelector);
+    const remoteSelector = selector(command.remoteSelector);
     const common = { spi, slot, transport, localSelector, remoteSelector };
     if (command.direction === 'in') {
       const sa: InboundSa = {
@@ -198,6 +198,14 @@ export class CommandHandler {
     while (session.outbound.length > 0) this.#removeOutbound(session, session.outbound[0]!.spi);
     for (const party of session.parties) this.#table.remove(party);
   }
+}
+
+/** What nearly every SA has at one end is one object for all. */
+const EVERYWHERE = new Net4(prefix('0.0.0.0/0'));
+
+function selector(text: string): Net4 {
+  const net = new Net4(prefix(text));
+  return net.equals(EVERYWHERE) ? EVERYWHERE : net;
 }
 
 /** Written by the main thread, from a Prefix. */

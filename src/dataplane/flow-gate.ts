@@ -10,7 +10,7 @@ import type { Arena } from './arena.ts';
 import { Counter } from './counters.ts';
 import type { KeyedHash } from './keyed-hash.ts';
 import { DEFAULT_PATH_MTU, MAX_RESETS_PER_SECOND } from './limits.ts';
-import type { Flow } from './path.ts';
+import { type Flow, LOCAL, REMOTE } from './path.ts';
 import type { TcpSender } from './tcp-sender.ts';
 import type { WorkerSocket } from './worker-socket.ts';
 
@@ -81,14 +81,14 @@ export class FlowGate {
 
   readonly #flowHash = (period: number, content: number): number => {
     const { view } = this.#arena;
-    const { local, remote, localPort, remotePort } = this.#ends;
+    const { words, localPort, remotePort } = this.#ends;
     const at = this.#hashed;
     view.setUint32(at, period >>> 0);
     view.setUint32(at + 4, content);
     view.setUint32(at + 8, ((localPort << 16) | remotePort) >>> 0);
     for (let i = 0; i < 4; i++) {
-      view.setUint32(at + 12 + 4 * i, local[i]!);
-      view.setUint32(at + 28 + 4 * i, remote[i]!);
+      view.setUint32(at + 12 + 4 * i, words[LOCAL + i]!);
+      view.setUint32(at + 28 + 4 * i, words[REMOTE + i]!);
     }
     return this.#hash.hash(at, HASHED);
   };

@@ -2,7 +2,7 @@
  * The worker's cTCP flows by what names them: both addresses and both ports. Found by a hash with a secret beginning, so that
  * nobody can choose ports that meet; those that proved nothing yet are a bounded part of all.
  */
-import type { Flow } from './path.ts';
+import { type Flow, LOCAL, REMOTE } from './path.ts';
 import type { TcpFlow } from './tcp-flow.ts';
 
 /** Buckets for each flow that there may be. */
@@ -94,34 +94,22 @@ export class FlowTable {
     this.#free.push(flow.index);
   }
 
-  #bucketOf({ remote, remotePort, local, localPort }: Flow): number {
+  #bucketOf({ words, remotePort, localPort }: Flow): number {
     let hash = this.#seed ^ ((remotePort << 16) | localPort);
     for (let i = 0; i < 4; i++) {
-      hash = Math.imul(hash ^ remote[i]!, 0x9e3779b1);
-      hash = Math.imul((hash ^ (hash >>> 15)) + local[i]!, 0x85ebca6b);
+      hash = Math.imul(hash ^ words[REMOTE + i]!, 0x9e3779b1);
+      hash = Math.imul((hash ^ (hash >>> 15)) + words[LOCAL + i]!, 0x85ebca6b);
     }
     hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
     return (hash ^ (hash >>> 16)) & (this.#buckets.length - 1);
   }
 
   /** One IPv4 address, or one /64 of IPv6. */
-  #address({ remote }: Flow): number {
-    return Math.imul(remote[0]! ^ this.#seed, 0x9e3779b1) ^ remote[1]!;
+  #address({ words }: Flow): number {
+    return Math.imul(words[REMOTE]! ^ this.#seed, 0x9e3779b1) ^ words[REMOTE + 1]!;
   }
 }
 
 function sameEnds(a: Flow, b: Flow): boolean {
-  return (
-    a.remotePort === b.remotePort &&
-    a.remote[0] === b.remote[0] &&
-    a.localPort === b.localPort &&
-    a.socket === b.socket &&
-    a.local[0] === b.local[0] &&
-    a.remote[1] === b.remote[1] &&
-    a.remote[2] === b.remote[2] &&
-    a.remote[3] === b.remote[3] &&
-    a.local[1] === b.local[1] &&
-    a.local[2] === b.local[2] &&
-    a.local[3] === b.local[3]
-  );
+  return a.remotePort === b.remotePort && a.localPort === b.localPort && a.socket === b.socket && a.hasAddressesOf(b);
 }

@@ -314,17 +314,16 @@ export class DataplaneHandle implements Dataplane {
     const events = this.#events;
     switch (report.type) {
       case 'ike':
-        events.onIke({ carrier: report.carrier, ...endpoints(report) }, body);
+        events.onIke(pathOf(report.carrier, report), body);
         break;
       case 'unknown-spi':
-        events.onUnknownSpi({ carrier: report.carrier, ...endpoints(report) }, report.spi);
+        events.onUnknownSpi(pathOf(report.carrier, report), report.spi);
         break;
       case 'l2tp':
         if (this.#registry.find(report.id)) events.onL2tp?.(report.id, report.port, body);
         break;
       case 'path-change':
-        if (this.#registry.find(report.id))
-          events.onPathChange(report.id, { carrier: report.carrier, ...endpoints(report) });
+        if (this.#registry.find(report.id)) events.onPathChange(report.id, pathOf(report.carrier, report));
         break;
       case 'flow-opened':
         this.#handleFlow(report, (path) => events.onFlowOpened?.(path));
@@ -345,7 +344,7 @@ export class DataplaneHandle implements Dataplane {
 
   /** One that we have closed meanwhile is nobody's any more. */
   #handleFlow(report: { local: EndpointText; remote: EndpointText }, tell: (path: IkePath) => void): void {
-    const path: IkePath = { carrier: 'cisco-tcp', ...endpoints(report) };
+    const path: IkePath = pathOf('cisco-tcp', report);
     if (this.#flows.has(path)) tell(path);
   }
 
@@ -368,8 +367,8 @@ export class DataplaneHandle implements Dataplane {
   };
 }
 
-function endpoints(report: { local: EndpointText; remote: EndpointText }): { local: Endpoint; remote: Endpoint } {
-  return { local: endpoint(report.local), remote: endpoint(report.remote) };
+function pathOf<Carrier>(carrier: Carrier, { local, remote }: { local: EndpointText; remote: EndpointText }) {
+  return { carrier, local: endpoint(local), remote: endpoint(remote) };
 }
 
 /** A session keeps several of few different ones: they are the same objects. */

@@ -26,6 +26,10 @@ export interface TcpEnd {
   wrapEsp(at: number, length: number): void;
 }
 
+/** Where a flow's addresses begin in its words. */
+export const REMOTE = 0;
+export const LOCAL = 4;
+
 /** An endpoint pair as numbers: an IPv4 address is its first word, the others zero. */
 export class Flow {
   socket = -1;
@@ -36,33 +40,39 @@ export class Flow {
   localPort = 0;
   /** The cTCP flow that it is. */
   tcp: TcpEnd | undefined = undefined;
-  readonly remote = new Uint32Array(4);
-  readonly local = new Uint32Array(4);
+  /** Both addresses: every session keeps them, and an array costs six times such few words. */
+  readonly words = new Uint32Array(8);
 
   assign(other: Flow): void {
     this.socket = other.socket;
     this.remotePort = other.remotePort;
     this.localPort = other.localPort;
     this.tcp = other.tcp;
-    this.remote.set(other.remote);
-    this.local.set(other.local);
+    this.words.set(other.words);
   }
 
   equals(other: Flow): boolean {
-    const { remote: r, local: l } = this;
-    const { remote, local } = other;
     return (
       this.remotePort === other.remotePort &&
       this.tcp === other.tcp &&
-      r[0] === remote[0] &&
       this.socket === other.socket &&
-      l[0] === local[0] &&
-      r[1] === remote[1] &&
-      r[2] === remote[2] &&
-      r[3] === remote[3] &&
-      l[1] === local[1] &&
-      l[2] === local[2] &&
-      l[3] === local[3]
+      this.hasAddressesOf(other)
+    );
+  }
+
+  /** What differs soonest first. */
+  hasAddressesOf(other: Flow): boolean {
+    const { words: a } = this;
+    const { words: b } = other;
+    return (
+      a[REMOTE] === b[REMOTE] &&
+      a[LOCAL] === b[LOCAL] &&
+      a[REMOTE + 1] === b[REMOTE + 1] &&
+      a[REMOTE + 2] === b[REMOTE + 2] &&
+      a[REMOTE + 3] === b[REMOTE + 3] &&
+      a[LOCAL + 1] === b[LOCAL + 1] &&
+      a[LOCAL + 2] === b[LOCAL + 2] &&
+      a[LOCAL + 3] === b[LOCAL + 3]
     );
   }
 }
@@ -72,16 +82,16 @@ export function flowOf(path: SocketPath): Flow {
   flow.socket = path.socket;
   flow.remotePort = path.remote.port;
   flow.localPort = path.localPort ?? 0;
-  setAddress(flow.remote, addressOfText(path.remote.address));
-  setAddress(flow.local, addressOfText(path.local));
+  setAddress(flow, REMOTE, addressOfText(path.remote.address));
+  setAddress(flow, LOCAL, addressOfText(path.local));
   return flow;
 }
 
 /** The flow's endpoints for the main thread. */
 export function endpointsOf(flow: Flow, socket: WorkerSocket): { local: EndpointText; remote: EndpointText } {
   return {
-    local: { address: addressText(flow.local, socket.family), port: isRaw(socket) ? flow.localPort : socket.port },
-    remote: { address: addressText(flow.remote, socket.family), port: flow.remotePort },
+    local: { address: addressText(flow, LOCAL, socket.family), port: isRaw(socket) ? flow.localPort : socket.port },
+    remote: { address: addressText(flow, REMOTE, socket.family), port: flow.remotePort },
   };
 }
 
@@ -93,14 +103,14 @@ export function writePath(arena: Arena, at: number, flow: Flow, socket: WorkerSo
   view.setUint16(at + Sockaddr.family, socket.family, true);
   // A raw socket has no ports and Linux wants none in an IPv6 one's address.
   view.setUint16(at + Sockaddr.port, isRaw(socket) ? 0 : flow.remotePort);
-  writeWords(view, at + (v4 ? Sockaddr.v4Address : Sockaddr.v6Address), flow.remote, v4 ? 1 : 4);
+  writeWords(view, at + (v4 ? Sockaddr.v4Address : Sockaddr.v6Address), flow, REMOTE, v4 ? 1 : 4);
   if (!socket.wildcard) return 0;
   const control = at + PATH_CONTROL;
   const data = control + Cmsghdr.data;
   view.setUint32(control + Cmsghdr.length, Cmsghdr.data + (v4 ? InPktinfo.size : In6Pktinfo.size), true);
   view.setInt32(control + Cmsghdr.level, v4 ? SOL_IP : SOL_IPV6, true);
   view.setInt32(control + Cmsghdr.type, v4 ? IP_PKTINFO : IPV6_PKTINFO, true);
-  writeWords(view, data + (v4 ? InPktinfo.local : In6Pktinfo.address), flow.local, v4 ? 1 : 4);
+  writeWords(view, data + (v4 ? InPktinfo.local : In6Pktinfo.address), flow, LOCAL, v4 ? 1 : 4);
   return v4 ? 32 : 40;
 }
 
@@ -113,25 +123,25 @@ export function sockaddrLength(socket: WorkerSocket): number {
   return socket.family === AF_INET6 ? Sockaddr.v6Size : Sockaddr.v4Size;
 }
 
-function writeWords(view: DataView, at: number, words: Uint32Array, count: number): void {
-  for (let i = 0; i < count; i++) view.setUint32(at + 4 * i, words[i]!);
+function writeWords(view: DataView, at: number, { words }: Flow, end: number, count: number): void {
+  for (let i = 0; i < count; i++) view.setUint32(at + 4 * i, words[end + i]!);
 }
 
-/** Address bytes at `at` as the words of a flow. */
-export function readWords(view: DataView, at: number, words: Uint32Array, count: number): void {
-  words[0] = view.getUint32(at);
-  for (let i = 1; i < 4; i++) words[i] = i < count ? view.getUint32(at + 4 * i) : 0;
+/** Address bytes at `at` as the words of one end of a flow. @param end REMOTE or LOCAL */
+export function readWords(view: DataView, at: number, { words }: Flow, end: number, count: number): void {
+  words[end] = view.getUint32(at);
+  for (let i = 1; i < 4; i++) words[end + i] = i < count ? view.getUint32(at + 4 * i) : 0;
 }
 
-function setAddress(words: Uint32Array, address: IpAddress): void {
+function setAddress(flow: Flow, end: number, address: IpAddress): void {
   const { bytes } = address;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  readWords(view, 0, words, bytes.length / 4);
+  readWords(view, 0, flow, end, bytes.length / 4);
 }
 
-function addressText(words: Uint32Array, family: number): string {
+function addressText({ words }: Flow, end: number, family: number): string {
   const parts: string[] = [];
-  for (const word of family === AF_INET ? words.subarray(0, 1) : words) {
+  for (const word of words.slice(end, end + (family === AF_INET ? 1 : 4))) {
     if (family === AF_INET) parts.push(String(word >>> 24), String((word >>> 16) & 255), String((word >>> 8) & 255));
     if (family === AF_INET) parts.push(String(word & 255));
     else parts.push((word >>> 16).toString(16), (word & 0xffff).toString(16));

@@ -25,7 +25,7 @@ import type { Arena } from './arena.ts';
 import { Counter } from './counters.ts';
 import { isCongested } from './ecn.ts';
 import { headerLengthOf, Ip4 } from './ip4.ts';
-import { Flow, isRaw, readWords } from './path.ts';
+import { Flow, isRaw, LOCAL, REMOTE, readWords } from './path.ts';
 import type { WorkerSocket } from './worker-socket.ts';
 
 const BUFFER = 16 * 65_536;
@@ -135,10 +135,10 @@ export class Receiver {
     const v4 = socket.family === AF_INET;
     flow.socket = home.socket;
     flow.remotePort = isRaw(socket) ? 0 : view.getUint16(name + Sockaddr.port);
-    readWords(view, name + (v4 ? Sockaddr.v4Address : Sockaddr.v6Address), flow.remote, v4 ? 1 : 4);
+    readWords(view, name + (v4 ? Sockaddr.v4Address : Sockaddr.v6Address), flow, REMOTE, v4 ? 1 : 4);
     flow.tcp = undefined;
     flow.localPort = 0;
-    flow.local.set(home.local);
+    flow.words.set(home.words.subarray(LOCAL), LOCAL);
   }
 
   /** Where the message came to, whether it was marked, and the size of the datagrams that it was joined from. */
@@ -153,9 +153,9 @@ export class Receiver {
       const type = view.getInt32(at + Cmsghdr.type, true);
       const data = at + Cmsghdr.data;
       if (level === SOL_UDP && type === UDP_GRO) this.#segment = view.getInt32(data, true);
-      else if (level === SOL_IP && type === IP_PKTINFO) readWords(view, data + InPktinfo.local, this.#flow.local, 1);
+      else if (level === SOL_IP && type === IP_PKTINFO) readWords(view, data + InPktinfo.local, this.#flow, LOCAL, 1);
       else if (level === SOL_IPV6 && type === IPV6_PKTINFO)
-        readWords(view, data + In6Pktinfo.address, this.#flow.local, 4);
+        readWords(view, data + In6Pktinfo.address, this.#flow, LOCAL, 4);
       else if ((level === SOL_IP && type === IP_TOS) || (level === SOL_IPV6 && type === IPV6_TCLASS))
         this.#flow.congested = isCongested(view.getUint8(data));
       at += (size + 7) & ~7;
@@ -197,7 +197,7 @@ export class Receiver {
     let header = 0;
     if (socket.family === AF_INET) {
       header = headerLengthOf(this.#arena.u8, at);
-      readWords(this.#arena.view, at + Ip4.destination, this.#flow.local, 1);
+      readWords(this.#arena.view, at + Ip4.destination, this.#flow, LOCAL, 1);
     }
     if (length < header) return;
     if (socket.role === 'esp') this.#handler.esp(at + header, length - header, this.#flow, socket);

@@ -20,6 +20,8 @@ export interface OpenSession {
   outbound: readonly number[];
 }
 
+const NONE: readonly never[] = [];
+
 export class Registry {
   readonly #sessions = new Map<number, OpenSession>();
   readonly #inboundSpis = new Set<number>();
@@ -39,9 +41,9 @@ export class Registry {
       slot,
       generation: ++this.#generations,
       host,
-      guests: [],
-      inbound: [],
-      outbound: [],
+      guests: NONE,
+      inbound: NONE,
+      outbound: NONE,
     };
     this.#sessions.set(id, session);
     if (host) host.guests = host.guests.concat(session);

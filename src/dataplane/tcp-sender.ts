@@ -24,7 +24,7 @@ import { Iovec, Mmsghdr } from '../ffi/structs.ts';
 import type { Arena } from './arena.ts';
 import { pseudoSum, type Sum, storeChecksum } from './checksum.ts';
 import { Counter } from './counters.ts';
-import { type Flow, PATH_CONTROL, PATH_SIZE, sockaddrLength, writePath } from './path.ts';
+import { type Flow, LOCAL, PATH_CONTROL, PATH_SIZE, REMOTE, sockaddrLength, writePath } from './path.ts';
 import type { TcpFlow } from './tcp-flow.ts';
 import { type Send, sendNow, type Transmit } from './transmit.ts';
 import type { WorkerSocket } from './worker-socket.ts';
@@ -64,8 +64,8 @@ export class TcpSender {
     const { view } = this.#arena;
     const words = socket.family === AF_INET ? 1 : 4;
     for (let i = 0; i < words; i++) {
-      view.setUint32(this.#addresses + 4 * i, ends.local[i]!);
-      view.setUint32(this.#addresses + 4 * (words + i), ends.remote[i]!);
+      view.setUint32(this.#addresses + 4 * i, ends.words[LOCAL + i]!);
+      view.setUint32(this.#addresses + 4 * (words + i), ends.words[REMOTE + i]!);
     }
     return this.#sum(this.#addresses, 8 * words, 0);
   }

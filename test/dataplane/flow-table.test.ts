@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FlowTable } from '../../src/dataplane/flow-table.ts';
-import { Flow } from '../../src/dataplane/path.ts';
+import { Flow, LOCAL, REMOTE } from '../../src/dataplane/path.ts';
 import type { TcpFlow } from '../../src/dataplane/tcp-flow.ts';
 
 function ends(address: number, port: number): Flow {
   const flow = new Flow();
   flow.socket = 0;
-  flow.remote[0] = address;
+  flow.words[REMOTE] = address;
   flow.remotePort = port;
-  flow.local[0] = 0xc0000201;
+  flow.words[LOCAL] = 0xc0000201;
   flow.localPort = 10_000;
   return flow;
 }
@@ -30,7 +30,7 @@ test('a flow is found by both ends and by nothing less', () => {
   otherPort.localPort = 443;
   assert.equal(table.find(otherPort), undefined);
   const otherAddress = ends(5, 1000);
-  otherAddress.local[0] = 9;
+  otherAddress.words[LOCAL] = 9;
   assert.equal(table.find(otherAddress), undefined);
   table.remove(one);
   assert.equal(table.find(ends(5, 1000)), undefined);

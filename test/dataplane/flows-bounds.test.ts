@@ -29,7 +29,7 @@ import {
   SYN_ATTEMPTS,
 } from '../../src/dataplane/limits.ts';
 import { messageAt, type Report } from '../../src/dataplane/messages.ts';
-import { Flow, flowOf } from '../../src/dataplane/path.ts';
+import { Flow, flowOf, LOCAL, REMOTE } from '../../src/dataplane/path.ts';
 import { Reports } from '../../src/dataplane/reports.ts';
 import { Shared } from '../../src/dataplane/shared.ts';
 import { TcpSender } from '../../src/dataplane/tcp-sender.ts';
@@ -97,8 +97,8 @@ class Side {
   receive(from: string, segment: Uint8Array): Sent[] {
     const ends = new Flow();
     ends.socket = 0;
-    ends.remote[0] = new DataView(Uint8Array.from(from.split('.'), Number).buffer).getUint32(0);
-    ends.local[0] = new DataView(Uint8Array.from(this.#address.split('.'), Number).buffer).getUint32(0);
+    ends.words[REMOTE] = new DataView(Uint8Array.from(from.split('.'), Number).buffer).getUint32(0);
+    ends.words[LOCAL] = new DataView(Uint8Array.from(this.#address.split('.'), Number).buffer).getUint32(0);
     this.arena.u8.set(segment, this.#at);
     this.flows.receive(this.#at, segment.length, ends, this.#socket);
     return this.drain();
