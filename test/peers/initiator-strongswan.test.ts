@@ -1,68 +1,27 @@
 /** Our initiator against strongSwan as the gateway: each way to prove oneself, both modes, rekeys by either, NAT and none. */
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
-import { type Issued, Workshop } from '../host/pki/openssl.ts';
+import { afterEach, describe, it } from 'node:test';
+import type { Issued } from '../host/pki/openssl.ts';
 import { group, groupSecret, password, poolPattern, user } from '../lab/gateway.ts';
 import { Initiator, type InitiatorOptions } from '../lab/initiator.ts';
 import { lacking } from '../lab/requirements.ts';
-import { scratch } from '../lab/scratch.ts';
-import { StrongSwan } from '../lab/strongswan.ts';
-import { type GatewayKind, type ResponderOptions, responderConfiguration } from '../lab/swanctl.ts';
-import { clientAddress, gatewayAddress, gatewayPublicAddress, lanAddress, Topology } from '../lab/topology.ts';
+import { clientAddress, gatewayAddress, gatewayPublicAddress, lanAddress } from '../lab/topology.ts';
+import { GATE, strongSwanGate } from './strongswan-gate.ts';
 
 const skip = lacking('charon-systemd', 'swanctl', 'openssl');
-const name = 'gate.lab.example';
 const login = { user, password };
 
 const DIRECT = { local: clientAddress, remote: gatewayAddress };
 const BEHIND_NAT = { local: '10.9.0.11', remote: gatewayPublicAddress };
 
 describe('our initiator and strongSwan as the gateway', { skip, timeout: 400_000 }, () => {
-  const workshop = new Workshop(scratch('initiator'));
-  const stage: { net?: Topology; gateway?: StrongSwan | undefined; client?: Initiator | undefined } = {};
-  let authority: Issued;
-  let other: Issued;
-  let gate: Issued;
-  let alice: Issued;
-  /** As hers, but too long for one packet. */
-  let long: Issued;
-
-  before(async () => {
-    stage.net = await Topology.create('ini');
-    authority = workshop.authority('authority', { key: 'rsa2048' });
-    other = workshop.authority('other', { key: 'rsa2048' });
-    const named = (host: string) => ({ subject: `/CN=${host}`, extensions: [`subjectAltName=DNS:${host}`] });
-    gate = workshop.issue('gate', { key: 'rsa2048', by: authority, ...named(name) });
-    alice = workshop.issue('alice', { key: 'rsa2048', by: authority, ...named('alice.lab.example') });
-    const { subject, extensions } = named('alice.lab.example');
-    const comment = `nsComment=${'x'.repeat(800)}`;
-    long = workshop.issue('long', { key: 'rsa2048', by: authority, subject, extensions: [...extensions, comment] });
-  });
-
+  let running: Initiator | undefined;
   afterEach(async () => {
-    await stage.client?.stop();
-    await stage.gateway?.stop();
-    stage.client = undefined;
-    stage.gateway = undefined;
+    await running?.stop();
+    running = undefined;
   });
-
-  after(() => stage.net?.remove());
-
-  async function raise(
-    kind: GatewayKind,
-    settings: Partial<ResponderOptions> & { readonly own?: Issued } = {},
-  ): Promise<StrongSwan> {
-    const addresses = [gatewayAddress, gatewayPublicAddress];
-    const { own = gate } = settings;
-    const files = {
-      'x509ca/authority.pem': authority.certificate,
-      'x509/gate.pem': own.certificate,
-      'private/gate.pem': own.key,
-    };
-    const configuration = responderConfiguration(kind, addresses, { name, ...settings });
-    stage.gateway = await StrongSwan.start(stage.net!.gw, configuration, settings.daemon ?? {}, files);
-    return stage.gateway;
-  }
+  const stage = strongSwanGate('ini');
+  const { raise } = stage;
 
   const AGGRESSIVE: InitiatorOptions = { ...DIRECT, exchange: 'aggressive', identity: group, psk: groupSecret, login };
   const MAIN: InitiatorOptions = { ...DIRECT, exchange: 'main', psk: groupSecret, login };
@@ -76,29 +35,27 @@ describe('our initiator and strongSwan as the gateway', { skip, timeout: 400_000
     inner: `${clientAddress}/32`,
   };
 
-  function trusting(by: Issued = authority): Pick<InitiatorOptions, 'authorities' | 'gatewayName'> {
-    return { authorities: [by.certificate], gatewayName: name };
+  function trusting(by: Issued = stage.authority): Pick<InitiatorOptions, 'authorities' | 'gatewayName'> {
+    return { authorities: [by.certificate], gatewayName: GATE };
   }
 
   function ecdsa(who: string, key: 'P-256' | 'P-384' | 'P-521'): Issued {
-    const host = who === 'gate' ? name : `${who}.lab.example`;
-    const extensions = [`subjectAltName=DNS:${host}`];
-    return workshop.issue(`${who}-${key}`, { key, by: authority, subject: `/CN=${host}`, extensions });
+    return stage.issue(`${who}-${key}`, who === 'gate' ? GATE : `${who}.lab.example`, key);
   }
 
   function own(): Pick<InitiatorOptions, 'certificate'> {
-    return { certificate: { file: alice.certificate, key: alice.key } };
+    return { certificate: { file: stage.alice.certificate, key: stage.alice.key } };
   }
 
   async function connect(options: InitiatorOptions, from: 'cl' | 'c1' = 'cl'): Promise<Initiator> {
-    stage.client = await Initiator.dial(stage.net![from], options);
-    await stage.client.tells('esp-established');
-    return stage.client;
+    running = await Initiator.dial(stage.net[from], options);
+    await running.tells('esp-established');
+    return running;
   }
 
   async function dial(options: InitiatorOptions): Promise<Initiator> {
-    stage.client = await Initiator.dial(stage.net!.cl, options);
-    return stage.client;
+    running = await Initiator.dial(stage.net.cl, options);
+    return running;
   }
 
   describe('the ways in', () => {
@@ -202,6 +159,8 @@ describe('our initiator and strongSwan as the gateway', { skip, timeout: 400_000
         connection: { fragmentation: 'force' },
         daemon: { fragment_size: '600' },
       });
+      // as hers, but too long for one packet
+      const long = stage.issue('long', 'alice.lab.example', 'rsa2048', [`nsComment=${'x'.repeat(800)}`]);
       const certificate = { file: long.certificate, key: long.key };
       const client = await connect({ ...CERTIFICATE, ...trusting(), certificate, login, encapsulation: 'force' });
       assert.match(gateway.log, /received fragment #2, reassembled fragmented IKE message/);
@@ -264,7 +223,7 @@ describe('our initiator and strongSwan as the gateway', { skip, timeout: 400_000
 
     it('a gateway whose certificate is of an authority that is not trusted', async () => {
       await raise('hybrid');
-      const client = await dial({ ...HYBRID, ...trusting(other) });
+      const client = await dial({ ...HYBRID, ...trusting(stage.other) });
       assert.match(String((await client.tells('failed')).reason), /isn't among the authorities/);
       assert.equal(client.all('established').length, 0);
     });
