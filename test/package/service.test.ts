@@ -18,7 +18,7 @@ import { after, before, describe, it } from 'node:test';
 import { stringify } from 'yaml';
 import * as lab from '../lab/gateway.ts';
 import { lacking, missing } from '../lab/requirements.ts';
-import { must, type Program, run } from '../lab/run.ts';
+import { type Program, run } from '../lab/run.ts';
 import { scratch } from '../lab/scratch.ts';
 import { Topology } from '../lab/topology.ts';
 import { reaches } from '../lab/traffic.ts';
@@ -185,7 +185,7 @@ describe('the gateway within the unit', { skip, timeout: 180_000 }, () => {
   it('ends cleanly, and begins again on a machine that forwards only', async () => {
     assert.equal(await gateway.stop('SIGTERM'), 0, gateway.output);
     assert.equal(await net.gw.hasLink('sp0'), false);
-    assert.doesNotMatch(await must(['ip', 'netns', 'exec', net.gw.name, 'nft', 'list', 'tables']), /sallyport/);
+    assert.doesNotMatch(await net.gw.must(['nft', 'list', 'tables']), /sallyport/);
 
     await net.gw.sysctl('net.ipv4.ip_forward=0');
     gateway = cell.start(unit.words('ExecStart'));

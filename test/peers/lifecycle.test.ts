@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { user } from '../lab/gateway.ts';
 import { lacking } from '../lab/requirements.ts';
-import { must } from '../lab/run.ts';
 import { scene } from '../lab/scene.ts';
 import { gatewayPublicAddress } from '../lab/topology.ts';
 import { isOutOfReach, reaches } from '../lab/traffic.ts';
@@ -124,7 +123,7 @@ describe('the gateway in use', { skip, timeout: 300_000 }, () => {
     await vpnc.stop();
     assert.deepEqual(await gateway.stop(), []);
     assert.doesNotMatch(await net.gw.must(['nft', 'list', 'tables']), /sallyport/);
-    assert.doesNotMatch(await must(['ip', '-n', net.gw.name, 'route']), /10\.77\./);
+    assert.doesNotMatch(await net.gw.ip('route'), /10\.77\./);
     await gateway.serve();
   });
 });

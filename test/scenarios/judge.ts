@@ -43,7 +43,7 @@ export async function judgePart(part: Part): Promise<Verdict[]> {
   return verdicts;
 }
 
-export async function judgeOne(part: Part, scenario: Description): Promise<Verdict> {
+async function judgeOne(part: Part, scenario: Description): Promise<Verdict> {
   const { cause, asGood, alsoFine, nearMissOf } = scenario;
   const observer = new Observer(readingOf(part, scenario));
   const { lastAt } = await show(part, scenario, (sighting) => observer.see(sighting));
