@@ -1,6 +1,6 @@
 /** They don't agree: on algorithms, groups, networks. */
 import { ping } from '../../lab/traffic.ts';
-import { swansMeet } from './meetings.ts';
+import { afterAnother, swansMeet } from './meetings.ts';
 import {
   AT_CLIENT,
   AT_GATEWAY,
@@ -35,13 +35,9 @@ const phase1: readonly Scenario[] = [
       'the client offers SHA-1, the gateway wants SHA-256; all else is equal, as a client with SHA-256 shows that gets in',
     seenFrom: AT_GATEWAY,
     cause: 'phase1-no-proposal',
-    play: async (stage) => {
-      await stage.swanGateway('v1-main-xauth', { ike: 'aes256-sha256-modp2048' });
-      const other = await stage.net.addClient();
-      await stage.watch(stage.net.gw, 'any', 'udp');
-      await (await stage.swanClient('v1-main-xauth', { netns: other, local: '10.8.1.2' })).initiate(15);
-      await (await stage.swanClient('v1-main-xauth', { ike: 'aes256-sha1-modp2048' })).initiate(10);
-    },
+    play: afterAnother('v1-main-xauth', { ike: 'aes256-sha256-modp2048' }, async (stage) =>
+      (await stage.swanClient('v1-main-xauth', { ike: 'aes256-sha1-modp2048' })).initiate(10),
+    ),
   },
   {
     name: 'phase1-no-proposal-main-many',
@@ -186,13 +182,9 @@ const groups: readonly Scenario[] = [
     cause: 'group-mismatch',
     asGood: ['phase1-no-proposal'],
     alsoFine: CISCO_NOTES,
-    play: async (stage) => {
-      await stage.swanGateway('v1-xauth', { ike: 'aes256-sha256-modp2048' });
-      const other = await stage.net.addClient();
-      await stage.watch(stage.net.gw, 'any', 'udp');
-      await (await stage.swanClient('v1-xauth', { netns: other, local: '10.8.1.2' })).initiate(15);
-      await (await stage.swanClient('v1-xauth', { ike: 'aes256-sha256-ecp256' })).initiate(10);
-    },
+    play: afterAnother('v1-xauth', { ike: 'aes256-sha256-modp2048' }, async (stage) =>
+      (await stage.swanClient('v1-xauth', { ike: 'aes256-sha256-ecp256' })).initiate(10),
+    ),
   },
   {
     name: 'group-mismatch-windows-groups-ike-scan',
@@ -227,13 +219,9 @@ const groups: readonly Scenario[] = [
     cause: 'group-mismatch',
     asGood: ['phase1-no-proposal'],
     alsoFine: ['weak-algorithms'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk', { ike: 'aes256-sha256-modp2048,aes256-sha256-ecp256' });
-      const other = await stage.net.addClient();
-      await stage.watch(stage.net.gw, 'any', 'udp');
-      await (await stage.swanClient('v2-psk', { netns: other, local: '10.8.1.2' })).initiate(15);
-      await (await stage.swanClient('v2-psk', { ike: 'aes256-sha256-modp1024' })).initiate(10);
-    },
+    play: afterAnother('v2-psk', { ike: 'aes256-sha256-modp2048,aes256-sha256-ecp256' }, async (stage) =>
+      (await stage.swanClient('v2-psk', { ike: 'aes256-sha256-modp1024' })).initiate(10),
+    ),
   },
 ];
 

@@ -51,16 +51,31 @@ export function swansMeet(kind: SwanKind, meeting: Meeting): Scenario['play'] {
   };
 }
 
-function watch(stage: Stage, { watched, behindNat = false }: Meeting): Promise<void> {
-  const { net } = stage;
-  if (watched === 'gateway') return stage.watch(net.gw, behindNat ? 'public' : 'direct');
-  if (watched === 'nat') return stage.watch(net.nat, 'outside');
-  return stage.watch(behindNat ? net.c1 : net.cl, 'eth0');
+/** The gateway's device sees two: one gets in, from a cable of its own, and after that somebody else tries. */
+export function afterAnother(
+  kind: SwanKind,
+  gateway: SwanStart,
+  tries: (stage: Stage) => Promise<unknown>,
+): Scenario['play'] {
+  return async (stage) => {
+    await stage.swanGateway(kind, gateway);
+    const netns = await stage.net.addClient();
+    await stage.watch(stage.net.gw, 'any', 'udp');
+    await (await stage.swanClient(kind, { netns, local: '10.8.1.2' })).initiate(15);
+    await tries(stage);
+  };
 }
 
 /** A client behind the NAT. */
 export function home(stage: Stage) {
   return { netns: stage.net.c1, local: '10.9.0.11', remote: gatewayPublicAddress };
+}
+
+function watch(stage: Stage, { watched, behindNat = false }: Meeting): Promise<void> {
+  const { net } = stage;
+  if (watched === 'gateway') return stage.watch(net.gw, behindNat ? 'public' : 'direct');
+  if (watched === 'nat') return stage.watch(net.nat, 'outside');
+  return stage.watch(behindNat ? net.c1 : net.cl, 'eth0');
 }
 
 function direct(stage: Stage) {

@@ -4,7 +4,7 @@ import { sleep } from '../../lab/poll.ts';
 import { gatewayPublicAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
 import { EVERYTHING, interfere, relent } from './faults.ts';
-import { home, swansMeet } from './meetings.ts';
+import { afterAnother, home, swansMeet } from './meetings.ts';
 import {
   AT_CLIENT,
   AT_GATEWAY,
@@ -374,13 +374,7 @@ const versions: readonly Scenario[] = [
     seenFrom: AT_GATEWAY,
     cause: 'ikev2-to-ikev1',
     asGood: ['phase1-no-proposal'],
-    play: async (stage) => {
-      await stage.swanGateway('v1-main-xauth');
-      const other = await stage.net.addClient();
-      await stage.watch(stage.net.gw, 'any', 'udp');
-      await (await stage.swanClient('v1-main-xauth', { netns: other, local: '10.8.1.2' })).initiate(15);
-      await (await stage.swanClient('v2-psk')).initiate(10);
-    },
+    play: afterAnother('v1-main-xauth', {}, async (stage) => (await stage.swanClient('v2-psk')).initiate(10)),
   },
   {
     name: 'ikev1-to-ikev2-strongswan',
@@ -389,13 +383,7 @@ const versions: readonly Scenario[] = [
     seenFrom: AT_GATEWAY,
     cause: 'ikev1-to-ikev2',
     asGood: ['phase1-no-proposal'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      const other = await stage.net.addClient();
-      await stage.watch(stage.net.gw, 'any', 'udp');
-      await (await stage.swanClient('v2-psk', { netns: other, local: '10.8.1.2' })).initiate(15);
-      await (await stage.swanClient('v1-main')).initiate(10);
-    },
+    play: afterAnother('v2-psk', {}, async (stage) => (await stage.swanClient('v1-main')).initiate(10)),
   },
   {
     name: 'ikev1-to-ikev2-vpnc',
@@ -404,13 +392,7 @@ const versions: readonly Scenario[] = [
     seenFrom: AT_GATEWAY,
     cause: 'ikev1-to-ikev2',
     asGood: ['phase1-no-proposal'],
-    play: async (stage) => {
-      await stage.swanGateway('v2-psk');
-      const other = await stage.net.addClient();
-      await stage.watch(stage.net.gw, 'any', 'udp');
-      await (await stage.swanClient('v2-psk', { netns: other, local: '10.8.1.2' })).initiate(15);
-      await stage.vpnc({ patience: 15_000 });
-    },
+    play: afterAnother('v2-psk', {}, (stage) => stage.vpnc({ patience: 15_000 })),
   },
 ];
 
