@@ -154,8 +154,8 @@ function isPiece({ isFragment, payloads }: Message): boolean {
   return isFragment && payloads.length === 0;
 }
 
-/** The gateway's own proof, and no more questions (EAP). */
-function isWelcome({ payloads }: Message): boolean {
+/** The gateway's own proof, and no more questions (EAP); the configuration that it has for the client comes with it. */
+export function isWelcome({ payloads }: Message): boolean {
   const has = (kind: PayloadFact['kind']) => payloads.some((fact) => fact.kind === kind);
   return has('AUTH') && !has('EAP') && !payloads.some(isRefusal);
 }

@@ -4,6 +4,7 @@ import type { PlacedFinding } from './diagnosis.ts';
 import { type Finding, SEVERITIES, type Severity } from './finding.ts';
 import { halfSeen } from './half-seen.ts';
 import type { Rule, Scene } from './rule.ts';
+import { addressMissing } from './rules/address-missing.ts';
 import { certificateMissing } from './rules/certificate-missing.ts';
 import { certificateExpired, certificateName, certificatePurpose, certificateUntrusted } from './rules/certificates.ts';
 import { ciscoTcpClosed } from './rules/cisco-tcp-closed.ts';
@@ -59,6 +60,7 @@ export const RULES: readonly Rule[] = [
   saForgotten,
   dpdDeath,
   silenceOn4500,
+  addressMissing,
   pskMismatch,
   ikeAuthRefused,
   eapRefusedUnseen,
