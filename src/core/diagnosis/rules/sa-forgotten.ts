@@ -2,6 +2,7 @@
 
 import { u32 } from '../../bytes/bytes.ts';
 import { toHex } from '../../bytes/text.ts';
+import type { Endpoint } from '../../net/address.ts';
 import type { Conversation } from '../conversation.ts';
 import type { EspFlow } from '../esp-flow.ts';
 import type { Finding } from '../finding.ts';
@@ -16,12 +17,13 @@ const ON_ITS_WAY = 2000;
 
 function judge(conversation: Conversation): Finding | undefined {
   const { flows, negotiations } = conversation;
-  if (flows.length === 0) return undefined;
-  const told = negotiations.flatMap(notifiesOf).filter(isAboutSpi);
+  const told = Map.groupBy(negotiations.flatMap(notifiesOf).filter(isAboutSpi), nameOfWord);
+  if (told.size === 0) return undefined;
   for (const flow of flows) {
-    const word = told.find((one) => isAbout(one, flow));
+    const words = told.get(nameOf(flow.destination, toHex(u32(flow.spi))));
+    const [word] = words ?? [];
     if (word && flow.last.at - word.message.at > ON_ITS_WAY && !isOver(conversation, flow, word))
-      return finding(flow, word, told.filter((one) => isAbout(one, flow)).length);
+      return finding(flow, word, words!.length);
   }
   return undefined;
 }
@@ -31,9 +33,13 @@ function isAboutSpi({ message, notify }: SeenNotify): boolean {
 }
 
 /** IKEv1 names the SPI as such (RFC 2408 section 3.14), IKEv2 has it as data (RFC 7296 section 3.10.1). */
-function isAbout({ message, notify }: SeenNotify, { spi, destination }: EspFlow): boolean {
-  const name = toHex(u32(spi));
-  return message.source.address.text === destination.address.text && (notify.spi || notify.detail) === name;
+function nameOfWord({ message, notify }: SeenNotify): string {
+  return nameOf(message.source, notify.spi || notify.detail);
+}
+
+/** An SA, by who is to have it. */
+function nameOf({ address }: Endpoint, spi: string): string {
+  return `${address.text} ${spi}`;
 }
 
 /** Who said so has SAs with the other, or one of the two begins anew: what becomes of that is another matter. */
