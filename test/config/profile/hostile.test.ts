@@ -86,11 +86,11 @@ describe('a hostile profile', () => {
   it('is answered when it has a hundred thousand keys, each held against one set of those before it', () => {
     const keys = Array.from({ length: 100_000 }, (_, i) => `k${i}`);
     assertAnswered(check('a.yaml', keys.join(':\n')), 'all different');
-    const twice = check('a.yaml', `${keys.join(':\n')}:\nx: { a: 1, a: 2 }\nk7: 1`).problems;
-    assert.deepEqual(twice, [
-      'this key is there twice at line 100001, column 12',
-      'this key is there twice at line 100002, column 1',
-    ]);
+    const { problems } = check('a.yaml', `${keys.join(':\n')}:\nx: { a: 1, a: 2 }\nk7: 1`);
+    assert.deepEqual(
+      problems.filter((problem) => problem.includes('twice')),
+      ['this key is there twice at line 100001, column 12', 'this key is there twice at line 100002, column 1'],
+    );
   });
 
   it('has a bound of lines, and none below it', () => {
