@@ -107,12 +107,14 @@ export class Flows implements CtcpPackets {
     this.#sendSyn(flow);
   }
 
-  /** Ends a flow, if it is there, and tells the other side. */
-  close(ends: Flow): void {
+  /** Ends a flow, if it is there, and tells both sides. */
+  close(ends: Flow, socket: WorkerSocket): void {
     const flow = this.#table.find(ends);
-    if (flow === undefined) return;
-    this.#sendReset(flow);
-    this.#remove(flow);
+    if (flow !== undefined) {
+      this.#sendReset(flow);
+      this.#remove(flow);
+    }
+    this.#reports.flowLeft(ends, socket);
   }
 
   /** False when there is no such flow, or no room in it. */

@@ -146,7 +146,7 @@ export class DataplaneHandle implements Dataplane {
 
   closeFlow(path: IkePath): void {
     if (!this.#flows.has(path)) return;
-    this.#flows.close(path);
+    this.#flows.leave(path);
     this.#command({ type: 'close-flow', path: this.#socketPath('cisco-tcp', path.local, path.remote) });
   }
 
@@ -333,6 +333,9 @@ export class DataplaneHandle implements Dataplane {
           this.#flows.close(path);
           events.onFlowClosed?.(path, report.reason);
         });
+        break;
+      case 'flow-left':
+        this.#flows.close(pathOf('cisco-tcp', report));
         break;
       case 'rekey-needed':
         if (this.#registry.find(report.id)) events.onRekeyNeeded(report.id, report.spi);

@@ -241,7 +241,7 @@ class Loop implements DatagramHandler, FlowHandler {
       else if (head.type === 'send-ike') this.#sendIke(head, body);
       else if (head.type === 'send-inner') this.#sendInner(head.slot, body);
       else if (head.type === 'open-flow') this.#flows!.open(flowOf(head.path), this.#data.sockets[head.path.socket]!);
-      else if (head.type === 'close-flow') this.#flows!.close(flowOf(head.path));
+      else if (head.type === 'close-flow') this.#flows!.close(flowOf(head.path), this.#data.sockets[head.path.socket]!);
       else if (head.type === 'send-l2tp') this.#sendL2tp(head.slot, head.port, body);
       else this.#commands.handle(head, body, this.#now);
       down.release(at);

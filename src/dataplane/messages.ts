@@ -94,6 +94,8 @@ export type Report =
       readonly local: EndpointText;
       readonly remote: EndpointText;
     }
+  /** After `close-flow`: nothing more is sent by it. */
+  | { readonly type: 'flow-left'; readonly local: EndpointText; readonly remote: EndpointText }
   | { readonly type: 'rekey-needed'; readonly id: number; readonly spi: number }
   /** The body is an L2TP message from that UDP port. */
   | { readonly type: 'l2tp'; readonly id: number; readonly port: number }

@@ -14,6 +14,8 @@ interface OwnFlow {
 
 export class OwnFlows {
   readonly #flows = new Map<string, OwnFlow>();
+  /** Those that are nobody's any more, until the worker has said its last by them. */
+  readonly #leaving = new Map<string, OwnFlow>();
   /** Ports where flows are awaited, which the raw sockets show as well. */
   readonly #awaited: readonly number[];
   readonly #mark: number | undefined;
@@ -25,7 +27,7 @@ export class OwnFlows {
 
   /** Takes a free port for a flow through `socket`. */
   open(socket: WorkerSocket, local: IpAddress, remote: Endpoint): IkePath {
-    if (this.#flows.size === MAX_OWN_FLOWS)
+    if (this.#flows.size + this.#leaving.size === MAX_OWN_FLOWS)
       throw new DataplaneError('too-many-flows', `all ${MAX_OWN_FLOWS} flows are open already`);
     const held = holdPort(local, 0, this.#mark);
     const path: IkePath = { carrier: 'cisco-tcp', local: { address: local, port: held.port }, remote };
@@ -38,23 +40,44 @@ export class OwnFlows {
     return this.#flows.has(keyOf(path));
   }
 
+  /**
+   * Forgets the flow and holds its port until it is closed: from a port that is free the kernel would answer with an RST, and what we say
+   * last would come to a flow that is over.
+   */
+  leave(path: IkePath): void {
+    const key = keyOf(path);
+    const flow = this.#flows.get(key);
+    if (!flow) return;
+    this.#flows.delete(key);
+    this.#leaving.set(key, flow);
+  }
+
   /** Gives the port back. */
   close(path: IkePath): void {
-    const flow = this.#flows.get(keyOf(path));
+    const key = keyOf(path);
+    const flow = this.#flows.get(key) ?? this.#leaving.get(key);
     if (!flow) return;
-    this.#flows.delete(keyOf(path));
+    this.#flows.delete(key);
+    this.#leaving.delete(key);
     this.#show(flow.socket);
     close(flow.held.fd);
   }
 
   closeAll(): void {
-    for (const { held } of this.#flows.values()) close(held.fd);
+    for (const { held } of this.#held()) close(held.fd);
     this.#flows.clear();
+    this.#leaving.clear();
   }
 
   #show(socket: WorkerSocket): void {
-    const own = [...this.#flows.values()].filter((one) => one.socket === socket).map(({ held }) => held.port);
+    const own = this.#held()
+      .filter((one) => one.socket === socket)
+      .map(({ held }) => held.port);
     showPorts(socket.fd, socket.family, [...this.#awaited, ...own]);
+  }
+
+  #held(): OwnFlow[] {
+    return [...this.#flows.values(), ...this.#leaving.values()];
   }
 }
 

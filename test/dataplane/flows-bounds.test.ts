@@ -60,7 +60,7 @@ class Side {
   readonly flows: Flows;
   readonly #sender: TcpSender;
   readonly #transmit: Transmit;
-  readonly #socket: WorkerSocket;
+  readonly socket: WorkerSocket;
   readonly #address: string;
   readonly #at: number;
 
@@ -69,7 +69,7 @@ class Side {
     const { counters } = shared;
     const sum = createSum(arena);
     this.#address = address;
-    this.#socket = { fd: 9, role: 'cisco-tcp', family: 2, address: '0.0.0.0', port: 0, wildcard: true, gso: false };
+    this.socket = { fd: 9, role: 'cisco-tcp', family: 2, address: '0.0.0.0', port: 0, wildcard: true, gso: false };
     this.#transmit = new Transmit(arena, counters, () => {}, this.#send);
     this.#sender = new TcpSender(arena, sum, this.#transmit, counters, this.#send);
     const handler = {
@@ -100,7 +100,7 @@ class Side {
     ends.words[REMOTE] = new DataView(Uint8Array.from(from.split('.'), Number).buffer).getUint32(0);
     ends.words[LOCAL] = new DataView(Uint8Array.from(this.#address.split('.'), Number).buffer).getUint32(0);
     this.arena.u8.set(segment, this.#at);
-    this.flows.receive(this.#at, segment.length, ends, this.#socket);
+    this.flows.receive(this.#at, segment.length, ends, this.socket);
     return this.drain();
   }
 
@@ -111,12 +111,12 @@ class Side {
   }
 
   open(port = OWN_PORT): Sent[] {
-    this.flows.open(pathTo(this.#address, port, SERVER, PORT), this.#socket);
+    this.flows.open(pathTo(this.#address, port, SERVER, PORT), this.socket);
     return this.drain();
   }
 
   close(port = OWN_PORT): Sent[] {
-    this.flows.close(pathTo(this.#address, port, SERVER, PORT));
+    this.flows.close(pathTo(this.#address, port, SERVER, PORT), this.socket);
     return this.drain();
   }
 
@@ -221,7 +221,11 @@ test('a flow is opened, carries IKE both ways, and is ended', () => {
   carry(client.close());
   assert.equal(server.flows.size, 0);
   assert.equal(server.count('flows_closed'), 1);
-  assert.deepEqual(client.reports(), [], 'who closes a flow needs not be told');
+  assert.deepEqual(
+    client.reports(),
+    ['flow-left'],
+    'who closes a flow may give its port back, and needs not be told of an end',
+  );
 });
 
 test('a server keeps nothing of SYNs, however many', () => {
@@ -328,7 +332,7 @@ test('a refusal, and an end by the other side, are told', () => {
   client.receive(SERVER, made({ ...back, flags: RST | ACK, acknowledgment: (sequence + 1) >>> 0 }));
   assert.deepEqual(client.reports(), ['closed: refused']);
   carry(client.open());
-  server.flows.close(pathTo(SERVER, PORT, CLIENT, OWN_PORT));
+  server.flows.close(pathTo(SERVER, PORT, CLIENT, OWN_PORT), server.socket);
   for (const { segment } of server.drain()) client.receive(SERVER, segment);
   assert.deepEqual(client.reports(), ['flow-opened', 'closed: reset']);
 });

@@ -96,6 +96,21 @@ group('cTCP in namespaces', { skip: reason ?? false }, () => {
     assert.equal(counters.drop_tcp_incomplete, 0);
   });
 
+  test('what is said last arrives before the end of its flow, whatever comes the other way', async () => {
+    const [far, near] = [await listening(), await dialing()];
+    for (let round = 1; round <= 20; round++) {
+      near.tell({ type: 'open-flow', local: '10.7.1.1', remote: GATEWAY });
+      await until(() => near.heard('flow-opened').length === round);
+      near.tell({ type: 'ike-in-flow' });
+      await until(() => far.heard('ike').length === 2 * round - 1);
+      for (let i = 0; i < 50; i++) far.tell({ type: 'ike-in-flow' });
+      near.tell({ type: 'ike-in-flow', size: 90 });
+      near.tell({ type: 'close-flow' });
+      await until(() => far.heard('ike').length === 2 * round);
+    }
+    assert.deepEqual(near.heard('flow-closed'), []);
+  });
+
   test("a router's mark of congestion on a segment comes through", async () => {
     const [far] = await tunnel();
     const hook = 'type filter hook forward priority 10;';

@@ -32,6 +32,8 @@ test('not more flows than there may be, and one more when one has ended', () => 
   const paths = Array.from({ length: MAX_OWN_FLOWS }, () => flows.open(socket, LOOPBACK, REMOTE));
   assert.equal(new Set(paths.map(({ local }) => local.port)).size, MAX_OWN_FLOWS);
   assert.throws(() => flows.open(socket, LOOPBACK, REMOTE), refusedAs('too-many-flows'));
+  flows.leave(paths[3]!);
+  assert.throws(() => flows.open(socket, LOOPBACK, REMOTE), refusedAs('too-many-flows'));
   flows.close(paths[3]!);
   assert.equal(flows.has(paths[3]!), false);
   assert.ok(flows.has(flows.open(socket, LOOPBACK, REMOTE)));
@@ -42,6 +44,13 @@ test('a port is held against others while its flow lasts', async () => {
   const flows = new OwnFlows([], undefined);
   const path = flows.open(socket, LOOPBACK, REMOTE);
   assert.throws(() => holdPort(LOOPBACK, path.local.port, undefined), refusedAs('port-in-use'));
+  flows.leave(path);
+  assert.equal(flows.has(path), false);
+  assert.throws(
+    () => holdPort(LOOPBACK, path.local.port, undefined),
+    refusedAs('port-in-use'),
+    'not before it is left',
+  );
   flows.close(path);
   const { fd, port } = holdPort(LOOPBACK, path.local.port, undefined);
   assert.equal(port, path.local.port);
