@@ -1,6 +1,6 @@
 /**
- * Each carrier to a gateway, one after the other, with a login and a packet through the tunnel and back; the host's routes and name
- * servers stay as they are. What crosses the devices meanwhile tells where an opening is shut: here on its way out, here on its
+ * Each carrier to a gateway, one after the other, with a login and, where ESP has a way of its own, a packet there and back; the host's
+ * routes and name servers stay as they are. What crosses the devices meanwhile tells where an opening is shut: here on its way out, here on its
  * way in, or elsewhere.
  */
 import type { Profile } from '../config/profile/profile.ts';

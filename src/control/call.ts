@@ -48,7 +48,8 @@ function exchange(path: string, request: string, callee: Callee): Promise<string
 
 function connectError(path: string, error: NodeJS.ErrnoException, callee: Callee): ControlError {
   if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED' || error.code === 'ENOTDIR') {
-    return new ControlError('NOT_RUNNING', `no ${callee} is running (nobody answers at ${path})`);
+    const hint = callee === 'gateway' ? '; start it, or name its --config or --state' : '';
+    return new ControlError('NOT_RUNNING', `no ${callee} is running (nobody answers at ${path})${hint}`);
   }
   if (error.code === 'EACCES') {
     return new ControlError(

@@ -217,7 +217,7 @@ describe('the caller', () => {
     const path = socketPath(test);
     await assert.rejects(callControl(path, { verb: 'status' }), {
       code: 'NOT_RUNNING',
-      message: `no gateway is running (nobody answers at ${path})`,
+      message: `no gateway is running (nobody answers at ${path}); start it, or name its --config or --state`,
     });
   });
 
