@@ -1,7 +1,7 @@
 /** sallyport ca from outside: what it prints, and that openssl believes what it made. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { type Outcome, run, temporaryFolder } from './cli.ts';
@@ -91,4 +91,14 @@ it('refuses a wrong command line', async () => {
   await refuses(/the client's name is missing/, 'client');
   await refuses(/--key takes rsa or p256/, 'init', '--key', 'dsa', '--state', '/nonexistent');
   await refuses(/--days takes a number of days/, 'init', '--days', '0', '--state', '/nonexistent');
+});
+
+it('an authority that may not be looked at is not said to be missing', async (test) => {
+  const state = temporaryFolder(test);
+  symlinkSync('ca', join(state, 'ca'));
+  fails(
+    await run(['ca', 'list', '--state', state]),
+    1,
+    /can't read .*authority\.crt: it is a symbolic link; the authority is for root/,
+  );
 });

@@ -7,11 +7,11 @@
  *   clients/NAME.crt, .key         what a client takes
  */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Bytes } from '../../core/bytes/bytes.ts';
 import { parseIp } from '../../core/net/address.ts';
-import { HostError } from '../errors.ts';
+import { HostError, systemReason } from '../errors.ts';
 import { makePrivateFolder } from '../private-folder.ts';
 import { type Certificate, parseCertificate } from './certificate.ts';
 import { type Crl, parseCrl } from './crl.ts';
@@ -88,10 +88,19 @@ export function createAuthority(
 /** Throws {@link HostError} `NO_AUTHORITY` and `CERTIFICATE`. */
 export function openAuthority(folder: string): Authority {
   const { certificate: file, key: keyFile } = paths(folder);
-  if (!existsSync(file))
+  if (!isThere(file))
     throw new HostError('NO_AUTHORITY', `there is no authority in ${folder}; 'sallyport ca init' makes one`);
   const [certificate] = readItems(file, 'CERTIFICATE', parseCertificate);
   return new Authority(folder, certificate!, keyFile);
+}
+
+/** Whoever may not look into the folder is not told that there is none. */
+function isThere(file: string): boolean {
+  try {
+    return statSync(file, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    throw new HostError('CERTIFICATE', `can't read ${file}: ${systemReason(error)}; the authority is for root`);
+  }
 }
 
 function paths(folder: string) {
