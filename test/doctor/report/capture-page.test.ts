@@ -30,14 +30,14 @@ test('negotiations that a page has ladders of', async () => {
   assert.equal(page.ladders.length, MAX_LADDERS);
 });
 
-test('as text: the verdict, what shows it and what to change; further findings say what they are', () => {
+test('as text: the verdict, what shows it and what to change; further findings say what they are; no title over no facts', () => {
   const text = textOf(FULL_PAGE);
   assert.ok(text.startsWith(`${FULL_PAGE.verdict}\n   #5 main mode's message 5\n`));
   assert.match(text, /^ {2}On Sallyport: set the secret\n {6}groups:\n {6} {2}staff:\n/m);
   assert.match(text, /^Warning: 3DES was agreed\n {2}#2 3DES$/m);
   assert.match(text, /^Note: One message was sent twice$/m);
   assert.match(text, /^office\.pcapng:\n {2}1,204 packets\n/m);
-  assert.equal(textOf(HEALTHY_PAGE), 'Healthy\n\nfine.pcap:');
+  assert.equal(textOf(HEALTHY_PAGE), 'Healthy');
 });
 
 test('nothing that a packet says moves the cursor or turns the text around', () => {
