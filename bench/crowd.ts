@@ -11,7 +11,7 @@ import { clientAddress, gatewayAddress, Topology } from '../test/lab/topology.ts
 import type { Account } from './load/clients.ts';
 import { callers, startOurs } from './load/gateways.ts';
 import { Load } from './load/load.ts';
-import { residentMegabytes } from './load/observe.ts';
+import { kilobytesEach, residentMegabytes } from './load/observe.ts';
 import { cpuSeconds } from './measure.ts';
 import type { Figures as Named } from './outcome.ts';
 import { tellProgress } from './progress.ts';
@@ -143,7 +143,7 @@ export function formatCrowd(rows: readonly CrowdRow[]): string {
 function formatRow(row: CrowdRow): string[] {
   const { responder, group, connected, seconds, cpuMilliseconds, passed, kept, emptyMegabytes, megabytes } = row;
   const who = `${responder}, ${group}`;
-  const each = ((megabytes - emptyMegabytes) * 1024) / connected;
+  const each = kilobytesEach(connected, megabytes, emptyMegabytes);
   return [
     `${who}: ${connected} connected in ${seconds.toFixed(1)} s, ${(connected / seconds).toFixed(0)} a second`,
     `${who}: ${cpuMilliseconds.toFixed(2)} ms CPU a connect, ${(1000 / cpuMilliseconds).toFixed(0)} connects a CPU second`,

@@ -1,5 +1,6 @@
 /** Benchmarks of others, each of which may lack something of the machine, or fail: the rest have their rows. */
 import { lacking, type Requirement } from '../test/lab/requirements.ts';
+import { tellProgress } from './progress.ts';
 import type { Row } from './row.ts';
 
 export interface Other {
@@ -18,7 +19,10 @@ export async function measureOthers(others: readonly Other[], tell: (line: strin
       try {
         rows.push(...(await measure()));
       } catch (error) {
-        tell(`${name} failed; ${(error as Error).message}`);
+        const { message } = error as Error;
+        tellProgress(`${name} failed; ${message}`);
+        // a table has no room for what a machine wrote at its end, and would end at an empty line of it
+        tell(`${name} failed; ${message.split('\n', 1)}`);
         process.exitCode = 1;
       }
     }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gatewayAddress, Topology } from '../test/lab/topology.ts';
 import { startOurs, users } from './load/gateways.ts';
 import { Load, routeSources } from './load/load.ts';
-import { residentMegabytes } from './load/observe.ts';
+import { kilobytesEach, residentMegabytes } from './load/observe.ts';
 import type { Figures } from './outcome.ts';
 import { tellProgress } from './progress.ts';
 
@@ -65,7 +65,7 @@ async function restingMegabytes(pid: number): Promise<number> {
 export function sessionFigures([empty, ...rows]: readonly SessionsRow[]): Figures {
   if (!empty) return {};
   const figures = rows.flatMap((row) => [
-    [`kB each of ${row.sessions}`, kilobytesEach(row, empty)] as const,
+    [`kB each of ${row.sessions}`, kilobytesEach(row.sessions, row.megabytes, empty.megabytes)] as const,
     [`MB with ${row.sessions}`, row.megabytes] as const,
   ]);
   return Object.fromEntries(figures);
@@ -74,12 +74,8 @@ export function sessionFigures([empty, ...rows]: readonly SessionsRow[]): Figure
 export function formatSessions([empty, ...rows]: readonly SessionsRow[]): string {
   if (!empty) return '';
   const lines = rows.map(({ sessions, megabytes }) => {
-    const each = kilobytesEach({ sessions, megabytes }, empty);
+    const each = kilobytesEach(sessions, megabytes, empty.megabytes);
     return `${String(sessions).padStart(6)} sessions: ${megabytes.toFixed(0).padStart(4)} MB resident, ${each.toFixed(1)} kB a session`;
   });
   return [`       no session: ${empty.megabytes.toFixed(0).padStart(4)} MB resident`, ...lines].join('\n');
-}
-
-function kilobytesEach({ sessions, megabytes }: SessionsRow, empty: SessionsRow): number {
-  return ((megabytes - empty.megabytes) * 1024) / sessions;
 }

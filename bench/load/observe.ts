@@ -29,6 +29,11 @@ export async function observe({ pid, gateway }: Ours): Promise<Observation> {
   };
 }
 
+/** What each of `count` takes above what the process has without them. */
+export function kilobytesEach(count: number, megabytes: number, emptyMegabytes: number): number {
+  return ((megabytes - emptyMegabytes) * 1024) / count;
+}
+
 export function residentMegabytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 }

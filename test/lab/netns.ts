@@ -111,7 +111,8 @@ function sweep(): void {
 
 /** After a restart of the machine /etc/netns alone has those that were there before. */
 function namespaces(): string[] {
-  return ['/run/netns', '/etc/netns'].flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : []));
+  const names = ['/run/netns', '/etc/netns'].flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : []));
+  return [...new Set(names)];
 }
 
 /** Synchronous, because it must also serve when the process ends. */
