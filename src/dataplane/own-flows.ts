@@ -10,12 +10,12 @@ import type { WorkerSocket } from './worker-socket.ts';
 interface OwnFlow {
   readonly held: HeldPort;
   readonly socket: WorkerSocket;
+  /** Nobody's any more, until the worker has said its last by it. */
+  isLeaving: boolean;
 }
 
 export class OwnFlows {
   readonly #flows = new Map<string, OwnFlow>();
-  /** Those that are nobody's any more, until the worker has said its last by them. */
-  readonly #leaving = new Map<string, OwnFlow>();
   /** Ports where flows are awaited, which the raw sockets show as well. */
   readonly #awaited: readonly number[];
   readonly #mark: number | undefined;
@@ -27,17 +27,17 @@ export class OwnFlows {
 
   /** Takes a free port for a flow through `socket`. */
   open(socket: WorkerSocket, local: IpAddress, remote: Endpoint): IkePath {
-    if (this.#flows.size + this.#leaving.size === MAX_OWN_FLOWS)
+    if (this.#flows.size === MAX_OWN_FLOWS)
       throw new DataplaneError('too-many-flows', `all ${MAX_OWN_FLOWS} flows are open already`);
     const held = holdPort(local, 0, this.#mark);
     const path: IkePath = { carrier: 'cisco-tcp', local: { address: local, port: held.port }, remote };
-    this.#flows.set(keyOf(path), { held, socket });
+    this.#flows.set(keyOf(path), { held, socket, isLeaving: false });
     this.#show(socket);
     return path;
   }
 
   has(path: IkePath): boolean {
-    return this.#flows.has(keyOf(path));
+    return this.#flows.get(keyOf(path))?.isLeaving === false;
   }
 
   /**
@@ -45,39 +45,28 @@ export class OwnFlows {
    * last would come to a flow that is over.
    */
   leave(path: IkePath): void {
-    const key = keyOf(path);
-    const flow = this.#flows.get(key);
-    if (!flow) return;
-    this.#flows.delete(key);
-    this.#leaving.set(key, flow);
+    const flow = this.#flows.get(keyOf(path));
+    if (flow) flow.isLeaving = true;
   }
 
   /** Gives the port back. */
   close(path: IkePath): void {
     const key = keyOf(path);
-    const flow = this.#flows.get(key) ?? this.#leaving.get(key);
+    const flow = this.#flows.get(key);
     if (!flow) return;
     this.#flows.delete(key);
-    this.#leaving.delete(key);
     this.#show(flow.socket);
     close(flow.held.fd);
   }
 
   closeAll(): void {
-    for (const { held } of this.#held()) close(held.fd);
+    for (const { held } of this.#flows.values()) close(held.fd);
     this.#flows.clear();
-    this.#leaving.clear();
   }
 
   #show(socket: WorkerSocket): void {
-    const own = this.#held()
-      .filter((one) => one.socket === socket)
-      .map(({ held }) => held.port);
+    const own = [...this.#flows.values()].filter((one) => one.socket === socket).map(({ held }) => held.port);
     showPorts(socket.fd, socket.family, [...this.#awaited, ...own]);
-  }
-
-  #held(): OwnFlow[] {
-    return [...this.#flows.values(), ...this.#leaving.values()];
   }
 }
 

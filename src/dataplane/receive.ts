@@ -134,11 +134,11 @@ export class Receiver {
     const { view } = this.#arena;
     const v4 = socket.family === AF_INET;
     flow.socket = home.socket;
+    flow.words.set(home.words);
     flow.remotePort = isRaw(socket) ? 0 : view.getUint16(name + Sockaddr.port);
     readWords(view, name + (v4 ? Sockaddr.v4Address : Sockaddr.v6Address), flow, REMOTE, v4 ? 1 : 4);
     flow.tcp = undefined;
     flow.localPort = 0;
-    flow.words.set(home.words.subarray(LOCAL), LOCAL);
   }
 
   /** Where the message came to, whether it was marked, and the size of the datagrams that it was joined from. */
