@@ -62,10 +62,12 @@ interface Client {
 function starves(conversation: Conversation, scene: Scene): Finding | undefined {
   const clients = clientsOf(conversation);
   const hushed = hushedOf(conversation, clients, scene);
-  for (const [i, later] of clients.entries()) {
-    const earlier = clients
-      .slice(0, i)
-      .find(({ port, negotiation }) => port !== later.port && isEstablished(negotiation));
+  // the first that stands, and the first at another port: one of them is earlier than whoever comes, and apart
+  const stood: Client[] = [];
+  for (const later of clients) {
+    const earlier = stood.find(({ port }) => port !== later.port);
+    if (stood.length < 2 && isEstablished(later.negotiation) && stood.every(({ port }) => port !== later.port))
+      stood.push(later);
     if (!earlier) continue;
     const unserved = !isEstablished(later.negotiation) && unansweredQuick(later.negotiation, scene);
     if (unserved)
