@@ -231,6 +231,7 @@ test('who begins anew for ever, or has calls take turns, is gone after a minute 
   const anew = new Siege({ until: 'quick mode', mute: true });
   const turns = new Siege({ until: 'quick mode', mute: true });
   turns.hostile.sccrq();
+  for (const { scene } of [anew, turns]) assert.equal(scene.dataplane.sessions.size, 2, 'each has its SA');
   for (let i = 1; i <= 5; i++) {
     Object.assign(anew.hostile, { ns: 0, nr: 0, tunnel: 0 });
     anew.hostile.sccrq([], i);

@@ -25,7 +25,11 @@ async function linesOf(...packets: readonly Bytes[]): Promise<string[]> {
 test('UDP: by port, on either side, whatever it carries', async () => {
   const ports = [500, 4500, 1701, 10000];
   const packets = ports.flatMap((port) => [ip4(17, udp(port, 40000, ANY)), ip6(17, udp(40000, port, ANY))]);
-  assert.equal((await see(...packets, ip4(17, udp(40000, 53, ANY)), ip4(17, udp(501, 4501, ANY)))).length, 8);
+  assert.equal(
+    (await see(...packets, ip4(17, udp(40000, 53, ANY)), ip4(17, udp(501, 4501, ANY)), ip4(17, udp(40000, 10001, ANY))))
+      .length,
+    8,
+  );
 });
 
 test('IKE on a port of its own: by its version and length, with the marker or without', async () => {
