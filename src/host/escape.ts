@@ -1,8 +1,7 @@
 /** Text from peers on a terminal: no control character of theirs moves a cursor, forges a line or turns text around. */
-import { ACTING } from '../core/bytes/text.ts';
+import { ACTING, ACTING_INSIDE_LINES } from '../core/bytes/text.ts';
 
 const ACTING_CHARACTERS = new RegExp(`[${ACTING}]`, 'gu');
-const ACTING_INSIDE_LINES = new RegExp(`(?!\n)[${ACTING}]`, 'gu');
 
 /** Replaces characters that act by \u escapes. */
 export function escapeControls(text: string): string {

@@ -19,6 +19,8 @@ export function fromUtf8(bytes: Uint8Array): string {
  * direction of writing or isn't seen, line and paragraph ends.
  */
 export const ACTING = String.raw`\p{Cc}\p{Cf}\p{Zl}\p{Zp}`;
+/** All of them but line ends, to replace. */
+export const ACTING_INSIDE_LINES = new RegExp(`(?!\n)[${ACTING}]`, 'gu');
 
 const HEX_DIGITS = utf8('0123456789abcdef');
 /** Most texts are short, and memory for their digits would take longer than the rest. */

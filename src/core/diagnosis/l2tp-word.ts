@@ -2,8 +2,9 @@
 import { type Bytes, readU16 } from '../bytes/bytes.ts';
 import { MalformedError } from '../bytes/reader.ts';
 import { AvpType, MessageType, parseAvps, parseL2tp } from '../wire/l2tp.ts';
+import { namesByNumber } from './notify-words.ts';
 
-const NAMES = new Map(Object.entries(MessageType).map(([name, number]) => [number as number, name]));
+const NAMES = namesByNumber(MessageType);
 
 /** "SCCRQ", "acknowledgment", "data"; undefined: it isn't L2TP. */
 export function l2tpWord(bytes: Bytes): string | undefined {

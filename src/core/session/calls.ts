@@ -46,7 +46,7 @@ export interface CallsOptions {
 }
 
 /** From the quick mode to a user's address, and with somebody on from each further call; people have typed their password by then. */
-export const CALL_PATIENCE = MINUTE;
+const CALL_PATIENCE = MINUTE;
 
 /** What a client has of L2TP. */
 export interface SessionTunnel {

@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { type Bytes, concat } from '../../../src/core/bytes/bytes.ts';
+import { type Bytes, concat, u16 } from '../../../src/core/bytes/bytes.ts';
 import { fromHex } from '../../../src/core/bytes/text.ts';
 import type { Sighting } from '../../../src/core/diagnosis/sighting.ts';
 import { fields } from '../../lab/capture.ts';
@@ -145,10 +145,6 @@ function pppoe(packet: Bytes): Bytes {
 
 function isIpv6(packet: Bytes): boolean {
   return etherType(packet) === 0x86dd;
-}
-
-function u16(value: number): Bytes {
-  return Uint8Array.of(value >> 8, value);
 }
 
 function framesOf(frame: (packet: Bytes) => Bytes, unitsPerMillisecond: bigint) {

@@ -20,10 +20,10 @@ function judge(conversation: Conversation): Finding | undefined {
   const told = Map.groupBy(negotiations.flatMap(notifiesOf).filter(isAboutSpi), nameOfWord);
   if (told.size === 0) return undefined;
   for (const flow of flows) {
-    const words = told.get(nameOf(flow.destination, toHex(u32(flow.spi))));
-    const [word] = words ?? [];
+    const words = told.get(nameOf(flow.destination, toHex(u32(flow.spi)))) ?? [];
+    const [word] = words;
     if (word && flow.last.at - word.message.at > ON_ITS_WAY && !isOver(conversation, flow, word))
-      return finding(flow, word, words!.length);
+      return finding(flow, word, words.length);
   }
   return undefined;
 }

@@ -31,12 +31,15 @@ const SUCCESS: Payload = { type: Ikev2Payload.EAP, body: Uint8Array.of(EapCode.S
 /** IKE_SA_INIT, then what is asked, and the answers to it and its next rounds. */
 function authenticated(asked: readonly Payload[], ...answers: readonly (readonly Payload[])[]): Stage {
   const head = (exchange: number, flags: number, messageId: number) => ({
-    ...{ version: IKEV2_VERSION, exchange, flags, messageId },
+    version: IKEV2_VERSION,
+    exchange,
+    flags,
+    messageId,
   });
-  const sa: Payload = { type: Ikev2Payload.NONCE, body: new Uint8Array(32) };
+  const nonce: Payload = { type: Ikev2Payload.NONCE, body: new Uint8Array(32) };
   const stage = new Stage()
-    .up(ike([sa], head(Ikev2Exchange.IKE_SA_INIT, Ikev2Flag.INITIATOR, 0)))
-    .down(ike([sa], { ...head(Ikev2Exchange.IKE_SA_INIT, Ikev2Flag.RESPONSE, 0), responder: COOKIE_R }));
+    .up(ike([nonce], head(Ikev2Exchange.IKE_SA_INIT, Ikev2Flag.INITIATOR, 0)))
+    .down(ike([nonce], { ...head(Ikev2Exchange.IKE_SA_INIT, Ikev2Flag.RESPONSE, 0), responder: COOKIE_R }));
   answers.forEach((answer, i) => {
     const [up, down] = [Ikev2Flag.INITIATOR, Ikev2Flag.RESPONSE].map((flags) => ({
       ...head(Ikev2Exchange.IKE_AUTH, flags, i + 1),
