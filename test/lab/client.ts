@@ -105,6 +105,13 @@ export class Client {
     return this.#program.pid;
   }
 
+  /** Waits until it has ended by itself, as it does when it gives up; gives the exit status. */
+  async left(): Promise<number | undefined> {
+    const status = await this.#program.left();
+    discard(this.#directory);
+    return status;
+  }
+
   /** Ends it as a user does; gives the exit status. */
   async stop(): Promise<number | undefined> {
     const status = await this.#program.stop('SIGTERM');

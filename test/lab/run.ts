@@ -21,9 +21,7 @@ export interface Finished {
 /** Runs a program to its end, whatever its status. */
 export async function run(argv: readonly string[], options: RunOptions = {}): Promise<Finished> {
   const program = new Program(argv, options);
-  const timer = setTimeout(() => program.kill('SIGKILL'), options.timeout ?? 120_000);
-  const status = await program.ended;
-  clearTimeout(timer);
+  const status = await program.left(options.timeout ?? 120_000);
   return { status, stdout: program.stdout, stderr: program.stderr };
 }
 
@@ -86,6 +84,11 @@ export class Program {
   /** Asks it to end, insists after `patience` milliseconds; gives the exit status. */
   async stop(signal: NodeJS.Signals = 'SIGTERM', patience = 15_000): Promise<number | undefined> {
     if (this.running) this.kill(signal);
+    return this.left(patience);
+  }
+
+  /** Waits until it ends by itself, kills it after `patience` milliseconds; gives the exit status. */
+  async left(patience = 60_000): Promise<number | undefined> {
     const timer = setTimeout(() => this.kill('SIGKILL'), patience);
     const status = await this.ended;
     clearTimeout(timer);
