@@ -17,21 +17,20 @@ export interface Attendance {
   readonly signal: AbortSignal;
 }
 
+/** Settles when nothing of it is left on the host. */
 export type Connect = (attendance: Attendance) => Promise<ConnectResult>;
 
 /**
- * Runs `connect` until its end. The last report is always `down`, also when it fails. Throws {@link ControlError}
- * `ALREADY_RUNNING` when the profile has a client already.
+ * Runs `connect` until its end. The last report is always `down`, also when it fails: whoever waits for it finds the host's
+ * network as it was. Throws {@link ControlError} `ALREADY_RUNNING` when the profile has a client already.
  */
 export async function connectAttended(attendance: Attendance, connect: Connect): Promise<ConnectResult> {
   const { profile, stateFolder, signal } = attendance;
   const asked = new AbortController();
   const ended = Promise.withResolvers<null>();
   let status = firstStatus(profile.name, VERSION, new Date());
-  let isDown = false;
   const report = (event: ClientReport) => {
     status = statusAfter(status, event, new Date());
-    isDown ||= event.type === 'down';
     attendance.report(event);
   };
   const control = await serveClient(clientSocket(stateFolder, profile.name), profile.name, {
@@ -42,9 +41,11 @@ export async function connectAttended(attendance: Attendance, connect: Connect):
     },
   });
   try {
-    return await connect({ ...attendance, report, signal: AbortSignal.any([signal, asked.signal]) });
+    const result = await connect({ ...attendance, report, signal: AbortSignal.any([signal, asked.signal]) });
+    report({ type: 'down', ...result });
+    return result;
   } catch (error) {
-    if (!isDown) report({ type: 'down', ending: 'failed', reason: (error as Error).message, blocked: [] });
+    report({ type: 'down', ending: 'failed', reason: (error as Error).message, blocked: [] });
     throw error;
   } finally {
     ended.resolve(null);

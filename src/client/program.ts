@@ -37,9 +37,7 @@ export async function connect({ profile, asker, report, stateFolder, signal }: A
       raise: async (tunnel) => raise(network, profile, tunnel, { tun, mtu }, report),
       lower: async () => (profile.onLoss === 'open' ? network.restore() : undefined),
     });
-    const result = await run(client, network, tun, report, signal);
-    report({ type: 'down', ...result });
-    return result;
+    return await run(client, network, tun, report, signal);
   } finally {
     await network.restore();
   }

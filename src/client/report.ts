@@ -36,7 +36,7 @@ export type ClientReport =
   | { readonly type: 'notice'; readonly text: string }
   /** The gateway's words, as they came: hostile until escaped. */
   | { readonly type: 'banner'; readonly text: string }
-  /** The last one. */
+  /** The last one, when the host's network is put back. */
   | ({ readonly type: 'down' } & ConnectResult);
 
 /**

@@ -42,7 +42,6 @@ function until(left: Promise<void> = Promise.resolve()): Connect {
     report({ type: 'traffic', bytesIn: 1, bytesOut: 2, packetsIn: 3, packetsOut: 4 });
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
     await left;
-    report({ type: 'down', ...byUser });
     return byUser;
   };
 }
@@ -73,8 +72,9 @@ it('tells its status while it runs, and is gone after', async (test) => {
   assert.ok(!existsSync(options.socket));
 });
 
-it('answers who ended it only when all is put back', async (test) => {
-  const options = attendance(test);
+it('is down, and answers who ended it, only when all is put back', async (test) => {
+  const reports: ClientReport[] = [];
+  const options = attendance(test, reports);
   const leaving = Promise.withResolvers<void>();
   const result = connectAttended(options, until(leaving.promise));
   await answering(options.socket);
@@ -82,9 +82,14 @@ it('answers who ended it only when all is put back', async (test) => {
   const asked = callClient(options.socket, 'disconnect').then(() => (isAnswered = true));
   await answering(options.socket);
   assert.equal(isAnswered, false);
+  assert.deepEqual(
+    reports.map(({ type }) => type),
+    ['traffic'],
+  );
   leaving.resolve();
   await asked;
   await result;
+  assert.deepEqual(reports.at(-1), { type: 'down', ...byUser });
 });
 
 it('ends by its own signal too', async (test) => {
@@ -109,16 +114,10 @@ it('keeps a second one away, without a report', async (test) => {
 });
 
 it('reports the end of one that failed, once, and frees its place', async (test) => {
-  for (const isTold of [false, true]) {
-    const reports: ClientReport[] = [];
-    const options = attendance(test, reports);
-    const down: ClientReport = { type: 'down', ending: 'failed', reason: 'no TUN', blocked: [] };
-    const failing: Connect = async ({ report }) => {
-      if (isTold) report(down);
-      throw new Error('no TUN');
-    };
-    await assert.rejects(connectAttended(options, failing), /no TUN/);
-    assert.deepEqual(reports, [down]);
-    assert.ok(!existsSync(options.socket));
-  }
+  const reports: ClientReport[] = [];
+  const options = attendance(test, reports);
+  const failing = () => Promise.reject(new Error('no TUN'));
+  await assert.rejects(connectAttended(options, failing), /no TUN/);
+  assert.deepEqual(reports, [{ type: 'down', ending: 'failed', reason: 'no TUN', blocked: [] }]);
+  assert.ok(!existsSync(options.socket));
 });
