@@ -68,6 +68,7 @@ interface NewUser {
 
 async function add(where: Where, user: string, { address, totp, kept }: NewUser): Promise<number> {
   const users = await reachUsers(where, true);
+  await users.check(user, true, address);
   await users.add(user, await readNewPassword(user), address, kept);
   console.log(`user ${user} added`);
   sayWhatIsKept(kept);
@@ -105,6 +106,7 @@ function showSecret(uri: string | null): void {
 
 async function changePassword(where: Where, user: string, kept: ChangedSecrets): Promise<number> {
   const users = await reachUsers(where);
+  await users.check(user, false, null);
   await users.changePassword(user, await readNewPassword(user), kept);
   console.log(`password of ${user} changed`);
   if (kept.l2tp === false) console.log('MS-CHAPv2 is not possible: no NT hash of the password is kept');
@@ -141,6 +143,7 @@ function userTable(rows: readonly UserRow[]): string {
 }
 
 interface ReachableUsers {
+  check(name: string, isNew: boolean, address: string | null): unknown;
   add(name: string, password: string, address: string | null, kept: KeptSecrets): Promise<unknown>;
   changePassword(name: string, password: string, kept: ChangedSecrets): Promise<unknown>;
   setTotp(name: string, on: boolean): string | null | Promise<string | null>;
@@ -158,6 +161,7 @@ async function reachUsers(where: Where, make = false): Promise<ReachableUsers> {
     throw error;
   }
   return {
+    check: (user, isNew, address) => callControl(path, { verb: 'user-check', name: user, isNew, address }),
     add: (user, password, address, kept) =>
       callControl(path, { verb: 'user-add', name: user, password, address, ...kept }),
     changePassword: (user, password, kept) => callControl(path, { verb: 'user-passwd', name: user, password, ...kept }),

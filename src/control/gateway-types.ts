@@ -91,6 +91,8 @@ export type ControlRequest =
   /** `files`: the configuration as root packed it, for a gateway that may not read it; a name in its state folder. */
   | { readonly verb: 'reload'; readonly files: string | null }
   | { readonly verb: 'kick'; readonly id: number }
+  /** Whether `user-add` would do, or `user-passwd`: before the password is asked for. */
+  | { readonly verb: 'user-check'; readonly name: string; readonly isNew: boolean; readonly address: string | null }
   | {
       readonly verb: 'user-add';
       readonly name: string;
@@ -124,6 +126,7 @@ export interface ControlResults {
   readonly reload: ReloadReport;
   readonly kick: null;
   readonly stop: null;
+  readonly 'user-check': null;
   readonly 'user-add': null;
   readonly 'user-passwd': null;
   /** The otpauth URI of a new secret; null: turned off. */

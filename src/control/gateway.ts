@@ -46,6 +46,13 @@ export function parseRequest(line: string): ControlRequest {
       return { verb, files: textOrNull(fields, 'files') };
     case 'kick':
       return { verb, id: integer(fields, 'id') };
+    case 'user-check':
+      return {
+        verb,
+        name: text(fields, 'name'),
+        isNew: truth(fields, 'isNew'),
+        address: textOrNull(fields, 'address'),
+      };
     case 'user-add':
       return {
         verb,

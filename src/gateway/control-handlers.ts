@@ -43,6 +43,10 @@ export function controlHandlers(
       return null;
     },
     'user-list': () => users.list(),
+    'user-check'({ name, isNew, address }) {
+      users.check(name, isNew, address);
+      return null;
+    },
     async 'user-add'({ name, password, address, l2tp, chapMd5 }) {
       await users.add(name, password, address, { l2tp, chapMd5 });
       return null;

@@ -23,6 +23,8 @@ export interface KeptSecrets {
 export type ChangedSecrets = { readonly [Secret in keyof KeptSecrets]: KeptSecrets[Secret] | null };
 
 export interface UserAdministration {
+  /** Whether `add` would do, or `changePassword` if it isn't a new user: asked before anybody is asked for the password. */
+  check(name: string, isNew: boolean, address: string | null): void;
   add(name: string, password: string, address: string | null, kept: KeptSecrets): Promise<void>;
   changePassword(name: string, password: string, kept: ChangedSecrets): Promise<void>;
   /** Turns the second factor on, anew if it was, or off. The URI for an authenticator app comes back, this once. */
@@ -35,12 +37,21 @@ export interface UserAdministration {
 export function administerUsers(store: Store, config: () => GatewayConfig): UserAdministration {
   const passcodes = new Passcodes(store);
   const secrets = new LoginSecrets(store);
+  const expectNew = (name: string, address: string | null) => {
+    if (!isUserName(name)) {
+      throw new HostError('BAD_NAME', 'a user name has 1 to 64 visible characters and no spaces');
+    }
+    const inner = address === null ? undefined : staticAddress(address, poolsOf(config()));
+    store.users.expectFree(name, inner);
+    return inner;
+  };
   return {
+    check(name, isNew, address) {
+      if (isNew) expectNew(name, address);
+      else store.users.expectKnown(name);
+    },
     async add(name, password, address, { l2tp, chapMd5 }) {
-      if (!isUserName(name)) {
-        throw new HostError('BAD_NAME', 'a user name has 1 to 64 visible characters and no spaces');
-      }
-      const inner = address === null ? undefined : staticAddress(address, poolsOf(config()));
+      const inner = expectNew(name, address);
       store.users.add(name, await hashPassword(password), inner);
       if (l2tp) secrets.set(name, 'ntHash', password);
       if (chapMd5) secrets.set(name, 'chapPassword', password);

@@ -98,7 +98,8 @@ describe('sallyport user, while no gateway runs', () => {
     fails(await run(['user', 'list', '--state', state]), 1, /no users in .* yet/);
     assert.ok(!existsSync(state), 'looking makes nothing');
     await run(['user', 'add', 'alice', '--state', state, '--address', '10.77.0.9'], 'x');
-    const add = (...args: string[]) => run(['user', 'add', ...args, '--state', state], 'x');
+    // without a password: whoever is told of it would have typed it for nothing
+    const add = (...args: string[]) => run(['user', 'add', ...args, '--state', state]);
     fails(await add('alice'), 1, /user alice exists already/);
     fails(await add('bob', '--address', '10.77.0.9'), 1, /10\.77\.0\.9 is the static address of alice/);
     fails(await add('bob', '--address', '10.78.0.9'), 1, /outside the pool 10\.77\.0\.0\/24/);
@@ -111,7 +112,7 @@ describe('sallyport user, while no gateway runs', () => {
     fails(await run(['user', 'add', 'bob', '--state', state], ''), 2, /the password is missing/);
     fails(await run(['user', 'add', 'bob', '--state', state], '\nx'), 2, /the password is missing/);
     fails(await run(['user', 'remove', 'bob', '--state', state]), 1, /there is no user bob/);
-    fails(await run(['user', 'passwd', 'bob', '--state', state], 'x'), 1, /there is no user bob/);
+    fails(await run(['user', 'passwd', 'bob', '--state', state]), 1, /there is no user bob/);
     fails(await run(['user', 'list', '--state', '/proc/nowhere']), 1, /no users in/);
     fails(
       await run(['user', 'add', 'x', '--state', '/proc/nowhere'], 'x'),
@@ -201,6 +202,7 @@ async function running(test: TestContext, rows: SessionRow[]): Promise<{ state: 
     reload: () => ({ needsRestart: ['mtu'], warnings: [] }),
     kick: note,
     stop: note,
+    'user-check': note,
     'user-add': note,
     'user-passwd': note,
     'user-totp': ({ on }) => (on ? 'otpauth://totp/x' : null),
@@ -340,8 +342,11 @@ describe('sallyport with a running gateway', () => {
     succeeds(await run(['user', 'remove', 'bob', '--state', state]), 'user bob removed\n');
     assert.deepEqual(asked, [
       { verb: 'kick', id: 7 },
+      { verb: 'user-check', name: 'bob', isNew: true, address: '10.77.0.9' },
       { verb: 'user-add', name: 'bob', password: 'pw', address: '10.77.0.9', l2tp: false, chapMd5: false },
+      { verb: 'user-check', name: 'bob', isNew: false, address: null },
       { verb: 'user-passwd', name: 'bob', password: 'pw2', l2tp: null, chapMd5: null },
+      { verb: 'user-check', name: 'bob', isNew: false, address: null },
       { verb: 'user-passwd', name: 'bob', password: 'pw3', l2tp: false, chapMd5: true },
       { verb: 'user-remove', name: 'bob' },
     ]);

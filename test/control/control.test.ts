@@ -50,6 +50,7 @@ function handlers(seen: unknown[] = []): ControlHandlers {
     reload: () => ({ needsRestart: [], warnings: [] }),
     stop: note,
     'user-list': () => [],
+    'user-check': () => null,
     'user-add': note,
     'user-passwd': async (request) => note(request),
     'user-totp': () => 'otpauth://totp/x',

@@ -178,6 +178,13 @@ describe('the program', () => {
       (await callControl(path, { verb: 'user-list' })).map(({ name }) => name),
       ['alice', FIRST_USER],
     );
+    const check = (name: string, isNew: boolean, address: string | null) =>
+      callControl(path, { verb: 'user-check', name, isNew, address });
+    await assert.rejects(check('alice', true, null), { code: 'USER_EXISTS' });
+    await assert.rejects(check('bob', true, '10.77.0.9'), { code: 'ADDRESS_TAKEN' });
+    await assert.rejects(check('bob', false, null), { code: 'USER_NOT_FOUND' });
+    await check('bob', true, '10.77.0.8');
+    await check('alice', false, null);
     await callControl(path, { verb: 'user-remove', name: 'alice' });
     assert.deepEqual(stage.events, ['kick 2', 'kick 3', 'end alice']);
     assert.equal((await callControl(path, { verb: 'status' })).pid, process.pid);

@@ -55,13 +55,23 @@ export class UserTable {
     this.#addresses = database.prepare('SELECT address FROM users WHERE address IS NOT NULL');
   }
 
-  /** Throws {@link HostError} `USER_EXISTS` or `ADDRESS_TAKEN`. */
+  /** Throws as {@link expectFree} does. */
   add(name: string, passwordHash: string, address?: string): void {
+    this.expectFree(name, address);
+    this.#write(this.#add, name, passwordHash, address ?? null, Date.now());
+  }
+
+  /** Throws {@link HostError} `USER_EXISTS` or `ADDRESS_TAKEN`. */
+  expectFree(name: string, address?: string): void {
     if (this.find(name))
       throw new HostError('USER_EXISTS', `user ${name} exists already; 'user passwd' changes the password`);
     const holder = address === undefined ? undefined : this.withAddress(address);
     if (holder) throw new HostError('ADDRESS_TAKEN', `${address} is the static address of ${holder.name}`);
-    this.#write(this.#add, name, passwordHash, address ?? null, Date.now());
+  }
+
+  /** Throws {@link HostError} `USER_NOT_FOUND`. */
+  expectKnown(name: string): void {
+    if (!this.find(name)) throw notFound(name);
   }
 
   find(name: string): User | undefined {
