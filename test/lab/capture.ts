@@ -1,9 +1,13 @@
 /** Captures with tcpdump, read by tshark: the independent judge of what is on the wire. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Netns } from './netns.ts';
-import { sleep } from './poll.ts';
+import { sleep, until } from './poll.ts';
 import { must, type Program } from './run.ts';
 import { scratch } from './scratch.ts';
+
+/** Kilobytes between the kernel and tcpdump. Each packet takes 64 of them there, so the usual 2 MB are full with 32 packets. */
+const BUFFER = 65_536;
 
 export class Capture {
   readonly file: string;
@@ -17,17 +21,33 @@ export class Capture {
   static async start(netns: Netns, device: string, filter = ''): Promise<Capture> {
     const file = join(scratch('capture'), 'packets.pcap');
     // Without immediate mode the kernel hands packets over a second late, and those of the last one are lost.
-    const argv = ['tcpdump', '-n', '-U', '--immediate-mode', '-Z', 'root', '-i', device, '-w', file];
+    const options = ['-n', '-U', '--immediate-mode', '-B', String(BUFFER), '-Z', 'root', '-i', device, '-w', file];
+    const argv = ['tcpdump', ...options];
     const program = netns.start(filter === '' ? argv : [...argv, filter]);
     await program.prints(/listening on/);
     return new Capture(file, program);
   }
 
-  async stop(): Promise<void> {
-    // What the kernel has buffered comes to tcpdump a moment later.
-    await sleep(500);
-    await this.#program.stop('SIGINT');
+  get pid(): number {
+    return this.#program.pid;
   }
+
+  /** Ends it when all that was on the wire is in the file; fails when packets are missing there. */
+  async stop(): Promise<void> {
+    // What was sent comes to the device a moment later.
+    await sleep(500);
+    const hasWrittenAll = () => !this.#program.running || isAsleep(this.pid);
+    await until(hasWrittenAll, 60_000, () => `the end of tcpdump's work: ${this.#program.output}`);
+    await this.#program.stop('SIGINT');
+    if (!/^0 packets dropped by kernel$/m.test(this.#program.stderr))
+      throw new Error(`packets are missing in the capture:\n${this.#program.output}`);
+  }
+}
+
+/** tcpdump sleeps only while it waits for the next packet: a signal before that would lose those that the kernel still holds. */
+function isAsleep(pid: number): boolean {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('S');
 }
 
 export interface DecodeOptions {
