@@ -24,6 +24,11 @@ export function mayMove(from: EspCarrier, to: EspCarrier): boolean {
   return (from === 'nat-t') === (to === 'nat-t');
 }
 
+/** Whether ESP goes there in IKE's own flow: where IKE passes, it passes. */
+export function goesWithIke(carrier: EspCarrier): carrier is 'nat-t' | 'cisco-tcp' {
+  return carrier === 'nat-t' || carrier === 'cisco-tcp';
+}
+
 /** Both ports are 0 with native ESP; the remote one also while cisco-udp waits for the peer's first authenticated packet. */
 export type EspPath = Path<EspCarrier>;
 

@@ -6,7 +6,7 @@
 import { type Bytes, concat, EMPTY, readU32, u32 } from '../bytes/bytes.ts';
 import type { IkePath } from '../carrier/ike-path.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import type { EspPath } from '../esp/sa.ts';
+import { type EspPath, goesWithIke } from '../esp/sa.ts';
 import type { Transmit } from '../ikev1/types.ts';
 import { encodeNotification, type Notification, NotifyType, Protocol } from '../wire/ikev1.ts';
 import { encodeIkev2Notification, Ikev2Exchange, Ikev2Flag, Ikev2Notify } from '../wire/ikev2.ts';
@@ -35,9 +35,8 @@ export function invalidCookie(crypto: CryptoProvider, path: IkePath, header: Isa
 export function invalidSpi(crypto: CryptoProvider, path: EspPath, spi: number): Transmit {
   const notification = { protocol: Protocol.ESP, spi: u32(spi), type: NotifyType.INVALID_SPI, data: EMPTY };
   const message = encode(crypto, crypto.random(COOKIE_LENGTH), new Uint8Array(COOKIE_LENGTH), notification);
-  const { local, remote } = path;
-  if (path.carrier === 'nat-t' || path.carrier === 'cisco-tcp')
-    return { path: { carrier: path.carrier, local, remote }, message };
+  const { carrier, local, remote } = path;
+  if (goesWithIke(carrier)) return { path: { carrier, local, remote }, message };
   const ike = { carrier: 'udp', local: { ...local, port: IKE_PORT }, remote: { ...remote, port: IKE_PORT } } as const;
   return { path: ike, message };
 }

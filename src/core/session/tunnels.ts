@@ -1,7 +1,7 @@
 /** The ESP side of sessions: who may have which tunnel, where it runs, when it is renewed, how it ends. */
 import type { IkePath } from '../carrier/ike-path.ts';
 import { suiteName } from '../crypto/algorithms.ts';
-import { type EspCarrier, type EspPath, mayMove } from '../esp/sa.ts';
+import { type EspCarrier, type EspPath, goesWithIke, mayMove } from '../esp/sa.ts';
 import { phase1SuiteName } from '../ikev1/phase1-proposal.ts';
 import { udpTransportMode, udpTunnelMode } from '../ikev1/phase2-proposal.ts';
 import type { Ikev1Sa } from '../ikev1/sa.ts';
@@ -39,7 +39,7 @@ export class Tunnels {
   /** The dataplane saw the session's peer elsewhere; where IKE shares ESP's flow, it follows. */
   handlePathChange(session: Session, { carrier, local, remote }: EspPath): void {
     session.espPath = { carrier, local, remote };
-    if (carrier !== 'nat-t' && carrier !== 'cisco-tcp') return;
+    if (!goesWithIke(carrier)) return;
     for (const sa of session.phase1s) sa.followPath({ carrier, local, remote });
   }
 
@@ -175,7 +175,7 @@ export class Tunnels {
     const udp = isInUdp(pair.suite.mode);
     const inFlow = sa.path.carrier === 'cisco-tcp';
     const carrier: EspCarrier = udp ? 'nat-t' : inFlow ? 'cisco-tcp' : session.ciscoUdp ? 'cisco-udp' : 'esp';
-    if (carrier === 'nat-t' || carrier === 'cisco-tcp') return { carrier, local, remote };
+    if (goesWithIke(carrier)) return { carrier, local, remote };
     const localPort = carrier === 'cisco-udp' ? (this.#options.settings().policy.ciscoUdpPort ?? 0) : 0;
     // with Cisco's UDP the client's port is learned from its first authentic packet
     return { carrier, local: { ...local, port: localPort }, remote: { ...remote, port: 0 } };
@@ -328,6 +328,5 @@ function leadsElsewhere(current: EspPath, fresh: EspPath): boolean {
   const moved =
     current.local.address.text !== fresh.local.address.text ||
     current.remote.address.text !== fresh.remote.address.text;
-  const oneFlow = fresh.carrier === 'nat-t' || fresh.carrier === 'cisco-tcp';
-  return moved || current.carrier !== fresh.carrier || (oneFlow && !samePath(current, fresh));
+  return moved || current.carrier !== fresh.carrier || (goesWithIke(fresh.carrier) && !samePath(current, fresh));
 }

@@ -1,5 +1,5 @@
 /** IKE is up, and ESP is seen in one direction only. */
-import type { EspCarrier } from '../../esp/sa.ts';
+import { type EspCarrier, goesWithIke } from '../../esp/sa.ts';
 import { formatOpening } from '../../openings/openings.ts';
 import { IpProtocol } from '../../wire/ip.ts';
 import { L2TP_PORT } from '../../wire/l2tp.ts';
@@ -137,7 +137,7 @@ function remediesOf(rule: Name, { carrier }: EspFlow): readonly Remedy[] {
     return [...openFirewall(['cisco-udp'], 'gateway'), ...openFirewall(['cisco-udp'], 'client'), ...NAT_T];
   if (rule === 'nat-without-nat-t') return [...NAT_T, ...openFirewall(['nat-t'], 'client')];
   // what carries IKE as well is open
-  if (carrier === 'nat-t' || carrier === 'cisco-tcp') return ROUTES;
+  if (goesWithIke(carrier)) return ROUTES;
   return [...openFirewall(['esp'], 'gateway'), ...openFirewall(['esp'], 'client'), ...NAT_T, ...ROUTES];
 }
 

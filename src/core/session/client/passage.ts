@@ -112,8 +112,3 @@ export class Passage {
     return this.trials.some((trial) => sameOpening(trial.opening, opening) && trial.sight !== 'answered');
   }
 }
-
-/** Where IKE passes, it passes. */
-export function goesWithIke(carrier: EspCarrier): boolean {
-  return carrier === 'nat-t' || carrier === 'cisco-tcp';
-}

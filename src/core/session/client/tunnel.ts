@@ -7,7 +7,7 @@
  */
 import type { Bytes } from '../../bytes/bytes.ts';
 import { suiteName } from '../../crypto/algorithms.ts';
-import type { EspCarrier, EspPath } from '../../esp/sa.ts';
+import { type EspCarrier, type EspPath, goesWithIke } from '../../esp/sa.ts';
 import { phase1SuiteName } from '../../ikev1/phase1-proposal.ts';
 import type { Ikev1Sa } from '../../ikev1/sa.ts';
 import { hostSelector, type Selector } from '../../ikev1/selector.ts';
@@ -34,7 +34,7 @@ import { Liveness } from './liveness.ts';
 import type { Login } from './login.ts';
 import { Mending } from './mending.ts';
 import { Pairs, type PairsHost } from './pairs.ts';
-import { goesWithIke, Passage } from './passage.ts';
+import { Passage } from './passage.ts';
 import { answersEcho, echoRequests, Proof } from './proof.ts';
 import type { FlowOutcome } from './race.ts';
 import { MAX_SELECTORS, Reach } from './reach.ts';
