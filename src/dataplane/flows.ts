@@ -65,6 +65,8 @@ export class Flows implements CtcpPackets {
   readonly #segment = emptySegment();
   /** Those that owe an acknowledgement at the end of the batch. */
   readonly #owing: TcpFlow[] = [];
+  /** Those that were closed and hold a port until the main thread hears of it: {@link MAX_OWN_FLOWS} at most. */
+  readonly #left: { readonly ends: Flow; readonly socket: WorkerSocket }[] = [];
   #current!: TcpFlow;
   #held = 0;
   #randoms = 0;
@@ -114,7 +116,8 @@ export class Flows implements CtcpPackets {
       this.#sendReset(flow);
       this.#remove(flow);
     }
-    this.#reports.flowLeft(ends, socket);
+    this.#left.push({ ends, socket });
+    this.#tellLeft();
   }
 
   /** False when there is no such flow, or no room in it. */
@@ -147,6 +150,7 @@ export class Flows implements CtcpPackets {
 
   /** Once a second. */
   tick(): void {
+    this.#tellLeft();
     if (this.#table.size === 0) return;
     for (const flow of this.#table.all()) {
       if (!flow.isOpen) this.#retry(flow);
@@ -266,6 +270,12 @@ export class Flows implements CtcpPackets {
   #end(flow: TcpFlow, reason: FlowEnd): void {
     this.#remove(flow);
     if (flow.began) this.#reports.flowClosed(flow.ends, flow.socket, reason);
+  }
+
+  /** As far as there is room; the rest at the next tick. */
+  #tellLeft(): void {
+    const left = this.#left;
+    while (left.length > 0 && this.#reports.flowLeft(left[0]!.ends, left[0]!.socket)) left.shift();
   }
 
   #remove(flow: TcpFlow): void {

@@ -54,8 +54,8 @@ export class Reports {
     this.#put({ type: 'flow-closed', reason, ...endpointsOf(flow, socket) });
   }
 
-  flowLeft(flow: Flow, socket: WorkerSocket): void {
-    this.#put({ type: 'flow-left', ...endpointsOf(flow, socket) });
+  flowLeft(flow: Flow, socket: WorkerSocket): boolean {
+    return this.#put({ type: 'flow-left', ...endpointsOf(flow, socket) });
   }
 
   rekeyNeeded(session: Session, spi: number): boolean {

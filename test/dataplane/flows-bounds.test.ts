@@ -28,7 +28,7 @@ import {
   MAX_RESETS_PER_SECOND,
   SYN_ATTEMPTS,
 } from '../../src/dataplane/limits.ts';
-import { messageAt, type Report } from '../../src/dataplane/messages.ts';
+import { messageAt, putMessage, type Report } from '../../src/dataplane/messages.ts';
 import { Flow, flowOf, LOCAL, REMOTE } from '../../src/dataplane/path.ts';
 import { Reports } from '../../src/dataplane/reports.ts';
 import { Shared } from '../../src/dataplane/shared.ts';
@@ -226,6 +226,18 @@ test('a flow is opened, carries IKE both ways, and is ended', () => {
     ['flow-left'],
     'who closes a flow may give its port back, and needs not be told of an end',
   );
+});
+
+test('that a flow was left is said later where there is no room to say it: its port would be held for ever', () => {
+  for (const port of [OWN_PORT, OWN_PORT + 1]) carry(client.open(port));
+  client.reports();
+  const noise: Report = { type: 'first-packet', id: 1, spi: 1 };
+  while (putMessage(client.shared.up, noise, [], (ring, length) => ring.reserve(length)));
+  for (const port of [OWN_PORT, OWN_PORT + 1]) carry(client.close(port));
+  assert.ok(!client.reports().includes('flow-left'));
+  client.flows.tick();
+  client.flows.tick();
+  assert.deepEqual(client.reports(), ['flow-left', 'flow-left']);
 });
 
 test('a server keeps nothing of SYNs, however many', () => {
