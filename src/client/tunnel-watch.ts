@@ -5,6 +5,9 @@
  *
  * At first nothing is sent at all, so that the gateway has a reason to ask whether we are there. Its question comes through a mapping that was
  * silent for as long as we know, and so tells two things. Afterwards we ask, which keeps the mapping as well.
+ *
+ * What comes again and again is told when it has doubled: the first, the second, the fourth time. Else a gateway that renews each minute, or
+ * loses the tunnel as often, would bury in a day what else there is to read.
  */
 import { type Instant, MINUTE, SECOND } from '../core/net/time.ts';
 import { CARRIER_TITLES } from '../core/openings/openings.ts';
@@ -53,6 +56,8 @@ export type WatchStep = 'ask' | 'echo' | 'end';
 /** Whether an echo came back. */
 interface EchoTrial {
   readonly why: 'first' | 'rekey';
+  /** Whether the rekey was told. */
+  readonly isTold: boolean;
   /** When it is sent, or again. */
   readonly sendAt: Instant;
   /** What had come in before the first; undefined: none is sent yet. */
@@ -64,8 +69,8 @@ export class TunnelWatch {
   readonly #beganAt: Instant;
   readonly #news: WatchNews[] = [];
   #upAt: Instant | undefined;
-  #hasStood = false;
-  #isTold = false;
+  #ups = 0;
+  #knowsLifetimes = false;
   readonly #losses = { count: 0, last: '' };
   readonly #ours = {
     asked: 0,
@@ -79,6 +84,8 @@ export class TunnelWatch {
   readonly #renewed = { phase1: 0, esp: 0 };
   /** Undefined: nothing behind the gateway ever answered, so that nothing is learnt from silence. */
   #dataPasses: boolean | undefined;
+  /** So often it passed no more. */
+  #interruptions = 0;
   #echo: EchoTrial | undefined;
   #hasAsked = false;
   #isQuietOver = false;
@@ -91,7 +98,7 @@ export class TunnelWatch {
   }
 
   get isWell(): boolean {
-    return this.#hasStood && this.#losses.count === 0 && this.#ours.missed === 0 && this.#dataPasses !== false;
+    return this.#ups > 0 && this.#losses.count === 0 && this.#ours.missed === 0 && this.#dataPasses !== false;
   }
 
   pollNews(): WatchNews | undefined {
@@ -104,9 +111,10 @@ export class TunnelWatch {
       case 'up': {
         const { carrier, given, phase1, esp } = event.tunnel;
         this.#upAt = now;
-        this.#hasStood = true;
-        this.#isTold = false;
-        this.#echo = { why: 'first', sendAt: now + SETTLING, before: undefined, sent: 0 };
+        this.#ups++;
+        this.#knowsLifetimes = false;
+        this.#echo = { why: 'first', isTold: false, sendAt: now + SETTLING, before: undefined, sent: 0 };
+        if (!this.#isUpTold) return;
         return this.#tell(
           'tunnel',
           true,
@@ -119,7 +127,7 @@ export class TunnelWatch {
         return this.#handleRekey(event.phase, event.suite, event.begunBy, now);
       case 'reconnecting':
         // each further trial is of the same loss
-        if (this.#upAt !== undefined) this.#lose(`${event.reason}; it is dialled again`, now);
+        if (this.#upAt !== undefined) this.#lose(`${event.reason}; it is dialled again`, now, false);
         return;
       case 'notice':
         if (++this.#notices <= MAX_NOTICES) this.#tell('notice', undefined, `Notice: ${event.text}`);
@@ -131,8 +139,8 @@ export class TunnelWatch {
 
   /** Nobody dials any more. */
   end(reason: string, now: Instant): void {
-    if (this.#upAt !== undefined) this.#lose(reason, now);
-    else this.#tell('tunnel', false, `Tunnel: ${this.#hasStood ? 'not up again' : 'never up'}: ${reason}.`);
+    if (this.#upAt !== undefined) this.#lose(reason, now, true);
+    else this.#tell('tunnel', false, `Tunnel: ${this.#ups > 0 ? 'not up again' : 'never up'}: ${reason}.`);
   }
 
   /** What is to be done now; call it about once a second. */
@@ -140,7 +148,7 @@ export class TunnelWatch {
     if (now - this.#beganAt >= LONGEST_WATCH) return 'end';
     if (!vitals || this.#upAt === undefined) return undefined;
     this.#isBehindNat = vitals.isBehindNat;
-    if (!this.#isTold) this.#tellLifetimes(vitals);
+    if (!this.#knowsLifetimes) this.#learnLifetimes(vitals);
     this.#checkAnswer(now);
     const echo = this.#stepEcho(packetsIn, now);
     if (echo) return echo;
@@ -167,7 +175,7 @@ export class TunnelWatch {
     });
     return [
       row('Watched', duration(now - this.#beganAt)),
-      row('Tunnel', this.#tunnelText(), this.#hasStood && this.#losses.count === 0),
+      row('Tunnel', this.#tunnelText(), this.#ups > 0 && this.#losses.count === 0),
       row('Lifetimes', this.#lifetimes ?? 'not known'),
       row(
         'DPD, asked by us',
@@ -188,10 +196,16 @@ export class TunnelWatch {
     ];
   }
 
-  #lose(reason: string, now: Instant): void {
-    this.#losses.count++;
+  /** Whether what is learnt of the tunnel that stands now is told, too: the first one, and after each loss that was. */
+  get #isUpTold(): boolean {
+    return hasDoubled(this.#ups - 1);
+  }
+
+  #lose(reason: string, now: Instant, isLast: boolean): void {
+    const count = ++this.#losses.count;
     this.#losses.last = reason;
-    this.#tell('tunnel', false, `Tunnel: lost after ${this.#age(now)}: ${reason}.`);
+    if (isLast || hasDoubled(count))
+      this.#tell('tunnel', false, `Tunnel: lost after ${this.#age(now)}: ${reason}${soFar(count)}.`);
     this.#upAt = undefined;
     this.#echo = undefined;
     this.#ours.openAt = undefined;
@@ -222,21 +236,19 @@ export class TunnelWatch {
 
   #handleRekey(phase: 1 | 2, suite: string, begunBy: 'us' | 'peer', now: Instant): void {
     const count = phase === 1 ? ++this.#renewed.phase1 : ++this.#renewed.esp;
-    this.#echo ??= { why: 'rekey', sendAt: now + SETTLING, before: undefined, sent: 0 };
+    const isTold = hasDoubled(count);
+    this.#echo ??= { why: 'rekey', isTold, sendAt: now + SETTLING, before: undefined, sent: 0 };
     const what = phase === 1 ? 'phase 1 is renewed' : `ESP is renewed by ${begunBy === 'us' ? 'us' : 'the gateway'}`;
-    this.#tell(
-      'rekey',
-      true,
-      `Rekey: ${what} after ${this.#age(now)}: ${suite}${count > 1 ? ` (${times(count)} so far)` : ''}.`,
-    );
+    if (isTold) this.#tell('rekey', true, `Rekey: ${what} after ${this.#age(now)}: ${suite}${soFar(count)}.`);
   }
 
-  #tellLifetimes({ phase1EndsAt, espLifetime }: TunnelVitals): void {
-    this.#isTold = true;
+  #learnLifetimes({ phase1EndsAt, espLifetime }: TunnelVitals): void {
+    this.#knowsLifetimes = true;
     const phase1 = phase1EndsAt === undefined ? undefined : `phase 1 ${duration(phase1EndsAt - this.#upAt!)}`;
     const volume = espLifetime?.kilobytes === undefined ? '' : ` or ${espLifetime.kilobytes.toLocaleString('en')} kB`;
     const esp = espLifetime && `ESP ${duration(espLifetime.seconds * SECOND)}${volume}`;
     this.#lifetimes = [phase1, esp].filter((part) => part !== undefined).join(', ');
+    if (!this.#isUpTold) return;
     this.#tell('lifetimes', undefined, `Lifetimes agreed on: ${this.#lifetimes}. Either side may renew sooner.`);
   }
 
@@ -262,10 +274,12 @@ export class TunnelWatch {
     if (came && this.#dataPasses === undefined) this.#dataPasses = true;
     if (!came && echo.why === 'rekey' && this.#dataPasses === true) {
       this.#dataPasses = false;
-      this.#tell('rekey', false, 'Rekey: an echo request went through the tunnel before it, and none does since.');
+      if (hasDoubled(++this.#interruptions))
+        this.#tell('rekey', false, 'Rekey: an echo request went through the tunnel before it, and none does since.');
     } else if (came && echo.why === 'rekey') {
+      const isBack = this.#dataPasses === false && hasDoubled(this.#interruptions);
       this.#dataPasses = true;
-      this.#tell('rekey', true, 'Rekey: data passes as before.');
+      if (echo.isTold || isBack) this.#tell('rekey', true, 'Rekey: data passes as before.');
     }
     return undefined;
   }
@@ -294,7 +308,7 @@ export class TunnelWatch {
   }
 
   #tunnelText(): string {
-    if (!this.#hasStood) return 'never up';
+    if (this.#ups === 0) return 'never up';
     const { count, last } = this.#losses;
     return count === 0 ? 'up all the time' : `lost ${times(count)}, at last: ${last}`;
   }
@@ -322,6 +336,15 @@ const DATA_WORDS = {
 
 function renewals(count: number): string {
   return count === 0 ? 'not while it was watched' : times(count);
+}
+
+/** 0, 1, 2, 4, 8 and so on. */
+function hasDoubled(count: number): boolean {
+  return (count & (count - 1)) === 0;
+}
+
+function soFar(count: number): string {
+  return count > 1 ? ` (${times(count)} so far)` : '';
 }
 
 function times(count: number): string {

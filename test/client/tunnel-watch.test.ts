@@ -201,6 +201,51 @@ describe('a tunnel that is watched', () => {
     assert.equal(lost.row('Tunnel').state, 'ill');
   });
 
+  it('a gateway that renews without end: told when it has doubled, and at the end how often', () => {
+    const restless = new Watched();
+    restless.pass(10 * SECOND);
+    for (let i = 0; i < 1000; i++) {
+      restless.tell(rekeyed(2, 'peer'));
+      restless.pass(10 * SECOND);
+    }
+    const told = (words: RegExp) => restless.told.flatMap((text) => words.exec(text)?.[1] ?? []);
+    assert.deepEqual(
+      told(/^Rekey: ESP .*: s(?: \((\d+) times so far\))?\.$/),
+      [2, 4, 8, 16, 32, 64, 128, 256, 512].map(String),
+    );
+    assert.equal(told(/^Rekey: (data passes) as before/).length, 10);
+    assert.equal(restless.row('ESP renewed').text, '1000 times');
+  });
+
+  it('data that passes after every other rekey alone: told when it has doubled', () => {
+    const fickle = new Watched();
+    fickle.pass(10 * SECOND);
+    for (let i = 0; i < 200; i++) {
+      fickle.echoes = i % 2 === 1;
+      fickle.tell(rekeyed(2, 'peer'));
+      fickle.pass(20 * SECOND);
+    }
+    assert.equal(fickle.told.filter((text) => text.endsWith('none does since.')).length, 7);
+    assert.ok(fickle.told.length < 40, fickle.told.join('\n'));
+  });
+
+  it('a tunnel that is lost again and again: told when it has doubled, and the last time', () => {
+    const shaky = new Watched();
+    for (let i = 0; i < 100; i++) {
+      shaky.pass(5 * SECOND);
+      shaky.tell({ type: 'reconnecting', reason: 'the gateway went silent', at: 0 });
+      shaky.tell(UP);
+    }
+    shaky.pass(5 * SECOND);
+    shaky.watch.end('refused', shaky.now);
+    shaky.pass(SECOND);
+    const lost = shaky.told.filter((text) => text.startsWith('Tunnel: lost'));
+    assert.equal(lost.length, 8);
+    assert.equal(lost.at(-1), 'Tunnel: lost after 5 s: refused (101 times so far).');
+    for (const words of ['Tunnel: up', 'Lifetimes'])
+      assert.equal(shaky.told.filter((text) => text.startsWith(words)).length, 8, words);
+  });
+
   it('no longer than a day and an hour', () => {
     const long = new Watched();
     assert.equal(long.pass(26 * 60 * MINUTE), false);
