@@ -19,7 +19,7 @@ import { type IsakmpHeader, isPhase1, parseMessage } from '../../wire/isakmp.ts'
 import { L2TP_PORT } from '../../wire/l2tp.ts';
 import { newSpi } from '../spi.ts';
 import { Attempt } from './attempt.ts';
-import { type Entered, Entry, type EntryFailure } from './entry.ts';
+import { type Entered, Entry, type EntryFailure, type EntryHost } from './entry.ts';
 import {
   type ClientEvent,
   type ClientFailure,
@@ -265,17 +265,14 @@ export class ClientState {
   }
 
   #enter(location: Location, ways: readonly Way[], now: Instant): void {
-    const entry = this.#newEntry(location, ways, now);
+    const entry = this.#newEntry(this.#host, location, ways, now);
     this.#stage = { awaits: 'entry', entry, location };
     entry.handleTimeout(now);
   }
 
-  #newEntry(location: Location, ways: readonly Way[], now: Instant): Entry {
-    const host = { ...this.#host, newRequestId: () => ++this.#lastId };
-    return new Entry(
-      { host, options: this.#options, location, ways, login: this.#login, wish: this.#lastAddress },
-      now,
-    );
+  #newEntry(host: Omit<EntryHost, 'newRequestId'>, location: Location, ways: readonly Way[], now: Instant): Entry {
+    const parts = { options: this.#options, location, ways, login: this.#login, wish: this.#lastAddress };
+    return new Entry({ ...parts, host: { ...host, newRequestId: () => ++this.#lastId } }, now);
   }
 
   /** What entry and tunnel have done for them. */
@@ -392,7 +389,9 @@ export class ClientState {
 
   #newRenewal(now: Instant): Entry | undefined {
     if (!this.#tunnel || this.#stage.awaits !== 'loss') return undefined;
-    return this.#newEntry(this.#stage.location, [this.#tunnel.way], now);
+    // no way is sought: the tunnel stands
+    const host = { ...this.#host, began: () => undefined };
+    return this.#newEntry(host, this.#stage.location, [this.#tunnel.way], now);
   }
 
   #followRenewal(now: Instant): void {
