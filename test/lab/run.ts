@@ -82,7 +82,7 @@ export class Program {
   }
 
   /** Asks it to end, insists after `patience` milliseconds; gives the exit status. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM', patience = 15_000): Promise<number | undefined> {
+  async stop(signal: NodeJS.Signals = 'SIGTERM', patience = 60_000): Promise<number | undefined> {
     if (this.running) this.kill(signal);
     return this.left(patience);
   }

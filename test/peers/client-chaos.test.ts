@@ -18,13 +18,13 @@ const IPV6_BEYOND = '2001:db8:ffff::1';
 const ROUTER6 = '2001:db8:9::1';
 const PORT = 7007;
 /** Nothing here lasts longer: what doesn't come back by then is stuck. */
-const PATIENCE = 60_000;
+const PATIENCE = 120_000;
 
 describe('a client in trouble', { skip: lacking('tcpdump', 'tshark') ?? false }, () => {
   // without routes everything goes through the tunnel
   const lab = scene({ label: 'chaos', config: { routes: undefined, dns: [] } });
 
-  it('comes back each time, and lets nothing out in clear', { timeout: 600_000 }, async () => {
+  it('comes back each time, and lets nothing out in clear', { timeout: 900_000 }, async () => {
     const { net, gateway } = lab;
     const { c1, nat } = net;
     await giveIpv6(c1);
@@ -58,7 +58,6 @@ describe('a client in trouble', { skip: lacking('tcpdump', 'tshark') ?? false },
     await comesThrough(c1, `pings come through again after it was killed\n${client.log}`);
 
     for (const program of noise) await program.stop('SIGINT');
-    await sleep(200);
     await capture.stop();
     assert.deepEqual(await inClear(capture), [], 'what left in clear');
     assert.equal(await client.stop(), 0);

@@ -13,7 +13,7 @@ import { carriesTraffic, isListed } from './proof.ts';
 
 const skip = lacking('tcpdump', 'tshark');
 
-describe('our client by L2TP, and our gateway', { skip, timeout: 300_000 }, () => {
+describe('our client by L2TP, and our gateway', { skip, timeout: 900_000 }, () => {
   const stage = scene({
     config: { l2tp: true, carriers: { 'nat-t': true, esp: true, 'cisco-tcp': [10_000] } },
     users: { [user]: password, bob: password },
@@ -100,7 +100,7 @@ describe('our client by L2TP, and our gateway', { skip, timeout: 300_000 }, () =
     const [row] = await gateway.holds(1);
     await gateway.command('kick', String(row!.id));
     const ups = () => client.reports.filter(({ type }) => type === 'up').length === 2;
-    await until(ups, 30_000, () => `another call; the client said:\n${client.log}`);
+    await until(ups, 60_000, () => `another call; the client said:\n${client.log}`);
     assert.ok(await reaches(netns));
   });
 });

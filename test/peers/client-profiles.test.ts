@@ -14,7 +14,7 @@ import { reaches } from '../lab/traffic.ts';
 const skip = lacking('openssl');
 const name = 'gate.lab.example';
 
-describe("our client's profiles", { skip, timeout: 600_000 }, () => {
+describe("our client's profiles", { skip, timeout: 900_000 }, () => {
   const stage = scene();
   const workshop = new Workshop(scratch('profiles'));
   let authority: Issued;

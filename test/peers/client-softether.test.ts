@@ -11,7 +11,7 @@ import { ping, reaches } from '../lab/traffic.ts';
 
 const skip = lacking('vpnserver', 'vpncmd', 'tcpdump', 'tshark');
 
-describe("our client and SoftEther's L2TP/IPsec server", { skip, timeout: 600_000 }, () => {
+describe("our client and SoftEther's L2TP/IPsec server", { skip, timeout: 900_000 }, () => {
   const stage: { net?: Topology; server?: SoftEther; captures: Capture[]; clients: Client[] } = {
     captures: [],
     clients: [],

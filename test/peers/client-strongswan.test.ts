@@ -13,7 +13,7 @@ import { GATE, strongSwanGate } from './strongswan-gate.ts';
 
 const skip = lacking('charon-systemd', 'swanctl', 'openssl');
 
-describe('our client and strongSwan as the gateway', { skip, timeout: 300_000 }, () => {
+describe('our client and strongSwan as the gateway', { skip, timeout: 900_000 }, () => {
   let running: Client | undefined;
   afterEach(async () => {
     await running?.stop();
@@ -117,7 +117,7 @@ describe('our client and strongSwan as the gateway', { skip, timeout: 300_000 },
       assert.equal((await gateway.control('--rekey', ...what)).status, 0);
       await until(
         () => renewals(phase).length > before || undefined,
-        30_000,
+        60_000,
         () => `a new phase ${phase}; the client said:\n${client.log}\n${gateway.log.split('\n').slice(-60).join('\n')}`,
       );
       assert.ok(await reaches(stage.net.cl), client.log);
@@ -138,7 +138,7 @@ describe('our client and strongSwan as the gateway', { skip, timeout: 300_000 },
     assert.equal((await gateway.control('--terminate', '--ike', 'users')).status, 0);
     await until(
       () => client.reports.filter(({ type }) => type === 'up').length === 2 || undefined,
-      30_000,
+      60_000,
       () => `a second tunnel; the client said:\n${client.log}`,
     );
     assert.ok(await reaches(stage.net.cl), client.log);

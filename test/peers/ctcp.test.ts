@@ -16,7 +16,7 @@ import { carriesTraffic, isListed } from './proof.ts';
 
 const skip = lacking('tcpdump', 'tshark');
 
-describe('Cisco IPsec over TCP', { skip, timeout: 600_000 }, () => {
+describe('Cisco IPsec over TCP', { skip, timeout: 900_000 }, () => {
   const stage = scene({ config: { keylog: 'keys', carriers: { 'cisco-tcp': [10_000] } } });
   const decodeAs = ['tcp.port==10000,tcpencap'];
   const profile = { carrier: 'cisco-tcp' };

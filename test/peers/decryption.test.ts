@@ -13,7 +13,7 @@ import { Vpnc } from '../lab/vpnc.ts';
 
 const skip = lacking('tcpdump', 'tshark', 'vpnc', 'charon-systemd', 'swanctl');
 
-describe('the key log', { skip, timeout: 300_000 }, () => {
+describe('the key log', { skip, timeout: 900_000 }, () => {
   const stage = scene({ config: { keylog: 'keys' } });
   // A relative path starts at the configuration's folder.
   const tables = () => join(stage.gateway.directory, 'keys');

@@ -9,10 +9,10 @@ const root = join(import.meta.dirname, '../..');
 
 it('the demo: the client finds the one carrier that passes; three Vistas behind one NAT get in', {
   skip: lacking(),
-  timeout: 300_000,
+  timeout: 900_000,
 }, async () => {
   const { status, stdout, stderr } = await run([join(root, 'tools/node'), join(root, 'demo/main.ts')], {
-    timeout: 270_000,
+    timeout: 840_000,
   });
   assert.equal(status, 0, stdout + stderr);
   const [, nothing = '', one = '', auto = '', wrong = '', right = ''] = stdout.split(/^\d\. /m);

@@ -15,7 +15,7 @@ import { gatewayAddress, gatewayAddress6, gatewayPublicAddress, Topology } from 
 
 const NOBODY = 65_534;
 
-describe('the doctor from outside', { skip: lacking('charon-systemd', 'swanctl', 'setpriv'), timeout: 300_000 }, () => {
+describe('the doctor from outside', { skip: lacking('charon-systemd', 'swanctl', 'setpriv'), timeout: 900_000 }, () => {
   let net: Topology;
 
   before(async () => {

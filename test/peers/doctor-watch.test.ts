@@ -19,7 +19,7 @@ interface Line {
   readonly rows?: readonly { readonly title: string; readonly text: string; readonly state?: string }[];
 }
 
-describe('the doctor who watches a tunnel', { skip: lacking('charon-systemd', 'swanctl'), timeout: 300_000 }, () => {
+describe('the doctor who watches a tunnel', { skip: lacking('charon-systemd', 'swanctl'), timeout: 900_000 }, () => {
   let net: Topology;
   let folder: string;
 

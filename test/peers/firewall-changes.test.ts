@@ -18,7 +18,7 @@ const steps: readonly { readonly open: readonly OpeningName[]; readonly carrier:
   { open: ['udp/4500'], carrier: 'nat-t' },
 ];
 
-describe('a firewall that changes', { skip: lacking(), timeout: 600_000 }, () => {
+describe('a firewall that changes', { skip: lacking(), timeout: 900_000 }, () => {
   const stage = scene({
     label: 'fc',
     config: { carriers: { 'nat-t': true, esp: true, 'cisco-udp': 10000, 'cisco-tcp': [10000] } },
@@ -36,7 +36,7 @@ describe('a firewall that changes', { skip: lacking(), timeout: 600_000 }, () =>
         await raiseFirewall(net.cl, open, { variant });
         await until(
           () => carrierOf(client) === carrier,
-          60_000,
+          120_000,
           () => `${carrier}; the client said\n${client.log}`,
         );
         assert.ok(await reaches(net.cl), client.log);

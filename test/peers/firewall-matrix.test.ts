@@ -93,7 +93,7 @@ describe('the matrix of firewalls', { skip: lacking(), timeout: 900_000, concurr
     }));
 });
 
-describe('a firewall in front of the gateway', { skip: lacking(), timeout: 300_000 }, () => {
+describe('a firewall in front of the gateway', { skip: lacking(), timeout: 900_000 }, () => {
   let net: Topology;
   let gateway: Gateway;
 

@@ -67,7 +67,7 @@ async function clear(netns: Netns): Promise<void> {
   await netns.nft(tables.map((table) => `table ${table}\ndelete table ${table}`).join('\n'));
 }
 
-describe('the printed rules, with plain packets', { skip, timeout: 180_000 }, () => {
+describe('the printed rules, with plain packets', { skip, timeout: 900_000 }, () => {
   let net: Topology;
   let echo: Echo;
 
@@ -99,7 +99,7 @@ describe('the printed rules, with plain packets', { skip, timeout: 180_000 }, ()
   }
 });
 
-describe('the printed rules, with tunnels', { skip, timeout: 300_000 }, () => {
+describe('the printed rules, with tunnels', { skip, timeout: 900_000 }, () => {
   const stage = scene({ label: 'pasted' });
 
   afterEach(async () => {

@@ -15,7 +15,7 @@ const ways = [
   { mode: 'cisco-udp', carrier: 'cisco-udp' },
 ] as const;
 
-describe('vpnc behind a firewall', { skip: lacking('vpnc'), timeout: 300_000 }, () => {
+describe('vpnc behind a firewall', { skip: lacking('vpnc'), timeout: 900_000 }, () => {
   const stage = scene({ label: 'fv' });
 
   for (const variant of ['strict', 'stateful'] as const) {

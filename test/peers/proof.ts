@@ -1,8 +1,10 @@
 /** What every client must show once it is in. */
 import assert from 'node:assert/strict';
+import { isDeepStrictEqual } from 'node:util';
 import type { SessionRow } from '../../src/control/gateway-types.ts';
 import { banner, dns, domain, type Gateway, poolPattern, user } from '../lab/gateway.ts';
 import type { Netns } from '../lab/netns.ts';
+import { until } from '../lab/poll.ts';
 import { type PingOptions, ping, reaches, transfer } from '../lab/traffic.ts';
 import type { Vpnc } from '../lab/vpnc.ts';
 
@@ -28,11 +30,16 @@ export function wasGivenAll(vpnc: Vpnc): void {
   assert.equal(vpnc.given('CISCO_SPLIT_INC_0_MASKLEN'), '24');
 }
 
-/** The session list tells of the one user who is on. */
+/** The session list tells of the one user who is on: soon, for the gateway may learn the carrier a moment after the client is up. */
 export async function isListed(gateway: Gateway, expected: Partial<SessionRow>): Promise<SessionRow> {
-  const rows = await gateway.sessions();
-  const row = rows.find(({ address }) => address === (expected.address ?? address));
-  assert.ok(row, `no such session in ${JSON.stringify(rows)}`);
-  assert.partialDeepStrictEqual(row, { user, ...expected });
-  return row;
+  let rows: SessionRow[] = [];
+  const listed = async () => {
+    rows = await gateway.sessions();
+    return rows.find((row) => includes(row, { user, ...expected }));
+  };
+  return until(listed, 60_000, () => `a session with ${JSON.stringify(expected)} among ${JSON.stringify(rows)}`);
+}
+
+function includes(row: SessionRow, expected: Partial<SessionRow>): boolean {
+  return Object.entries(expected).every(([key, value]) => isDeepStrictEqual(row[key as keyof SessionRow], value));
 }
