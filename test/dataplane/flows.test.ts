@@ -67,7 +67,8 @@ group('cTCP in namespaces', { skip: reason ?? false }, () => {
       tun: { ...tun, address: '10.8.0.2' },
       sessions: [{ ...TO_GATEWAY, ...changed }],
     });
-    assert.ok((await ping(client, { target: '10.8.0.1', count: 5 })).received >= 4);
+    // The first may be lost where the test loses packets.
+    await until(async () => (await ping(client, { target: '10.8.0.1', count: 1 })).received === 1);
     return [far, near];
   }
 
@@ -289,8 +290,9 @@ group('cTCP in namespaces', { skip: reason ?? false }, () => {
       for (const flags of [ACK, PSH_ACK, 4, 5, 2, 18])
         packets.push(spoofed(flags, random.u32(), OUTSIDE, random.bytes(20)));
     const sender = [process.execPath, new URL('lab/raw-sender.ts', import.meta.url).pathname];
-    await nat.must(sender, { input: packets.map((packet) => `${toHex(packet)}\n`).join(''), timeout: 60_000 });
-    await sleep(500);
+    await nat.must(sender, { input: packets.map((packet) => `${toHex(packet)}\n`).join(''), timeout: 300_000 });
+    // What fills the queue still comes first.
+    await until(async () => (await ping(client, { target: '10.8.0.1', count: 1 })).received === 1);
     assert.equal((await ping(client, { target: '10.8.0.1' })).received, 3);
     const { counters } = await far.counters();
     assert.equal(counters.flows_opened, 2);
