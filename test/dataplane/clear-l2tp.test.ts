@@ -5,10 +5,7 @@ import { test } from 'node:test';
 import { Netns } from '../lab/netns.ts';
 import { lacking } from '../lab/requirements.ts';
 
-test('what comes to UDP 1701 in clear is dropped and counted, over IPv4 and IPv6', {
-  skip: lacking(),
-  timeout: 60_000,
-}, async (t) => {
+test('what comes to UDP 1701 in clear is dropped and counted, over IPv4 and IPv6', { skip: lacking() }, async (t) => {
   const netns = await Netns.create('clear');
   t.after(() => netns.remove());
   const stdout = await netns.must([process.execPath, join(import.meta.dirname, 'lab/clear-l2tp.ts')]);

@@ -6,7 +6,7 @@ import type { KernelDrops } from '../../src/dataplane/kernel-drops.ts';
 import { Netns } from '../lab/netns.ts';
 import { lacking } from '../lab/requirements.ts';
 
-test('queues that nobody empties are seen to overflow', { skip: lacking(), timeout: 60_000 }, async (t) => {
+test('queues that nobody empties are seen to overflow', { skip: lacking() }, async (t) => {
   const netns = await Netns.create('kdrops');
   t.after(() => netns.remove());
   const stdout = await netns.must([process.execPath, join(import.meta.dirname, 'lab/overflow.ts')]);

@@ -5,6 +5,7 @@ import { parseIp } from '../../../src/core/net/address.ts';
 import { MessageType } from '../../../src/core/wire/l2tp.ts';
 import { holdClearL2tp } from '../../../src/dataplane/clear-l2tp.ts';
 import { kernelDrops } from '../../../src/dataplane/kernel-drops.ts';
+import { until } from '../../lab/poll.ts';
 
 /** A start of a control connection: control, length and sequence; message type SCCRQ. */
 const SCCRQ = Uint8Array.of(0xc8, 2, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0x80, 8, 0, 0, 0, 0, 0, MessageType.SCCRQ);
@@ -21,6 +22,8 @@ const counted = () => kernelDrops([], 'none0', held).drop_l2tp_clear;
 const before = counted();
 await send('127.0.0.1', 5);
 await send('::1', 2);
+// The kernel may deliver what was sent a moment later.
+await until(() => counted() >= 7);
 const after = counted();
 const second = holdClearL2tp(everywhere).length;
 

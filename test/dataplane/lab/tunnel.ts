@@ -41,7 +41,7 @@ export class End {
     });
     await until(
       () => end.heard('ready').length + end.heard('refused').length > 0 || over,
-      20_000,
+      60_000,
       'the first word of the dataplane',
     );
     return end;
@@ -60,7 +60,7 @@ export class End {
     this.tell({ type: 'counters' });
     return until(
       () => this.heard('counters')[before],
-      10_000,
+      60_000,
       () => `counters; ${this.#errors}`,
     );
   }
@@ -72,7 +72,7 @@ export class End {
   async hears<Name extends EndEvent['event']>(name: Name): Promise<Extract<EndEvent, { event: Name }>> {
     return until(
       () => this.heard(name)[0],
-      10_000,
+      60_000,
       () => `${name}; heard ${JSON.stringify(this.events)}`,
     );
   }
@@ -80,7 +80,7 @@ export class End {
   /** Closes the dataplane as a program does that ends well. */
   async stop(): Promise<void> {
     this.#child.stdin!.end();
-    const timer = setTimeout(() => this.kill(), 10_000);
+    const timer = setTimeout(() => this.kill(), 60_000);
     await this.ended;
     clearTimeout(timer);
   }
