@@ -114,7 +114,7 @@ async function tunnelled(router: Netns, work: () => Promise<unknown>): Promise<s
   return [...new Set(lines.flat())];
 }
 
-describe('chaos around a client', { skip, timeout: 240_000 }, () => {
+describe('chaos around a client', { skip }, () => {
   it('lets nothing out, and leaves nothing behind', async (test) => {
     const { host, router } = await connected(test);
     const chaos = new Chaos(host, router, new Seeded(11));

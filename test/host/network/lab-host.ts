@@ -16,6 +16,7 @@ import { dirname, join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { SALLYPORT } from '../../cli/cli.ts';
 import { Netns } from '../../lab/netns.ts';
+import { until } from '../../lab/poll.ts';
 import { type Finished, must, Program, run } from '../../lab/run.ts';
 import { scratch } from '../../lab/scratch.ts';
 
@@ -65,7 +66,7 @@ export class LabHost {
 
   /** Two pairs of addresses on a link to `other`, which is every host's router. */
   async connect(other: Netns): Promise<void> {
-    // Addresses are there at once, and no link-local one comes up later as a change of its own.
+    // Addresses are there at once.
     for (const end of [this.netns, other]) await end.sysctl('net.ipv6.conf.default.accept_dad=0');
     await must([
       'ip',
@@ -90,6 +91,9 @@ export class LabHost {
     await this.netns.ip('link', 'set', 'eth0', 'up');
     await this.netns.ip('route', 'add', 'default', 'via', '192.0.2.1');
     await this.netns.ip('-6', 'route', 'add', 'default', 'via', '2001:db8::1');
+    // The kernel gives each end its link-local address when it sees the cable, a moment later.
+    for (const end of [this.netns, other])
+      await until(async () => (await end.ip('-6', 'address', 'show', 'dev', 'eth0')).includes('fe80:'));
   }
 
   addProgram(name: string, script: string): void {

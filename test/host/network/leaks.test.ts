@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Capture, fields } from '../../lab/capture.ts';
 import { Netns } from '../../lab/netns.ts';
+import { until } from '../../lab/poll.ts';
 import { lacking } from '../../lab/requirements.ts';
 import type { Program } from '../../lab/run.ts';
 import { link } from '../../lab/topology.ts';
@@ -52,6 +53,14 @@ async function pings(host: LabHost, ...targets: readonly string[]): Promise<void
   await Promise.all(
     targets.map((target) => host.netns.run(['ping', '-n', '-c', '1', '-W', '1', ...target.split(' ')])),
   );
+}
+
+/** Waits until `address` has answered who asks for its link-layer address. */
+async function finds(router: Netns, address: string): Promise<void> {
+  await until(async () => {
+    await router.run(['ping', '-n', '-c', '1', '-W', '1', address]);
+    return /lladdr/.test(await router.ip('neighbour', 'show', address));
+  });
 }
 
 const INSIDE = ['10.1.2.3', '10.1.200.1'];
@@ -113,8 +122,7 @@ describe('packets in clear', { skip }, () => {
     assert.deepEqual(await seen(scene, () => pings(host, ...INSIDE, ...OUTSIDE)), []);
     // Neighbours find us all the same.
     await router.ip('-6', 'neighbour', 'flush', 'dev', 'eth0');
-    await router.run(['ping', '-n', '-c', '1', '-W', '1', '2001:db8::5']);
-    assert.match(await router.ip('-6', 'neighbour', 'show', '2001:db8::5'), /lladdr/);
+    await finds(router, '2001:db8::5');
   });
 
   it('do not leave while a plan is changed or applied again', async (test) => {
@@ -161,7 +169,7 @@ describe('a container of the host', { skip }, () => {
     );
     await apply(host, "{ routes: 'all' }");
     const outside = await seen({ host, router }, async () => {
-      await container.must(['ping', '-n', '-c', '1', '-W', '5', '203.0.113.9']);
+      await container.must(['ping', '-n', '-c', '1', '-W', '20', '203.0.113.9']);
     });
     assert.deepEqual(outside, []);
   });
@@ -198,7 +206,7 @@ describe('a hostile neighbour', { skip }, () => {
     const scene = await connected(test);
     const { host, router } = scene;
     await router.ip('route', 'add', '10.77.0.9', 'via', '192.0.2.5');
-    const knock = ['ping', '-n', '-c', '1', '-W', '1', '10.77.0.9'];
+    const knock = (wait: number) => router.run(['ping', '-n', '-c', '1', '-W', String(wait), '10.77.0.9']);
     const echoes = async () => {
       const statistics = await host.netns.must(['cat', '/proc/net/snmp']);
       return statistics
@@ -208,14 +216,14 @@ describe('a hostile neighbour', { skip }, () => {
     };
     await host.netns.ip('address', 'add', '10.77.0.9/32', 'dev', 'sp0');
     const before = await echoes();
-    await router.run(knock);
+    await knock(20);
     assert.notEqual(await echoes(), before, 'the neighbour reaches it as long as nothing is applied');
     for (const onLoss of ['block', 'open']) {
       const client = await apply(host, `{ onLoss: '${onLoss}' }`);
       const guarded = await echoes();
-      await router.run(knock);
+      await knock(1);
       assert.equal(await echoes(), guarded);
-      await host.netns.must(['ping', '-n', '-c', '1', '-W', '5', '10.77.0.9']);
+      await host.netns.must(['ping', '-n', '-c', '1', '-W', '20', '10.77.0.9']);
       assert.notEqual(await echoes(), guarded, 'we reach ourselves');
       await client.stop('SIGKILL');
       assert.equal((await host.sallyport('cleanup')).status, 0);
@@ -233,12 +241,9 @@ describe('the link below a full tunnel', { skip }, () => {
     for (const family of ['-4', '-6']) await router.ip(family, 'neighbour', 'flush', 'dev', 'eth0');
     // The gateway's answers come back, and the neighbour finds us anew.
     for (const gateway of ['192.0.2.1', '2001:db8::1']) {
-      await host.netns.must(['ping', '-n', '-c', '1', '-W', '5', '-m', String(0x53), gateway]);
+      await host.netns.must(['ping', '-n', '-c', '1', '-W', '20', '-m', String(0x53), gateway]);
     }
-    await router.run(['ping', '-n', '-c', '1', '-W', '1', '192.0.2.5']);
-    await router.run(['ping', '-n', '-c', '1', '-W', '1', '2001:db8::5']);
-    assert.match(await router.ip('-4', 'neighbour', 'show', '192.0.2.5'), /lladdr/);
-    assert.match(await router.ip('-6', 'neighbour', 'show', '2001:db8::5'), /lladdr/);
+    for (const address of ['192.0.2.5', '2001:db8::5']) await finds(router, address);
     // A lease is renewed: RFC 2131 section 4.4.5, by unicast. Other UDP to the same host isn't let out.
     const renewal = (from: number) => `
       import { createSocket } from 'node:dgram';
@@ -248,7 +253,7 @@ describe('the link below a full tunnel', { skip }, () => {
     assert.deepEqual(await seen(scene, () => host.lines(renewal(6800))), []);
     assert.deepEqual(await seen(scene, () => host.lines(renewal(68))), ['192.0.2.1']);
     const [linkLocal] = /fe80::\S+(?=\/64)/.exec(await router.ip('-6', 'address', 'show', 'dev', 'eth0')) ?? [];
-    await host.netns.must(['ping', '-n', '-c', '1', '-W', '5', `${linkLocal}%eth0`]);
+    await host.netns.must(['ping', '-n', '-c', '1', '-W', '20', `${linkLocal}%eth0`]);
     await client.stop('SIGKILL');
     await host.sallyport('cleanup');
     assert.equal(await host.snapshot(), before);
