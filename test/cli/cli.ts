@@ -16,11 +16,11 @@ export interface Outcome {
 /** @param input what standard input holds */
 export function run(args: readonly string[], input = ''): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(SALLYPORT, args, { stdio: 'pipe', timeout: 30_000 });
+    const child = spawn(SALLYPORT, args, { stdio: 'pipe', timeout: 300_000 });
     let stdout = '';
     let stderr = '';
-    child.stdout.on('data', (chunk) => (stdout += chunk));
-    child.stderr.on('data', (chunk) => (stderr += chunk));
+    child.stdout.setEncoding('utf8').on('data', (chunk) => (stdout += chunk));
+    child.stderr.setEncoding('utf8').on('data', (chunk) => (stderr += chunk));
     child.on('error', reject);
     child.on('close', (status) => resolve({ status, stdout, stderr }));
     // The command may end before it has read.

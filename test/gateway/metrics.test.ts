@@ -6,6 +6,7 @@ import { parseIp } from '../../src/core/net/address.ts';
 import { Figures } from '../../src/gateway/figures.ts';
 import { formatMetrics } from '../../src/gateway/metrics.ts';
 import { serveMetrics } from '../../src/gateway/metrics-server.ts';
+import { freePort } from './free-port.ts';
 import { parseMetrics } from './parse-metrics.ts';
 
 const traffic = { packetsIn: 1, bytesIn: 1400, packetsOut: 2, bytesOut: 2 ** 40 };
@@ -84,22 +85,24 @@ describe('metrics', () => {
 
 describe('the metrics port', () => {
   it('gives them to who asks here, and to no name made up to lead here', async (test) => {
-    const at = { address: parseIp('127.0.0.1')!, port: 19464 };
+    const port = await freePort();
+    const at = { address: parseIp('127.0.0.1')!, port };
+    const ask = (path: string, host = `127.0.0.1:${port}`) => askAt(port, path, host);
     const server = await serveMetrics(at, () => 'up 1\n');
     test.after(() => server.close());
     assert.deepEqual(await ask('/metrics'), [200, 'up 1\n', 'text/plain; version=0.0.4; charset=utf-8']);
     assert.equal((await ask('/'))[0], 404);
-    assert.equal((await ask('/metrics', 'evil.example:19464'))[0], 404);
-    assert.equal((await ask('/metrics', 'localhost:19464'))[0], 200);
+    assert.equal((await ask('/metrics', `evil.example:${port}`))[0], 404);
+    assert.equal((await ask('/metrics', `localhost:${port}`))[0], 200);
     await assert.rejects(
       serveMetrics(at, () => ''),
-      { code: 'METRICS', message: /127\.0\.0\.1:19464/ },
+      { code: 'METRICS', message: new RegExp(`127\\.0\\.0\\.1:${port}`) },
     );
   });
 
-  function ask(path: string, host = '127.0.0.1:19464'): Promise<[number | undefined, string, string | undefined]> {
+  function askAt(port: number, path: string, host: string): Promise<[number | undefined, string, string | undefined]> {
     return new Promise((resolve, reject) => {
-      get({ host: '127.0.0.1', port: 19464, path, headers: { host } }, async (response) => {
+      get({ host: '127.0.0.1', port, path, headers: { host } }, async (response) => {
         const chunks = await response.setEncoding('utf8').toArray();
         resolve([response.statusCode, chunks.join(''), response.headers['content-type']]);
       }).on('error', reject);

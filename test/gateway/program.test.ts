@@ -25,6 +25,7 @@ import { LoginSecrets } from '../../src/host/login-secrets.ts';
 import { Passcodes } from '../../src/host/passcodes.ts';
 import { PasswordVerifier } from '../../src/host/passwords.ts';
 import { openStore } from '../../src/host/store/store.ts';
+import { freePort } from './free-port.ts';
 
 interface Stand {
   readonly state: string;
@@ -266,8 +267,9 @@ describe('the program', () => {
 
   it('shows metrics where the configuration says', async (test) => {
     const stage = stand(test);
-    const program = await stage.start('metrics: 127.0.0.1:19465');
-    const read = async () => (await fetch('http://127.0.0.1:19465/metrics')).text();
+    const at = `127.0.0.1:${await freePort()}`;
+    const program = await stage.start(`metrics: ${at}`);
+    const read = async () => (await fetch(`http://${at}/metrics`)).text();
     assert.equal(await read(), `metrics ${stage.state}\n`);
     assert.equal(await callControl(controlPath(stage.state), { verb: 'metrics' }), `metrics ${stage.state}\n`);
     await program.stop();

@@ -81,20 +81,18 @@ describe('the login check', async () => {
 
   it('tells a wrong password from an unknown user, to the log alone, and takes as long for both', async () => {
     const verifier = new PasswordVerifier(users, noPasscodes, noSecrets, new FakeClock());
-    const timed = async (user: string) => {
-      // argon2's threads count as well; what runs beside the test doesn't
-      const start = process.cpuUsage();
-      const verdict = await verifier.verify({ user, source, password: 'wrong' });
-      return { verdict, took: process.cpuUsage(start).user };
-    };
-    const wrong = await timed('alice');
-    const unknown = await timed('bob');
-    assert.deepEqual(wrong.verdict, { ok: false, reason: 'wrong-password' });
-    assert.deepEqual(unknown.verdict, { ok: false, reason: 'unknown-user' });
-    assert.ok(
-      unknown.took > wrong.took / 4,
-      `${unknown.took} µs for an unknown user, ${wrong.took} µs for a wrong password`,
-    );
+    const least = { alice: Number.POSITIVE_INFINITY, bob: Number.POSITIVE_INFINITY };
+    for (let round = 0; round < 5; round++) {
+      for (const user of ['alice', 'bob'] as const) {
+        // argon2's threads count as well; what runs beside the test doesn't, unless it holds the processor itself up
+        const start = process.cpuUsage();
+        const verdict = await verifier.verify({ user, source, password: 'wrong' });
+        const { user: own, system } = process.cpuUsage(start);
+        assert.deepEqual(verdict, { ok: false, reason: user === 'alice' ? 'wrong-password' : 'unknown-user' });
+        least[user] = Math.min(least[user], own + system);
+      }
+    }
+    assert.ok(least.bob > least.alice / 4, `${least.bob} µs for an unknown user, ${least.alice} for a wrong password`);
   });
 
   it('refuses an empty and a very long password, even where it would match', async () => {
