@@ -17,38 +17,48 @@ export const FIRST_USER = 'sally';
 /** Where it is shown: a terminal, or undefined when nobody watches. */
 export type Terminal = { write(text: string): unknown } | undefined;
 
-/** `config` as it is if it names somebody. What was made is shown before anything can fail: the password is known at no other time. */
-export async function withFirstLogin(
+export interface FirstLogin {
+  /** What to go by: as it was if it names somebody, else with the first group. */
+  readonly config: GatewayConfig;
+  /**
+   * Shows what to type into a client, then keeps it; nothing if that was done at an earlier start. Call it when nothing can fail any more:
+   * the password is known at no other time, and of what can't be used nothing should be told or kept.
+   */
+  make(): void;
+}
+
+/** Changes nothing yet. */
+export async function prepareFirstLogin(
   config: GatewayConfig,
   store: Store,
   terminal: Terminal,
   log: Logger,
-): Promise<GatewayConfig> {
-  if (!namesNobody(config)) return config;
-  const { config: complete, instructions } = await prepareFirstLogin(config, store);
-  if (instructions && terminal) terminal.write(`${instructions}\n`);
-  else if (instructions) {
-    const file = join(store.folder, 'first-login.txt');
-    writePrivateFile(file, instructions.trimStart());
-    log.info({ file }, 'made a group and a first user; what to type into a client is in this file');
-  }
-  return complete;
-}
-
-interface FirstLogin {
-  readonly config: GatewayConfig;
-  /** What to type into a client; undefined: it was shown at an earlier start. */
-  readonly instructions: string | undefined;
-}
-
-/** Adds the first group to `config`, and the first user to a store without users. */
-async function prepareFirstLogin(config: GatewayConfig, store: Store): Promise<FirstLogin> {
-  const { secret, isNew } = keptSecret(join(store.folder, 'group-secret'));
+): Promise<FirstLogin> {
+  if (!namesNobody(config)) return { config, make: () => undefined };
+  const secretFile = join(store.folder, 'group-secret');
+  const kept = keptSecret(secretFile);
+  const secret = kept ?? generateSecret(SECRET_LETTERS);
   const password = store.users.list().length === 0 ? generateSecret(16) : undefined;
-  if (password) store.users.add(FIRST_USER, await hashPassword(password));
-  const complete = withGroup(config, FIRST_GROUP, utf8(secret));
-  const instructions = isNew || password ? describe(addressesOf(config), secret, password) : undefined;
-  return { config: complete, instructions };
+  const passwordHash = password === undefined ? undefined : await hashPassword(password);
+  return {
+    config: withGroup(config, FIRST_GROUP, utf8(secret)),
+    make() {
+      if (kept !== undefined && passwordHash === undefined) return;
+      show(describe(addressesOf(config), secret, password), store.folder, terminal, log);
+      if (kept === undefined) writeFileSync(secretFile, `${secret}\n`, { mode: 0o600, flag: 'wx' });
+      if (passwordHash !== undefined) store.users.add(FIRST_USER, passwordHash);
+    },
+  };
+}
+
+function show(instructions: string, folder: string, terminal: Terminal, log: Logger): void {
+  if (terminal) {
+    terminal.write(`${instructions}\n`);
+    return;
+  }
+  const file = join(folder, 'first-login.txt');
+  writePrivateFile(file, instructions.trimStart());
+  log.info({ file }, 'made a group and a first user; what to type into a client is in this file');
 }
 
 /** Small letters and digits that can't be taken for one another: 32, so 5 bits each. */
@@ -61,17 +71,14 @@ function generateSecret(letters: number): string {
   return Array.from({ length: letters }, () => LETTERS[randomInt(LETTERS.length)]).join('');
 }
 
-function keptSecret(path: string): { secret: string; isNew: boolean } {
+/** Undefined: there is none yet. */
+function keptSecret(path: string): string | undefined {
   try {
-    return { secret: readFileSync(path, 'utf8').trim(), isNew: false };
+    return readFileSync(path, 'utf8').trim();
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      throw new HostError('GROUP_SECRET', `can't read ${path}: ${systemReason(error)}`);
-    }
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new HostError('GROUP_SECRET', `can't read ${path}: ${systemReason(error)}`);
   }
-  const secret = generateSecret(SECRET_LETTERS);
-  writeFileSync(path, `${secret}\n`, { mode: 0o600, flag: 'wx' });
-  return { secret, isNew: true };
 }
 
 /** Where clients may reach us, as far as this machine can know: a router before it has another address. */

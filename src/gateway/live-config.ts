@@ -7,7 +7,7 @@ import { HostError } from '../host/errors.ts';
 import type { Logger } from '../host/log.ts';
 import type { Store } from '../host/store/store.ts';
 import type { CertificateWatch } from './certificate-watch.ts';
-import { type Terminal, withFirstLogin } from './first-login.ts';
+import { prepareFirstLogin, type Terminal } from './first-login.ts';
 import { type ConfigOptions, readConfig } from './read-config.ts';
 import { takeChange } from './reload.ts';
 import type { RunningGateway } from './running-gateway.ts';
@@ -50,8 +50,10 @@ export class LiveConfig {
     try {
       const files = packed === null ? diskFiles : unpackConfig(join(this.#current.state, packedName(packed)));
       const read = readConfig(this.#options, files);
-      const change = takeChange(this.#current, await withFirstLogin(read.config, store, terminal, log));
+      const firstLogin = await prepareFirstLogin(read.config, store, terminal, log);
+      const change = takeChange(this.#current, firstLogin.config);
       const settings = await openSettings(change.config, files);
+      firstLogin.make();
       gateway.reload(settings);
       watch.watch(settings.certificate);
       this.#current = change.config;

@@ -13,7 +13,7 @@ import { openStore, type Store } from '../host/store/store.ts';
 import { VERSION } from '../host/version.ts';
 import { CertificateWatch } from './certificate-watch.ts';
 import { controlHandlers } from './control-handlers.ts';
-import { type Terminal, withFirstLogin } from './first-login.ts';
+import { prepareFirstLogin, type Terminal } from './first-login.ts';
 import { LiveConfig } from './live-config.ts';
 import { serveMetrics } from './metrics-server.ts';
 import { poolsOf } from './networks.ts';
@@ -45,7 +45,8 @@ export async function startProgram(options: ProgramOptions, start: StartGateway,
   await using starting = new AsyncDisposableStack();
   const store = openState(config, log, starting);
   const settings = await openSettings(config, files);
-  const complete = await withFirstLogin(config, store, terminal, log);
+  const firstLogin = await prepareFirstLogin(config, store, terminal, log);
+  const complete = firstLogin.config;
   const gateway = starting.adopt(
     await start(complete, { ...settings, policy: complete.policy }, store, log),
     (running) => running.stop(),
@@ -60,6 +61,7 @@ export async function startProgram(options: ProgramOptions, start: StartGateway,
   const asked = Promise.withResolvers<undefined>();
   const handlers = controlHandlers(live, store, gateway, () => asked.resolve(undefined));
   starting.adopt(await serveControl(controlPath(complete.state), handlers), (control) => control.close());
+  firstLogin.make();
   log.info({ pid: process.pid, state: complete.state, version: VERSION }, 'gateway is up');
   const started = starting.move();
   return {

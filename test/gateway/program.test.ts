@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import type { GatewayConfig } from '../../src/config/config.ts';
 import { callControl, controlPath } from '../../src/control/gateway.ts';
@@ -197,11 +197,44 @@ describe('the program', () => {
     };
     const stage = stand(test, refusing);
     await assert.rejects(stage.start(), /port 500 is taken/);
-    assert.equal(stage.shown.length, 1, 'the first login was shown, since the user exists now');
     assert.ok(!existsSync(controlPath(stage.state)));
+    assert.deepEqual(stage.shown, [], 'no login is shown to a gateway that is not there');
+    assert.ok(!existsSync(join(stage.state, 'group-secret')));
+    const store = openStore(stage.state);
+    assert.deepEqual(store.users.list(), []);
+    store.close();
     const other = stand(test);
     await (await other.start()).stop();
     await assert.rejects(stage.start(), /port 500 is taken/, 'and the state folder is free again');
+  });
+
+  it('makes and shows the first login last of all: not where something before it fails', async (test) => {
+    const stage = stand(test);
+    const folder = dirname(controlPath(stage.state));
+    mkdirSync(stage.state, { mode: 0o700 });
+    writeFileSync(folder, 'in the way');
+    await assert.rejects(stage.start(), /control/);
+    assert.deepEqual(stage.shown, []);
+    rmSync(folder);
+    await stage.start();
+    assert.equal(stage.shown.length, 1);
+    const users = await callControl(controlPath(stage.state), { verb: 'user-list' });
+    assert.deepEqual(
+      users.map(({ name }) => name),
+      [FIRST_USER],
+    );
+  });
+
+  it('makes no first login by a reload that fails', async (test) => {
+    const stage = stand(test);
+    const program = await stage.start('groups: { staff: { psk: a-long-secret } }');
+    const file = join(stage.state, '../gateway.yaml');
+    writeFileSync(file, 'log: { level: error }\ncertificate: { file: none, key: none }\n', { mode: 0o600 });
+    await assert.rejects(program.reload(), { code: 'CERTIFICATE' });
+    assert.deepEqual(stage.shown, []);
+    writeFileSync(file, 'log: { level: error }\n', { mode: 0o600 });
+    await program.reload();
+    assert.equal(stage.shown.length, 1);
   });
 
   it('does not run twice on one state folder', async (test) => {

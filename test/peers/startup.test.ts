@@ -1,6 +1,6 @@
 /** Starting: the embedded default that a client can use at once, and clear words where it can't start. */
 import assert from 'node:assert/strict';
-import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { sallyport } from '../lab/gateway.ts';
@@ -76,6 +76,7 @@ describe('starting', { skip, timeout: 180_000 }, () => {
       /\b500\b.*(in use|taken)|(in use|taken).*\b500\b/i,
     );
     await other.stop();
+    assert.ok(!existsSync(join(state, 'port/first-login.txt')), 'nobody is told of a login that nobody can use');
   });
 
   it('no /dev/net/tun', async () => {
