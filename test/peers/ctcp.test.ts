@@ -11,7 +11,7 @@ import { Client } from '../lab/client.ts';
 import { lacking } from '../lab/requirements.ts';
 import { scene } from '../lab/scene.ts';
 import { gatewayAddress, gatewayPublicAddress } from '../lab/topology.ts';
-import { ping } from '../lab/traffic.ts';
+import { ping, reaches } from '../lab/traffic.ts';
 import { carriesTraffic, isListed } from './proof.ts';
 
 const skip = lacking('tcpdump', 'tshark');
@@ -25,6 +25,7 @@ describe('Cisco IPsec over TCP', { skip, timeout: 900_000 }, () => {
     const capture = await Capture.start(stage.net.gw, 'direct', 'tcp port 10000');
     const { client, up } = await Client.connect(stage.net.cl, { profile });
     assert.equal(up.carrier, 'cisco-tcp');
+    assert.ok(await reaches(stage.net.cl));
     assert.equal((await ping(stage.net.cl, { count: 20, interval: 0.05 })).received, 20);
     await isListed(stage.gateway, { carrier: 'cisco-tcp' });
     assert.equal(await client.stop(), 0);
@@ -66,7 +67,7 @@ describe('Cisco IPsec over TCP', { skip, timeout: 900_000 }, () => {
   it('as TCP it is orderly: SYN, SYN-ACK, ACK, right checksums, nothing sent twice, an RST at the end', async () => {
     const capture = await Capture.start(stage.net.gw, 'direct', 'tcp port 10000');
     const { client } = await Client.connect(stage.net.cl, { profile });
-    // so few that the capture misses none
+    assert.ok(await reaches(stage.net.cl));
     assert.equal((await ping(stage.net.cl, { count: 20, interval: 0.05, size: 1200 })).received, 20);
     await client.stop();
     await capture.stop();
