@@ -268,7 +268,7 @@ function ping(target: string): void {
 
 function receiveEsp(packet: Uint8Array): void {
   const spi = new DataView(packet.buffer, packet.byteOffset).getUint32(0);
-  if (!pair || spi !== pair.inbound.spi) return void process.send!({ type: 'esp', opened: false, why: 'spi' });
+  if (!pair || spi !== pair.inbound.spi) return void process.send!({ type: 'esp', opened: false, why: 'another pair' });
   const opened = openEsp(nodeCrypto, { ...pair.inbound, suite: pair.suite.esp }, new ReplayWindow(), packet);
   const reply = opened.ok && opened.payload[9] === 1 && opened.payload[20] === 0;
   process.send!({ type: 'esp', opened: opened.ok, reply });

@@ -75,13 +75,6 @@ export class Initiator {
     return initiator;
   }
 
-  /** As `dial`, until it has a pair of ESP SAs. */
-  static async connect(netns: Netns, options: InitiatorOptions): Promise<Initiator> {
-    const initiator = await Initiator.dial(netns, options);
-    await initiator.tells('esp-established');
-    return initiator;
-  }
-
   do(command: InitiatorCommand): void {
     this.#child.send(command);
   }
@@ -106,16 +99,21 @@ export class Initiator {
     );
   }
 
-  /** A packet through the tunnel and its answer; asked again, as the gateway may get it before quick mode's last message. */
+  /**
+   * A packet through the tunnel and its answer; asked again, as the gateway may get it before quick mode's last message, and answer
+   * by the pair before until it has that.
+   */
   async pings(target: string): Promise<void> {
     const before = this.all('esp').length;
     const answered = await until(
       async () => {
         this.do({ do: 'ping', target });
         await sleep(500);
-        return this.all('esp')[before];
+        return this.all('esp')
+          .slice(before)
+          .find(({ why }) => why !== 'another pair');
       },
-      20_000,
+      60_000,
       () => `an echo reply; told: ${this.#told.map(({ type }) => type).join(', ')}`,
     );
     if (answered.reply !== true) throw new Error(`no echo reply: ${JSON.stringify(answered)}`);
@@ -123,6 +121,6 @@ export class Initiator {
 
   async stop(): Promise<void> {
     this.#child.kill('SIGKILL');
-    await until(() => !this.#running, 10_000, 'the end of the initiator');
+    await until(() => !this.#running, 60_000, 'the end of the initiator');
   }
 }

@@ -20,7 +20,7 @@ export async function until<T>(
   }
 }
 
-/** The first line of what `said` gives, from `after` on, that fits; for logs. @param whose begins the complaint that there is none */
+/** The first whole line of what `said` gives, from `after` on, that fits; for logs. @param whose begins the complaint that there is none */
 export function untilLine(
   said: () => string,
   pattern: RegExp,
@@ -30,6 +30,7 @@ export function untilLine(
   const line = () =>
     rest()
       .split('\n')
+      .slice(0, -1)
       .find((text) => pattern.test(text));
   return until(line, timeout, () => `${whose} log line ${pattern} in\n${rest()}`);
 }

@@ -53,12 +53,13 @@ export class StrongSwan {
     files: Readonly<Record<string, string>> = {},
   ): Promise<StrongSwan> {
     const daemon = new StrongSwan(netns, configuration, settings, files);
+    // It binds its socket before it listens there.
     await until(
-      () => {
+      async () => {
         if (!daemon.#program.running) throw new Error(`charon ended:\n${daemon.#program.output}${daemon.log}`);
-        return existsSync(daemon.#socket);
+        return existsSync(daemon.#socket) && (await daemon.control('--version', '--daemon')).status === 0;
       },
-      30_000,
+      60_000,
       "charon's control socket",
     );
     await daemon.load(configuration);

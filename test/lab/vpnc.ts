@@ -67,9 +67,9 @@ export class Vpnc {
     return this.#program.running;
   }
 
-  /** Its script runs before quick mode is done, and who is told to end then doesn't take leave. */
+  /** Its script runs before quick mode is done, and who is told to end before it minds signals doesn't take leave. */
   get up(): boolean {
-    return existsSync(join(this.#directory, 'connected')) && this.log.includes('S7.9 main loop');
+    return existsSync(join(this.#directory, 'connected')) && this.log.includes('VPNC started in foreground');
   }
 
   /** What the gateway gave, as vpnc hands it to its script: INTERNAL_IP4_ADDRESS, CISCO_BANNER ... */

@@ -55,7 +55,7 @@ const READ: Readonly<Record<PersonaName, { readonly names: readonly string[]; re
   },
 };
 
-describe('personas', { skip, timeout: 300_000 }, () => {
+describe('personas', { skip, timeout: 900_000 }, () => {
   const stage: { net?: Topology; gateway?: StrongSwan | undefined; client?: Initiator | undefined } = {};
 
   before(async () => {
@@ -100,16 +100,13 @@ describe('personas', { skip, timeout: 300_000 }, () => {
       await capture.stop();
 
       const filter = 'isakmp && isakmp.rspi == 00:00:00:00:00:00:00:00';
-      const [first] = await fields(capture.file, ['isakmp.vid_bytes', '_ws.malformed', 'isakmp.nextpayload'], {
-        filter,
-      });
+      const [first] = await fields(capture.file, ['frame.number', 'isakmp.vid_bytes'], { filter });
       assert.deepEqual(
-        first![0]!.split(',').map((one) => one.replaceAll(':', '')),
+        first![1]!.split(',').map((one) => one.replaceAll(':', '')),
         vendorIds.map(toHex),
       );
-      assert.equal(first![1], '');
       assert.equal((await fields(capture.file, ['frame.number'], { filter: '_ws.malformed' })).length, 0);
-      const text = await decode(capture.file, { filter });
+      const text = await decode(capture.file, { filter: `frame.number == ${first![0]}` });
       const named = [...text.matchAll(/Payload: Vendor ID \(13\) : (.*)/g)].map(([, called]) => called);
       assert.deepEqual(named, READ[persona].names);
       assert.equal(text.match(/Payload: Transform/g)!.length, READ[persona].transforms);

@@ -20,7 +20,7 @@ swanctl { load = random nonce openssl pem pkcs1 pubkey x509 }
 X
   cp /share/swanctl.conf /etc/swanctl/swanctl.conf
   charon-systemd >/share/charon.out 2>&1 </dev/null &
-  wait_for 20 test -S /run/charon.vici
+  wait_for 20 swanctl --stats
   swanctl --load-all --noprompt 2>&1 | tail -4
 }
 
