@@ -186,7 +186,7 @@ group('dataplanes in namespaces', { skip: reason ?? false }, () => {
       await b.ip('addr', 'add', '10.8.0.99/32', 'dev', 'tun0');
       await ping(b, { target: '10.8.0.1' });
       const before = await endA.counters();
-      assert.equal((await ping(b, { target: '10.8.0.1', source: '10.8.0.99' })).received, 0);
+      assert.equal((await ping(b, { target: '10.8.0.1', source: '10.8.0.99', wait: 2 })).received, 0);
       const { counters, sessions } = await endA.counters();
       assert.equal(counters.drop_inner_source, 3);
       const counted = sessions[0]!.packetsIn - before.sessions[0]!.packetsIn;
@@ -325,7 +325,7 @@ group('dataplanes in namespaces', { skip: reason ?? false }, () => {
     const [settingsA, settingsB] = ends({ carrier: 'cisco-udp' });
     const waiting = { ...settingsA, sessions: [{ ...TO_B, remotePort: 0 }] };
     await tunnel([waiting, settingsB], async (endA) => {
-      assert.equal((await ping(a, { target: '10.8.0.2' })).received, 0);
+      assert.equal((await ping(a, { target: '10.8.0.2', wait: 2 })).received, 0);
       assert.equal((await endA.counters()).counters.drop_no_peer_port, 3);
       assert.equal((await ping(b, { target: '10.8.0.1' })).received, 3);
       assert.equal((await endA.hears('path-change')).remote, '10.9.2.1:10000');
@@ -430,7 +430,7 @@ group('dataplanes in namespaces', { skip: reason ?? false }, () => {
         await start(c, settingsC);
         await tunnel([hub, { ...settingsB, sessions: [{ ...TO_A, ...wide }] }], async (endA) => {
           assert.equal((await ping(b, { target: '10.8.0.1' })).received, 3);
-          const { received } = await ping(b, { target: '10.8.0.3' });
+          const { received } = await ping(b, { target: '10.8.0.3', ...(!clientToClient && { wait: 2 }) });
           assert.equal(received, clientToClient ? 3 : 0);
           const { counters } = await endA.counters();
           assert.equal(counters.drop_client_to_client, clientToClient ? 0 : 3);
@@ -446,9 +446,9 @@ group('dataplanes in namespaces', { skip: reason ?? false }, () => {
     await tunnel(ends({}), async (endA) => {
       assert.equal((await ping(a, { target: '10.8.0.2' })).received, 3);
       endA.tell({ type: 'close-session', id: 1 });
-      await until(async () => (await ping(a, { target: '10.8.0.2', count: 1 })).received === 0);
-      assert.equal((await ping(a, { target: '10.8.0.2' })).received, 0);
-      assert.equal((await ping(b, { target: '10.8.0.1' })).received, 0);
+      await until(async () => (await ping(a, { target: '10.8.0.2', count: 1, wait: 2 })).received === 0);
+      assert.equal((await ping(a, { target: '10.8.0.2', wait: 2 })).received, 0);
+      assert.equal((await ping(b, { target: '10.8.0.1', wait: 2 })).received, 0);
       assert.deepEqual(await endA.hears('unknown-spi'), { event: 'unknown-spi', spi: spiOf(1, 1) });
     });
   });

@@ -12,7 +12,7 @@ export interface PingOptions {
   readonly count?: number;
   /** Seconds between two. */
   readonly interval?: number;
-  /** Seconds to wait for an answer; default 2. */
+  /** Seconds to wait for the last answers; default 10: on a busy machine late isn't lost. */
   readonly wait?: number;
   /** Payload bytes. */
   readonly size?: number;
@@ -24,7 +24,7 @@ export interface PingOptions {
 
 /** By fping: iputils' ping gives the last answer no more than twice the longest round trip so far, and counts a later one as lost. */
 export async function ping(from: Netns, options: PingOptions = {}): Promise<Pings> {
-  const { target = lanAddress, count = 3, interval = 0.2, wait = 2, size, source, tos } = options;
+  const { target = lanAddress, count = 3, interval = 0.2, wait = 10, size, source, tos } = options;
   const argv = ['fping', '-q', '-c', String(count), '-p', String(interval * 1000), '-t', String(wait * 1000)];
   if (size !== undefined) argv.push('-b', String(size));
   if (source !== undefined) argv.push('-S', source);
@@ -43,14 +43,17 @@ export async function isOutOfReach(from: Netns, options: PingOptions = {}): Prom
 /** True once a ping has come back: some clients bring their device up a moment before the tunnel carries. */
 export async function reaches(from: Netns, options: PingOptions = {}, tries = 10): Promise<boolean> {
   for (let attempt = 0; attempt < tries; attempt++) {
-    if ((await ping(from, { ...options, count: 1 })).received === 1) return true;
+    if ((await ping(from, { wait: 2, ...options, count: 1 })).received === 1) return true;
   }
   return false;
 }
 
 export interface TransferOptions {
   readonly target?: string;
+  /** Default 2. */
   readonly seconds?: number;
+  /** So many are sent, however long that takes; TCP's last ones, still under way then, aren't counted as received. */
+  readonly bytes?: number;
   /** From the server to the client. */
   readonly reverse?: boolean;
   /** UDP at so many bits a second (iperf3's notation), instead of TCP. */
@@ -69,25 +72,15 @@ export interface Transfer {
 
 /** One iperf3 run from `client` to a server of its own in `server`. */
 export async function transfer(client: Netns, server: Netns, options: TransferOptions = {}): Promise<Transfer> {
-  const { target = lanAddress, seconds = 2, reverse = false, udp, port = 5201 } = options;
+  const { target = lanAddress, seconds = 2, bytes, reverse = false, udp, port = 5201 } = options;
   const listener = server.start(['iperf3', '-s', '-1', '--forceflush', '-B', target, '-p', String(port)]);
   try {
     await listener.prints(/Server listening/);
-    const argv = [
-      'iperf3',
-      '-J',
-      '-c',
-      target,
-      '-p',
-      String(port),
-      '-t',
-      String(seconds),
-      '--connect-timeout',
-      '10000',
-    ];
+    const amount = bytes === undefined ? ['-t', String(seconds)] : ['-n', String(bytes)];
+    const argv = ['iperf3', '-J', '-c', target, '-p', String(port), ...amount, '--connect-timeout', '10000'];
     if (reverse) argv.push('-R');
     if (udp !== undefined) argv.push('-u', '-b', udp, '-l', '1200');
-    const { stdout, stderr } = await client.run(argv, { timeout: seconds * 1000 + 40_000 });
+    const { stdout, stderr } = await client.run(argv, { timeout: seconds * 1000 + 60_000 });
     return parseTransfer(stdout, stderr, udp !== undefined);
   } finally {
     await listener.stop('SIGTERM', 1000);

@@ -38,12 +38,14 @@ describe('a rekey under load', { skip, timeout: 900_000 }, () => {
         }
         return load;
       });
-      const stream = transfer(net.cl, gateway.netns, { udp: '20M', seconds: 3, reverse: true });
+      const stream = transfer(net.cl, gateway.netns, { udp: '4M', seconds: 5, reverse: true });
       await sleep(1000);
       await client.rekeyPhase2();
-      // strongSwan forgets the old keys at once, with what is still in its queue under them: more, the busier the machine
+      await client.logs(new RegExp(`CHILD_SA home\\{${++child}\\} established`));
+      // strongSwan forgets the old keys at once: of a gateway that stays with them all that follows is lost, else what is in
+      // queues, which is more the busier the machine
       const { lost, packets } = await stream;
-      assert.ok(lost < packets / 10, `${lost} of ${packets} lost`);
+      assert.ok(lost < packets / 2, `${lost} of ${packets} lost`);
       const [after, ...others] = await gateway.sessions();
       assert.equal(others.length, 0);
       assert.equal(after?.id, before?.id, 'the session goes on');
@@ -90,8 +92,9 @@ describe('a rekey by the gateway under load', { skip, timeout: 900_000, concurre
       await client.connect();
       const vpnc = await Vpnc.connect(net.c2, { gateway: gatewayPublicAddress, user: 'bob', password: 'bobpass' });
       assert.ok((await reaches(net.c1)) && (await reaches(net.c2)));
-      // vpnc forgets its old keys when it answers: what is just under way to it then is lost
-      const toVpnc = losesAtMost(2, () => pingsLost(net.c2, seconds));
+      // vpnc forgets its old keys when it answers: what is under way to it until the gateway has that answer is lost, a few pings on a
+      // busy machine; of a gateway that stays with those keys a thousand
+      const toVpnc = losesAtMost(100, () => pingsLost(net.c2, seconds));
       await Promise.all([losesNone(() => pingsLost(net.c1, seconds)), toVpnc]);
       assert.match(client.log, /parsed QUICK_MODE request/, 'the gateway began');
       assert.match(client.log, /CHILD_SA home\{2\} established/);
