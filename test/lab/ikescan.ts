@@ -32,7 +32,7 @@ export async function chosenGroup(from: Netns, transforms: readonly Transform[])
 }
 
 async function ask(from: Netns, transforms: readonly Transform[], options: ScanOptions): Promise<string> {
-  const argv = ['ike-scan', '--sport=0', '--retry=2', '--timeout=1500', '-M'];
+  const argv = ['ike-scan', '--sport=0', '--retry=5', '--timeout=1500', '-M'];
   for (const transform of transforms) argv.push(`--trans=${formatTransform(transform)}`);
   if (options.aggressive !== undefined) {
     argv.push('--aggressive', `--id=${options.aggressive}`, '--idtype=11', `--dhgroup=${transforms[0]?.group}`);

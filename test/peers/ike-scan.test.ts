@@ -41,7 +41,7 @@ const never: readonly Partial<Transform>[] = [
   { keyLength: 64 },
 ];
 
-describe('what ike-scan is offered', { skip, timeout: 300_000 }, () => {
+describe('what ike-scan is offered', { skip, timeout: 900_000 }, () => {
   const stage = scene({ config: { legacy: false } });
 
   async function answers(changes: readonly Partial<Transform>[], expected: 'handshake' | 'refused'): Promise<void> {

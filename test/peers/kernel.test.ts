@@ -34,7 +34,7 @@ const cases: readonly (Partial<ClientOptions> & { readonly name: string; readonl
   { name: 'ESP in UDP', carrier: 'nat-t', encap: true, esp: 'aes256gcm16' },
 ];
 
-describe('the kernel of a VM', { skip, timeout: 600_000 }, () => {
+describe('the kernel of a VM', { skip, timeout: 900_000 }, () => {
   const stage = scene();
 
   async function session(
@@ -57,7 +57,7 @@ describe('the kernel of a VM', { skip, timeout: 600_000 }, () => {
     writeFileSync(join(vm.share, 'swanctl.conf'), formatSection(configuration));
     const listener = gateway.netns.start(['iperf3', '-s', '-B', lanAddress]);
     try {
-      await vm.signals('up', 90_000);
+      await vm.signals('up');
       await isListed(gateway, { carrier });
       vm.tell('leave');
       assert.equal(await vm.finish(), 0, `${vm.output}\n${gateway.said(mark)}`);

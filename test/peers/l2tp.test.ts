@@ -43,7 +43,7 @@ const SECRETS = { pap: [], 'chap-md5': ['--chap-md5'], 'ms-chap-v2': ['--l2tp'] 
 
 type Client = Pick<L2tpClientOptions, 'name' | 'address' | 'method'> & Partial<L2tpClientOptions>;
 
-describe('L2TP/IPsec of a real kernel', { skip, timeout: 600_000 }, () => {
+describe('L2TP/IPsec of a real kernel', { skip, timeout: 900_000 }, () => {
   const stage = scene({ config: { l2tp: { authentication: ['pap', 'chap-md5', 'ms-chap-v2'] } } });
 
   before(async () => {
@@ -89,7 +89,7 @@ describe('L2TP/IPsec of a real kernel', { skip, timeout: 600_000 }, () => {
       ipsec: { encap, ...proposals },
     });
     try {
-      await vm.signals('up', 120_000);
+      await vm.signals('up');
       const row = (await gateway.sessions()).find(({ user }) => user === login.user);
       assert.partialDeepStrictEqual(row, { carrier, protocol: 'l2tp', esp: proposals.esp });
       assert.match(row?.address ?? '', poolPattern);
@@ -115,7 +115,7 @@ describe('L2TP/IPsec of a real kernel', { skip, timeout: 600_000 }, () => {
     try {
       for (const [options] of wrong) await start(options);
       await start({ method: 'pap', ipsec: false });
-      await Promise.all(wrong.map(([, line]) => gateway.logs(line, mark, 90_000)));
+      await Promise.all(wrong.map(([, line]) => gateway.logs(line, mark, 300_000)));
       const dropped = async () =>
         parseMetrics((await gateway.command('metrics')).stdout).get('sallyport_dropped_total{reason="l2tp_clear"}');
       await until(async () => ((await dropped()) ?? 0) >= 3, 60_000, 'three packets in clear');
@@ -146,7 +146,7 @@ describe('L2TP/IPsec of a real kernel', { skip, timeout: 600_000 }, () => {
         if (user === 'carol') vms.push(await direct({ ...client, address: '203.0.113.30' }));
         else vms.push(await startL2tpClient({ ...client, ...(await atHome(user === 'bob' ? net.c2 : net.c1)) }));
       }
-      await Promise.all(vms.map((vm) => vm.signals('up', 120_000)));
+      await Promise.all(vms.map((vm) => vm.signals('up')));
       const rows = await gateway.holds(3);
       const told = ({ user, carrier, protocol, remote }: SessionRow) =>
         [user, carrier, protocol, remote.replace(/:\d+$/, '')].join(' ');
@@ -156,12 +156,11 @@ describe('L2TP/IPsec of a real kernel', { skip, timeout: 600_000 }, () => {
         'carol esp l2tp 203.0.113.30',
       ]);
       assert.equal(new Set(rows.map(({ address }) => address)).size, 3);
-      await Promise.all(vms.map((vm) => vm.signals('carried', 120_000)));
+      await Promise.all(vms.map((vm) => vm.signals('carried')));
+      for (const user of users) await gateway.logs(new RegExp(`phase 1 renewed by the client.*user=${user}`), mark);
       await Promise.all(vms.map(pingsAndLeaves));
       await gateway.holds(0);
       assert.doesNotMatch(gateway.said(mark), / warn /);
-      for (const user of users)
-        assert.match(gateway.said(mark), new RegExp(`phase 1 renewed by the client.*user=${user}`));
       for (const vm of vms) carriedAll(vm);
     } finally {
       await Promise.all([...vms, ...servers].map((one) => one.stop()));
@@ -176,7 +175,7 @@ describe('L2TP/IPsec of a real kernel', { skip, timeout: 600_000 }, () => {
     await gateway.addUser(second.user, second.password);
     const vm = await startL2tpClient({ name: 'forwarded', gateway: '203.0.114.1', method: 'pap', second, ...where });
     try {
-      await vm.signals('up', 90_000);
+      await vm.signals('up');
       const rows = await gateway.holds(2);
       const common = { carrier: 'nat-t', protocol: 'l2tp', remote: '203.0.114.2:4500' };
       for (const row of rows) assert.partialDeepStrictEqual(row, common);
@@ -207,8 +206,8 @@ function carriedAll(vm: Vm): void {
   assert.equal(broken, '0');
   const { sum } = JSON.parse(readFileSync(join(vm.share, 'udp.json'), 'utf8')).end;
   assert.ok(sum.packets > 1000, `${sum.packets} datagrams`);
-  // on a busy machine a guest's queues overflow now and then; a renewal that cut the call would cost hundreds
-  assert.ok(sum.lost_packets < sum.packets / 10, `${sum.lost_packets} of ${sum.packets} datagrams lost`);
+  // on a busy machine a guest's queues overflow; a renewal that cut the call would cost all that follows, and break a piece
+  assert.ok(sum.lost_packets < sum.packets / 2, `${sum.lost_packets} of ${sum.packets} datagrams lost`);
 }
 
 const ECHO_PORT = 7007;

@@ -21,7 +21,7 @@ function fields(file: string): Record<string, string> {
   );
 }
 
-describe('least rights', { skip, timeout: 120_000 }, () => {
+describe('least rights', { skip, timeout: 900_000 }, () => {
   const stage = scene({ config: { nat: true } });
   const pid = () => readFileSync(join(stage.gateway.state, 'gateway.pid'), 'utf8').trim();
 

@@ -10,7 +10,7 @@ import { Vpnc } from '../lab/vpnc.ts';
 
 const skip = lacking('vpnc');
 
-describe('the gateway in use', { skip, timeout: 300_000 }, () => {
+describe('the gateway in use', { skip, timeout: 900_000 }, () => {
   const stage = scene({ config: { dpd: { idle: 5, timeout: 10 } } });
   const connect = (more = {}) => Vpnc.connect(stage.net.cl, { mode: 'force-natt', ...more });
 

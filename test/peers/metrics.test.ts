@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { parseMetrics } from '../gateway/parse-metrics.ts';
+import { until } from '../lab/poll.ts';
 import { lacking } from '../lab/requirements.ts';
 import { scene } from '../lab/scene.ts';
 import { ping, reaches } from '../lab/traffic.ts';
@@ -9,7 +10,7 @@ import { Vpnc } from '../lab/vpnc.ts';
 
 const skip = lacking('vpnc');
 
-describe('metrics', { skip, timeout: 120_000 }, () => {
+describe('metrics', { skip, timeout: 900_000 }, () => {
   const stage = scene({ config: { metrics: '127.0.0.1:9464' } });
 
   it('count sessions, traffic, logins and failures, and name nobody', async () => {
@@ -38,11 +39,14 @@ describe('metrics', { skip, timeout: 120_000 }, () => {
 
     const refused = await Vpnc.start(net.cl, { password: 'wrong' });
     await refused.stop();
-    const after = await read();
+    const failed = 'sallyport_handshakes_total{result="failed",stage="login"}';
+    const after = await until(async () => {
+      const now = await read();
+      return now.get(failed)! >= 1 && now;
+    });
     assert.equal(after.get('sallyport_sessions'), 0);
     assert.ok(after.get(bytes)! >= during.get(bytes)!, 'what ended still counts');
     assert.ok(after.get('sallyport_logins_total{result="wrong-password"}')! >= 1);
-    assert.ok(after.get('sallyport_handshakes_total{result="failed",stage="login"}')! >= 1);
 
     const fetch = `fetch('http://127.0.0.1:9464/metrics').then(async (r) => process.stdout.write(await r.text()))`;
     const overHttp = await net.gw.must([process.execPath, '-e', fetch]);

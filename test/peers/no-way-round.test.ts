@@ -58,7 +58,7 @@ const attempts: readonly Attempt[] = [
   { name: 'an unknown peer', mode: 'main', id: '10.99.0.1', psk: 'peersecret', ...withoutUser },
 ];
 
-describe('no way round the user', { skip, timeout: 600_000 }, () => {
+describe('no way round the user', { skip, timeout: 900_000 }, () => {
   const stage = scene({ config: { peers: [{ id: '10.88.0.1', psk: 'peersecret', inner }] } });
 
   for (const { name, ...options } of attempts) {

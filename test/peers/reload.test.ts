@@ -14,7 +14,7 @@ const skip = lacking('vpnc');
 const secondSecret = 'second-lab-secret';
 const second = { group: 'second', groupSecret: secondSecret };
 
-describe('reload', { skip, timeout: 180_000 }, () => {
+describe('reload', { skip, timeout: 900_000 }, () => {
   const stage = scene();
 
   it('takes a new group and a secret from a file of its own; who is on stays on', async () => {

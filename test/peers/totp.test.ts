@@ -11,7 +11,7 @@ import { Vpnc } from '../lab/vpnc.ts';
 
 const skip = lacking('vpnc');
 
-describe('a passcode after the password', { skip, timeout: 180_000 }, () => {
+describe('a passcode after the password', { skip, timeout: 900_000 }, () => {
   const stage = scene();
 
   /** A program that answers vpnc's questions one after the other, and what it was asked. */

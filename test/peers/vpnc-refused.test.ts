@@ -9,7 +9,7 @@ import { Vpnc, type VpncOptions } from '../lab/vpnc.ts';
 
 const skip = lacking('vpnc');
 
-describe('vpnc that must not get in', { skip, timeout: 600_000 }, () => {
+describe('vpnc that must not get in', { skip, timeout: 900_000 }, () => {
   const stage = scene({
     users: { alice: 'alicepass', bob: 'bobpass' },
     config: { groups: { labgroup: { psk: 'labsecretpsk', users: ['alice'], max_sessions: 1 } } },

@@ -85,7 +85,7 @@ export class Vm {
   }
 
   /** Waits for the guest to make the file `name`. */
-  async signals(name: string, timeout = 60_000): Promise<void> {
+  async signals(name: string, timeout = 300_000): Promise<void> {
     await until(
       () => {
         if (this.has(name)) return true;
@@ -98,7 +98,7 @@ export class Vm {
   }
 
   /** Waits for the guest's end; gives the status of its script. */
-  async finish(timeout = 120_000): Promise<number> {
+  async finish(timeout = 300_000): Promise<number> {
     const ended = await Promise.race([this.#program.ended.then(() => true), sleep(timeout, false, { ref: false })]);
     await this.stop();
     const file = join(this.share, 'status');
