@@ -239,7 +239,7 @@ export function credentialOf(psk: Bytes): Credential {
 let lastSpi = 0x1000;
 export const newSpi = () => ++lastSpi;
 
-function policyOf(side: Name, overrides: Partial<Ikev1Policy> = {}): Ikev1Policy {
+export function policyOf(side: Name, overrides: Partial<Ikev1Policy> = {}): Ikev1Policy {
   const policy = {
     side,
     legacy: true,

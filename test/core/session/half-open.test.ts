@@ -4,7 +4,6 @@ import { test } from 'node:test';
 import type { IkePath } from '../../../src/core/carrier/ike-path.ts';
 import { addressIdentity } from '../../../src/core/ikev1/identity.ts';
 import { Ikev1Sa } from '../../../src/core/ikev1/sa.ts';
-import type { Ikev1Policy } from '../../../src/core/ikev1/types.ts';
 import { parseIp } from '../../../src/core/net/address.ts';
 import { MINUTE } from '../../../src/core/net/time.ts';
 import { MAX_HALF_OPEN_BYTES } from '../../../src/core/session/sa-table.ts';
@@ -12,7 +11,7 @@ import { Authentication } from '../../../src/core/wire/ikev1.ts';
 import { fragment } from '../../hostile/siege.ts';
 import { Seeded } from '../../seeded.ts';
 import { seededCrypto } from '../../seeded-crypto.ts';
-import { SUITE } from '../ikev1/pair.ts';
+import { credentialOf, policyOf, SUITE } from '../ikev1/pair.ts';
 import { GATEWAY, Scene } from './scene.ts';
 
 const HOME = parseIp('198.51.100.7')!;
@@ -22,26 +21,17 @@ const CHAIN = [new Uint8Array(6000), new Uint8Array(6000)];
 
 /** A client that trusts whatever signs. */
 function hybridClient(now: number): Ikev1Sa {
-  const credential = { psk: new Uint8Array(0), accepts: () => true, subject: undefined, known: true };
+  const credential = credentialOf(new Uint8Array(0));
   const identity = addressIdentity(HOME);
-  const policy: Ikev1Policy = {
-    side: 'client',
-    legacy: true,
+  const policy = policyOf('client', {
     natTraversal: false,
-    phase1Lifetime: 3600,
-    dpd: undefined,
-    natTPort: 4500,
-    authentications: [],
     credentials: () => [credential],
-    certificate: undefined,
     verifier: {
       authorities: [],
       verify: () => ({ subject: SUBJECT, names: ['203.0.113.1'], kind: 'rsa', verifies: () => true }),
     },
     ownIdentity: () => identity,
-    authorizePhase2: () => ({ refused: 'no' }),
-    lastTraffic: () => 0,
-  };
+  });
   const suites = [{ ...SUITE, authentication: Authentication.HYBRID_INIT_RSA }];
   const intent = { suites, credential, identity, lifetime: 3600 };
   return Ikev1Sa.initiate(1, { crypto: seededCrypto(new Seeded(9)), policy }, 'main', intent, PATH, now);

@@ -2,7 +2,7 @@
 import { sleep } from '../../lab/poll.ts';
 import { clientAddress6, gatewayAddress6, gatewayPublicAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
-import { type Met, swansMeet } from './meetings.ts';
+import { type Met, NO_IKE_FRAGMENTS, swansMeet } from './meetings.ts';
 import {
   AT_CLIENT,
   AT_GATEWAY,
@@ -65,8 +65,8 @@ export const healthy: readonly Scenario[] = [
     nearMissOf: ['fragments-lost', 'certificate-too-large'],
     play: swansMeet('v2-certificates', {
       certificates: { bits: 4096 },
-      gateway: { connection: { fragmentation: 'no' } },
-      client: { connection: { fragmentation: 'no' } },
+      gateway: NO_IKE_FRAGMENTS,
+      client: NO_IKE_FRAGMENTS,
       afterwards: ({ at }) => ping(at, { count: 6 }),
     }),
   },

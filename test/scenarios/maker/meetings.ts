@@ -28,6 +28,8 @@ interface Meeting {
   readonly afterwards?: (met: Met) => Promise<unknown>;
 }
 
+export const NO_IKE_FRAGMENTS: SwanStart = { connection: { fragmentation: 'no' } };
+
 export interface Met {
   readonly stage: Stage;
   readonly gateway: StrongSwan;

@@ -5,7 +5,7 @@ import { gatewayPublicAddress } from '../../lab/topology.ts';
 import { ping } from '../../lab/traffic.ts';
 import { ESP_FROM_4500, FRAGMENT, ikeExchange, interfere, LATER_FRAGMENT, routeWithoutNat } from './faults.ts';
 import { call, GUESTS, KERNEL_GATEWAY_ADDRESS, kernelGateway, outcome, transportGateway } from './guests.ts';
-import { home, swansMeet } from './meetings.ts';
+import { home, NO_IKE_FRAGMENTS, swansMeet } from './meetings.ts';
 import {
   AT_CLIENT,
   AT_GATEWAY,
@@ -199,13 +199,13 @@ const proof: readonly Scenario[] = [
     alsoFine: ['silence-on-4500', 'loss'],
     play: swansMeet('v2-eap', {
       certificates: { bits: 4096 },
-      gateway: { connection: { fragmentation: 'no' } },
+      gateway: NO_IKE_FRAGMENTS,
       fault: async ({ net }) => {
         await routeWithoutNat(net);
         await interfere(net.nat, 'prerouting', `${LATER_FRAGMENT} drop`);
       },
       behindNat: true,
-      client: { connection: { fragmentation: 'no' } },
+      client: NO_IKE_FRAGMENTS,
       seconds: 22,
     }),
   },

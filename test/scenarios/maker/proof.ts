@@ -10,7 +10,7 @@ import { responderConfiguration } from '../../lab/swanctl.ts';
 import { ping } from '../../lab/traffic.ts';
 import type { CertificateOptions } from './certificates.ts';
 import { ikeExchange, interfere, LATER_FRAGMENT } from './faults.ts';
-import { swansMeet } from './meetings.ts';
+import { NO_IKE_FRAGMENTS, swansMeet } from './meetings.ts';
 import {
   AT_CLIENT,
   AT_GATEWAY,
@@ -193,8 +193,6 @@ const identities: readonly Scenario[] = [
     play: swansMeet('v2-psk', { keys: true, client: { peer: { id: '*.example.net' } }, seconds: 15 }),
   },
 ];
-
-const NO_IKE_FRAGMENTS = { connection: { fragmentation: 'no' } };
 
 const certificates: readonly Scenario[] = [
   {
