@@ -12,7 +12,7 @@ import { fromHex } from '../../../src/core/bytes/text.ts';
 import type { Sighting } from '../../../src/core/diagnosis/sighting.ts';
 import { fields } from '../../lab/capture.ts';
 import { Netns } from '../../lab/netns.ts';
-import { sleep } from '../../lab/poll.ts';
+import { until } from '../../lab/poll.ts';
 import { lacking } from '../../lab/requirements.ts';
 import type { Program } from '../../lab/run.ts';
 import { scratch } from '../../lab/scratch.ts';
@@ -198,14 +198,17 @@ const TALK = `
       await new Promise((done) => net.connect(port, host).on('error', done));
   })();`;
 
+/** With room for all of the talk between the kernel and tcpdump: the usual 2 MB are full with 32 packets. */
+const TCPDUMP = ['tcpdump', '-U', '--immediate-mode', '-B', '16384', '-Z', 'root'];
+
 const CAPTURES: Readonly<Record<string, readonly string[]>> = {
   'dumpcap.pcapng': ['dumpcap', '-q', '-i', 'sp0'],
-  'any.pcap': ['tcpdump', '-U', '--immediate-mode', '-Z', 'root', '-i', 'any', '-y', 'LINUX_SLL'],
-  'any2.pcap': ['tcpdump', '-U', '--immediate-mode', '-Z', 'root', '-i', 'any', '-y', 'LINUX_SLL2'],
-  'nano.pcap': ['tcpdump', '-U', '--immediate-mode', '-Z', 'root', '-i', 'sp0', '--time-stamp-precision=nano'],
+  'any.pcap': [...TCPDUMP, '-i', 'any', '-y', 'LINUX_SLL'],
+  'any2.pcap': [...TCPDUMP, '-i', 'any', '-y', 'LINUX_SLL2'],
+  'nano.pcap': [...TCPDUMP, '-i', 'sp0', '--time-stamp-precision=nano'],
 };
 
-test('of a network, by tcpdump and dumpcap', { skip, timeout: 120_000 }, async () => {
+test('of a network, by tcpdump and dumpcap', { skip, timeout: 300_000 }, async () => {
   const [near, far] = [await Netns.create('near'), await Netns.create('far')];
   try {
     await link(near, 'sp0', ['192.0.2.2/24', '2001:db8::2/64'], far, 'sp1', ['192.0.2.1/24', '2001:db8::1/64']);
@@ -217,12 +220,18 @@ test('of a network, by tcpdump and dumpcap', { skip, timeout: 120_000 }, async (
       await program.prints(/listening on|Capturing on/);
     }
     await near.must([process.execPath, '-e', TALK]);
-    // what the kernel has buffered comes a moment later
-    await sleep(1000);
-    for (const program of programs) await program.stop('SIGINT');
-    for (const name of Object.keys(CAPTURES)) await agree(name, readFileSync(join(folder, name)), 12);
+    // what the kernel has buffered comes in its own time
+    for (const name of Object.keys(CAPTURES)) await until(() => hasAll(name), 60_000, name);
+    for (const program of programs) await program.stop('SIGINT', 60_000);
+    for (const name of Object.keys(CAPTURES)) await agree(name, readFileSync(join(folder, name)), 40);
   } finally {
     near.remove();
     far.remove();
   }
 });
+
+/** Whether a capture that is still being written has the last that is looked at of the talk: the refusal of TCP 4500. */
+async function hasAll(name: string): Promise<boolean> {
+  const read = await readBytes(readFileSync(join(folder, name))).catch(() => undefined);
+  return read?.sightings.some(({ protocol, sourcePort }) => protocol === 'tcp' && sourcePort === 4500) === true;
+}
