@@ -40,7 +40,7 @@ class Load {
     if (order.does === 'logins') await this.#logInMany(order);
     else if (order.does === 'soak') await this.#soak(order);
     else if (order.does === 'leave') await this.#leaveAll();
-    else if (order.does === 'traffic') answered = await this.#pingAll();
+    else if (order.does === 'traffic') answered = await this.#pingAll(order.rounds);
     else if (order.does === 'rekey') this.#rekeyAll(order.phase);
     return this.#answer((performance.now() - began) / 1000, answered);
   }
@@ -109,10 +109,10 @@ class Load {
   }
 
   /** How many were answered: of those who came to stay. */
-  async #pingAll(): Promise<number> {
+  async #pingAll(rounds = PINGS): Promise<number> {
     const waiting = new Map<Client, number>();
     for (const { client } of this.#staying) waiting.set(client, client.echoes);
-    for (let round = 0; round < PINGS && waiting.size > 0; round++) {
+    for (let round = 0; round < rounds && waiting.size > 0; round++) {
       let sent = 0;
       for (const [client, before] of waiting) {
         if (client.echoes > before) waiting.delete(client);

@@ -13,8 +13,8 @@ export type Order =
   | { readonly does: 'logins'; count: number; seconds: number; atOnce: number; stay: boolean }
   /** Clients come, roam, renew and die for so long; all of them have gone when it answers. */
   | { readonly does: 'soak'; seconds: number; clients: number }
-  /** All who stay ping the LAN until it answers, or not. */
-  | { readonly does: 'traffic' }
+  /** All who stay ping the LAN until it answers, or not in so many rounds; default 5. */
+  | { readonly does: 'traffic'; rounds?: number }
   /** Everybody renews one phase. */
   | { readonly does: 'rekey'; phase: 1 | 2 }
   | { readonly does: 'count' }
