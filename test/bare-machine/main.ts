@@ -10,9 +10,10 @@
  * is the host's, since `npm start` fetches what it needs: UDP 500 and 4500 have to be free. All processes are in a process
  * namespace that dies with this program, all mounts in a mount namespace that nobody else sees.
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { persist } from '../lab/persist.ts';
 import { missing } from '../lab/requirements.ts';
 import { must, type Program, run } from '../lab/run.ts';
 import { discard, scratch } from '../lab/scratch.ts';
@@ -28,8 +29,10 @@ const NPM = '10.9.9';
 const WITH_NPM = ['libstdc++6', 'ca-certificates'];
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'x64', arm64: 'arm64' };
 /** Milliseconds: with the download of the dependencies, and of all tests on a slow machine. */
-const START_PATIENCE = 300_000;
-const TEST_PATIENCE = 1_500_000;
+const START_PATIENCE = 900_000;
+const TEST_PATIENCE = 2_700_000;
+/** Of `npm start` when the dependencies could not be fetched. */
+const NOT_FETCHED = 69;
 /** AES-128, SHA-1, a group secret and a login, modp2048: what the first start's group takes. */
 const TRANSFORM = '(1=7,14=128,2=2,3=65001,4=14)';
 
@@ -63,7 +66,10 @@ async function makeRoot(): Promise<void> {
   const apt = ['Apt::Install-Recommends "false"', 'Acquire::Retries "3"'].map((line) => `--aptopt=${line}`);
   const dpkg = ['force-unsafe-io', 'path-exclude=/usr/share/man/*', 'path-exclude=/usr/share/doc/*'];
   const argv = ['mmdebstrap', ...options, ...apt, ...dpkg.map((line) => `--dpkgopt=${line}`), DEBIAN, root];
-  await machine.make(argv);
+  await persist(async () => {
+    for (const name of readdirSync(root)) rmSync(join(root, name), { recursive: true });
+    await machine.make(argv);
+  });
   if (values.node === '20') await installNode();
   console.log((await must(machine.inside('node --version && npm --version && git --version'))).trim());
 }
@@ -77,7 +83,8 @@ async function installNode(): Promise<void> {
     [binary, NODE],
     ['npm', NPM],
   ] as const) {
-    await must(['npm', 'pack', '--silent', `${name}@${version}`], { cwd: folder, timeout: 300_000 });
+    const pack = ['npm', 'pack', '--silent', `${name}@${version}`];
+    await persist(() => must(pack, { cwd: folder, timeout: 300_000 }));
     mkdirSync(join(folder, name));
     const tarball = join(folder, `${name}-${version}.tgz`);
     await must(['tar', '-xzf', tarball, '--strip-components=1', '--no-same-owner', '-C', join(folder, name)]);
@@ -101,25 +108,32 @@ async function makeRepository(): Promise<void> {
 
 /** In the home directory of root, where a login leads. */
 async function start(): Promise<void> {
-  const before = interfaces();
+  const before = tunnels();
   const commands = readme.start.map((line) => line.replace('REPOSITORY', '/repository'));
-  const gateway = machine.start(['set -e', 'cd', ...commands].join('\n'));
-  await gateway.prints(/gateway is up/, START_PATIENCE);
+  let gateway = machine.start(['set -e', 'cd', ...commands].join('\n'));
+  const isUp = () => gateway.prints(/gateway is up/, START_PATIENCE);
+  await isUp().catch(async (error) => {
+    if ((await gateway.left()) !== NOT_FETCHED) throw error;
+    // As it asks for.
+    gateway = machine.start(`cd ~/sallyport && sleep 30 && ${commands.at(-1)}`);
+    await isUp();
+  });
   await answersIkeScan(gateway);
   machine.interrupt();
   await gateway.prints(/the gateway has stopped/);
   await gateway.ended;
   console.log(gateway.output.trim());
-  const left = interfaces().filter((name) => !before.includes(name));
+  const left = tunnels().filter((name) => !before.includes(name));
   if (left.length > 0) fail(`the gateway left interfaces behind: ${left.join(', ')}`);
 }
 
-function interfaces(): string[] {
-  return readdirSync('/sys/class/net');
+/** TUN devices: others of this machine's interfaces may come and go meanwhile. */
+function tunnels(): string[] {
+  return readdirSync('/sys/class/net').filter((name) => existsSync(join('/sys/class/net', name, 'tun_flags')));
 }
 
 async function answersIkeScan(gateway: Program): Promise<void> {
-  const scan = ['ike-scan', '--sport=0', '--retry=5', '-M', `--trans=${TRANSFORM}`, '127.0.0.1'];
+  const scan = ['ike-scan', '--sport=0', '--timeout=2000', '--retry=6', '-M', `--trans=${TRANSFORM}`, '127.0.0.1'];
   const { stdout, stderr } = await run(scan);
   if (!stdout.includes('Handshake returned')) fail(`ike-scan had no handshake:\n${stdout}${stderr}\n${gateway.output}`);
   console.log(stdout.trim());

@@ -83,13 +83,24 @@ function isThere(requirement: Requirement): boolean {
     case 'image':
       return existsSync(join(vmDirectory, 'image-built'));
     case 'registry':
-      return spawnSync('npm', ['view', 'koffi', 'version'], { timeout: 60_000 }).status === 0;
+      return registryAnswers();
     // a library, which Node 26 is linked with
     case 'libatomic1':
       return globSync('/usr/lib/*/libatomic.so.1').length > 0;
     default:
       return searchPath().some((directory) => isExecutable(join(directory, requirement)));
   }
+}
+
+/** Asked up to three times: an answer may get lost. */
+function registryAnswers(): boolean {
+  const ask = () =>
+    spawnSync('npm', ['view', 'koffi', 'version', '--fetch-retries=0'], { timeout: 60_000 }).status === 0;
+  for (const pause of [2_000, 10_000]) {
+    if (ask()) return true;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause);
+  }
+  return ask();
 }
 
 function remedy(requirement: Requirement): string {

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { stringify } from 'yaml';
 import * as lab from '../lab/gateway.ts';
+import { persist } from '../lab/persist.ts';
 import { lacking } from '../lab/requirements.ts';
 import { must, type Program } from '../lab/run.ts';
 import { scratch } from '../lab/scratch.ts';
@@ -31,13 +32,13 @@ const instructions = readFileSync(join(ROOT, 'packaging/Containerfile'), 'utf8')
 
 const podmanRun = /^podman run [\s\S]*?[^\\]\n/m.exec(readFileSync(join(ROOT, 'docs/deployment.md'), 'utf8'))![0];
 
-describe('the container', { skip, timeout: 600_000 }, () => {
+describe('the container', { skip, timeout: 900_000 }, () => {
   let net: Topology;
   let cell: Cell;
   let gateway: Program;
 
   before(async () => {
-    const image = await buildProgram();
+    const image = await persist(buildProgram);
     const folder = scratch('container');
     const uid = Number(/ --uid (\d+) /.exec(instructions.join('\n'))![1]);
     for (const name of ['state', 'etc']) mkdirSync(join(folder, name));

@@ -1,6 +1,7 @@
 /** The published package, made as for a release in a copy of this checkout. */
 import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { persist } from '../lab/persist.ts';
 import { must } from '../lab/run.ts';
 import { scratch } from '../lab/scratch.ts';
 
@@ -34,11 +35,8 @@ export async function packPackage(): Promise<string> {
 /** Installs `packages` into `folder`, as somebody does who has `node`. */
 export async function install(folder: string, node: string, ...packages: readonly string[]): Promise<void> {
   mkdirSync(folder, { recursive: true });
-  await must(['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', folder, ...packages], {
-    env: withNode(node),
-    cwd: folder,
-    timeout: PATIENCE,
-  });
+  const npm = ['npm', 'install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', folder, ...packages];
+  await persist(() => must(npm, { env: withNode(node), cwd: folder, timeout: PATIENCE }));
 }
 
 /** The environment in which `node` is that binary. */

@@ -66,7 +66,7 @@ describe('the unit by itself', { skip: missing('systemd-analyze') }, () => {
   });
 });
 
-describe('the gateway within the unit', { skip, timeout: 180_000 }, () => {
+describe('the gateway within the unit', { skip, timeout: 600_000 }, () => {
   const unit = new Unit();
   let net: Topology;
   let cell: Cell;
