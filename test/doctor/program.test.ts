@@ -37,8 +37,13 @@ test('a cause: said first, with the packets, what to change, and status 3', asyn
 test('the same as JSON, from standard input and compressed', async () => {
   const path = join(folder, 'b.pcap.gz');
   writeFileSync(path, gzipSync(UNANSWERED));
-  const command = `"${join(root, 'bin/sallyport')}" doctor - --json < "${path}"`;
-  const { status, stdout } = await run(['sh', '-c', command]);
+  const { status, stdout } = await run([
+    'sh',
+    '-c',
+    'exec "$0" doctor - --json <"$1"',
+    join(root, 'bin/sallyport'),
+    path,
+  ]);
   assert.equal(status, 3);
   const report = JSON.parse(stdout);
   assert.equal(report.healthy, false);

@@ -18,8 +18,11 @@ function context() {
   return { network: nodeNetwork, log: new PacketLog(nodeNetwork), pace: new Pace(nodeNetwork) };
 }
 
-/** A port that nobody has any more. */
-async function closedPort(): Promise<number> {
+/** TCPMUX, which nobody serves; a port that was free a moment ago may be somebody's by now. */
+const CLOSED = 1;
+
+/** A port that nobody had a moment ago. */
+async function freePort(): Promise<number> {
   const socket = createSocket('udp4');
   await new Promise<void>((resolve) => socket.bind(0, address.text, resolve));
   const { port } = socket.address();
@@ -48,13 +51,13 @@ describe('UDP', () => {
   });
 
   it('a closed port is heard of by ICMP', async (test) => {
-    const flow = await IkeFlow.open(context(), { address, port: await closedPort() }, false);
+    const flow = await IkeFlow.open(context(), { address, port: CLOSED }, false);
     test.after(() => flow.close());
     assert.equal((await flow.ask(mainModeQuestion(nodeCrypto, ALL), PATIENCE)).kind, 'refused');
   });
 
   it('the own port that is asked for is not taken for the gateway', async (test) => {
-    const port = await closedPort();
+    const port = await freePort();
     const flow = await IkeFlow.open(context(), { address, port }, false, port);
     test.after(() => flow.close());
     assert.notEqual(flow.local!.port, port);
@@ -73,6 +76,6 @@ it('TCP: a port that listens, and one that does not', async (test) => {
   assert.deepEqual([...(await promise)], [1, 2, 3]);
   flow.close();
   server.close();
-  const refused = nodeNetwork.openTcp({ address, port: await closedPort() }, listener, new AbortController().signal);
+  const refused = nodeNetwork.openTcp({ address, port: CLOSED }, listener, new AbortController().signal);
   await assert.rejects(refused, { code: 'ECONNREFUSED' });
 });
