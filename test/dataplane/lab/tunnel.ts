@@ -3,7 +3,21 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Netns } from '../../lab/netns.ts';
 import { until } from '../../lab/poll.ts';
+import { type TransferOptions, transfer } from '../../lab/traffic.ts';
 import type { EndCommand, EndEvent, EndSettings } from './end.ts';
+
+/** TCP from `client` to `server` until `bytes` have arrived: on a busy machine that takes more than one run. */
+export async function carries(client: Netns, server: Netns, bytes: number, options: TransferOptions): Promise<void> {
+  let arrived = 0;
+  await until(
+    async () => {
+      arrived += (await transfer(client, server, options)).bytes;
+      return arrived >= bytes;
+    },
+    120_000,
+    () => `${bytes} bytes of TCP, of which ${arrived} did,`,
+  );
+}
 
 /** A dataplane in a namespace. */
 export class End {
