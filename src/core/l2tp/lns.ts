@@ -54,11 +54,11 @@ export const MAX_CALLS = 16;
 
 type LnsState =
   /** `challenge`: what its answer has to prove the tunnel's secret by. */
-  { readonly awaits: 'SCCCN'; readonly challenge?: Bytes } | { readonly awaits: 'calls' };
+  { readonly awaits: 'SCCCN'; readonly challenge?: Bytes } | { readonly awaits: 'calls'; readonly since: Instant };
 
 /**
- * A repeat of the SCCRQ may come late, behind the SCCCN: one so soon after is passed over. Who does begin anew under the number
- * of its old tunnel has no answer then, and repeats it for longer than that.
+ * A repeat of the SCCRQ may come late, behind the SCCCN: one so soon after that is passed over. Who does begin anew under the
+ * number of its old tunnel has no answer then, and repeats it for longer than that.
  */
 const LATE = 3 * SECOND;
 
@@ -113,7 +113,7 @@ export class Lns extends TunnelEnd<LnsState, LnsOwnEvent> {
     const old = this.connection;
     if (old?.peerTunnel === peerTunnel) {
       if (old.state.awaits === 'SCCCN') return 'first';
-      if (now < old.begunAt + LATE) return 'late';
+      if (now < old.state.since + LATE) return 'late';
     }
     if (old) this.tell({ type: 'restarted' });
     this.connect(peerTunnel, { awaits: 'SCCCN' }, port, now);
@@ -170,7 +170,7 @@ export class Lns extends TunnelEnd<LnsState, LnsOwnEvent> {
       const reason = "the client doesn't know the tunnel secret that it asked for; compare it with 'l2tp.secret'";
       return this.refuse(connection, reason, StopResult.NOT_AUTHORIZED);
     }
-    connection.state = { awaits: 'calls' };
+    connection.state = { awaits: 'calls', since: connection.heardAt };
   }
 
   /** Who asks for the secret is asked for it in turn; who doesn't, as Windows, has proven itself to IPsec. */

@@ -76,7 +76,6 @@ export interface Connection<State> {
   calls: readonly Call[];
   /** Where the peer sends from: answers go there (section 8.1). */
   port: number;
-  readonly begunAt: Instant;
   heardAt: Instant;
 }
 
@@ -192,8 +191,7 @@ export abstract class TunnelEnd<State, More = never> {
 
   protected connect(peerTunnel: number, state: State, port: number, now: Instant): Connection<State> {
     const channel = new ControlChannel();
-    const times = { begunAt: now, heardAt: now };
-    this.connection = { channel, localTunnel: this.newId(), peerTunnel, state, calls: [], port, ...times };
+    this.connection = { channel, localTunnel: this.newId(), peerTunnel, state, calls: [], port, heardAt: now };
     return this.connection;
   }
 
