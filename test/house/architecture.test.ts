@@ -1,4 +1,4 @@
-/** docs/architecture.md is a map: what it names is there, and its bounds stand in the rows of their folders. */
+/** docs/architecture.md is a map: each folder has its row, what it names is there, and its bounds stand in the rows of their folders. */
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,6 +18,13 @@ test('every file that it names exists', () => {
     (name) => !PLACEHOLDERS.includes(name) && !files.some((path) => `/${path}`.endsWith(`/${name}`)),
   );
   assert.deepEqual(lost, []);
+});
+
+test('every folder of src/ has its row, and a row its folder', () => {
+  const table = /^\| `src\/` \|.*\n([\s\S]*?)\n\n/m.exec(text)![1]!;
+  const rows = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, folder]) => folder);
+  const folders = globSync(['src/*', 'src/core/*'], { cwd: ROOT }).map((path) => path.slice('src/'.length));
+  assert.deepEqual(rows.toSorted(), folders.filter((folder) => folder !== 'core').toSorted());
 });
 
 test('every bound in its table is a constant below the folder or in the file of its row', () => {
