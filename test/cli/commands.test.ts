@@ -140,8 +140,9 @@ describe('sallyport user, while no gateway runs', () => {
     const state = join(temporaryFolder(test), 'state');
     const typed = (first: string, second: string) =>
       new Promise<string>((resolve) => {
-        const child = spawn('script', ['-qec', `${SALLYPORT} user add alice --state ${state}`, '/dev/null'], {
+        const child = spawn('script', ['-qec', 'exec "$PROGRAM" user add alice --state "$STATE"', '/dev/null'], {
           stdio: 'pipe',
+          env: { ...process.env, SHELL: '/bin/sh', PROGRAM: SALLYPORT, STATE: state },
         });
         let seen = '';
         child.stdout.on('data', (chunk) => {

@@ -234,7 +234,7 @@ describe("the client's commands", { skip, timeout: 900_000 }, () => {
       `printf '\\003'`,
       'sleep 5',
     ].join('; ')})`;
-    const shell = `${typed} | script -qefc 'exec ${lab.sallyport} connect nameless.pcf' typescript >/dev/null`;
+    const shell = `${typed} | PROGRAM="$0" SHELL=/bin/sh script -qefc 'exec "$PROGRAM" connect nameless.pcf' typescript >/dev/null`;
     const program = start([], {}, shell);
     assert.equal(await program.ended, 0, program.output);
     const seen = await stage.net.cl.must(['cat', join(folder, 'typescript')]);
