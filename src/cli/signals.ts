@@ -2,9 +2,10 @@
 
 /**
  * Milliseconds in which a signal that comes again is the same wish: a closed terminal tells its programs twice (kernel and shell),
- * and so do `timeout` and other parents that signal both their child and its group.
+ * and so do `timeout` and other parents that signal both their child and its group. `npm start` passes a Ctrl-C on that its child had
+ * from the terminal, and an npm that slept for days takes its time.
  */
-export const SAME_WISH = 500;
+export const SAME_WISH = 2000;
 
 export interface SignalContext {
   /** Milliseconds on a clock that only goes forward. */

@@ -10,8 +10,9 @@ it('takes a signal that comes twice at once for one, and a later one for impatie
   test.after(() => signals.forEach((signal) => void process.removeAllListeners(signal)));
   onEndSignal(signals, (signal) => seen.push(signal), { now: () => clock, exit: (status) => seen.push(status) });
   process.emit('SIGCONT');
+  clock += 1900;
   process.emit('SIGWINCH');
-  clock += SAME_WISH - 1;
+  clock += SAME_WISH - 1901;
   process.emit('SIGCONT');
   assert.deepEqual(seen, ['SIGCONT']);
   clock += 1;
