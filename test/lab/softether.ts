@@ -47,7 +47,7 @@ export class SoftEther {
       const { stdout } = await netns.run(['ss', '-Htlnp', `sport = :${CONTROL_PORT}`]);
       return /pid=(\d+)/.exec(stdout)?.[1];
     };
-    server.#pid = Number(await until(serves, 30_000, () => `SoftEther's port; it said:\n${server.log}`));
+    server.#pid = Number(await until(serves, 60_000, () => `SoftEther's port; it said:\n${server.log}`));
     await server.configure([
       `HubCreate ${HUB} /PASSWORD:none`,
       `IPsecEnable /L2TP:yes /L2TPRAW:no /ETHERIP:no /PSK:${psk} /DEFAULTHUB:${HUB}`,
@@ -60,7 +60,7 @@ export class SoftEther {
     ]);
     // it takes the addresses of its machine one by one, a moment later
     const takesAll = async () => (await netns.must(['ss', '-Huln', 'sport = :4500'])).trim() !== '';
-    await until(takesAll, 30_000, () => `SoftEther on UDP 4500; it said:\n${server.log}`);
+    await until(takesAll, 60_000, () => `SoftEther on UDP 4500; it said:\n${server.log}`);
     return server;
   }
 

@@ -33,7 +33,7 @@ interface Told {
   }[];
 }
 
-describe('the doctor with a profile', { skip: lacking(), timeout: 900_000, concurrency: SIDE_BY_SIDE }, () => {
+describe('the doctor with a profile', { skip: lacking(), timeout: 1_800_000, concurrency: SIDE_BY_SIDE }, () => {
   let net: Topology;
   let gateway: lab.Gateway;
   let direct: Pool<Netns>;

@@ -48,7 +48,7 @@ interface Measured {
 
 const measured: Measured[] = [];
 
-describe('the matrix of firewalls', { skip: lacking(), timeout: 900_000, concurrency: SIDE_BY_SIDE }, () => {
+describe('the matrix of firewalls', { skip: lacking(), timeout: 1_800_000, concurrency: SIDE_BY_SIDE }, () => {
   let net: Topology;
   let gateway: Gateway;
   let direct: Pool<Netns>;
