@@ -1,4 +1,4 @@
-/** Keys that are used up in two seconds, by volume and by command, from either side and from both at once: no ping is lost. */
+/** Keys that are used up in two seconds, by volume and by command, from either side and from both at once: no packet is lost. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { sleep } from '../lab/poll.ts';
@@ -30,11 +30,11 @@ function losesNoneDuring(
   trouble: (load: Promise<unknown>) => Promise<void>,
 ): Promise<void> {
   const { net } = stage;
-  return losesNone(async () => {
-    const lost = pingsLost(net.cl, SECONDS);
-    const load = stream ? transfer(net.cl, net.gw, { ...stream, reverse: true }) : Promise.resolve();
-    await Promise.all([trouble(load), load]);
-    return lost;
+  return losesNone([net.cl, net.gw], async () => {
+    const pings = pingsLost(net.cl, SECONDS);
+    const load = stream ? transfer(net.cl, net.gw, { ...stream, reverse: true }) : Promise.resolve({ lost: 0 });
+    await trouble(load);
+    return (await pings) + (await load).lost;
   });
 }
 
