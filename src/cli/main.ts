@@ -53,3 +53,6 @@ function describe(error: unknown): string {
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 
 process.exitCode = await main(process.argv.slice(2));
+// All is said and done. Left to itself Node would forget who takes its signals some time before it is gone, and one that comes
+// then would end it without its status.
+process.once('beforeExit', () => process.exit());

@@ -1,9 +1,11 @@
 /** The command line from outside: output, errors and exit status. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { controlPath, serveControl } from '../../src/control/gateway.ts';
 import type { ControlHandlers, SessionRow } from '../../src/control/gateway-types.ts';
 import { matchesHash } from '../../src/host/argon2.ts';
@@ -45,6 +47,18 @@ describe('sallyport', () => {
       assert.ok(!help.stdout.includes('--state'), help.stdout);
       fails(await run([command, '--state', '/tmp']), 2, /Unknown option '--state'; 'sallyport help' shows how\n$/);
     }
+  });
+
+  it('keeps its status through signals that it takes, up to the very end', async () => {
+    const taker = "--import=data:text/javascript,process.on('SIGTERM',()=>{})";
+    const child = spawn(SALLYPORT, ['kick', 'x'], { stdio: 'pipe', env: { ...process.env, NODE_OPTIONS: taker } });
+    const ended = once(child, 'close');
+    await once(child.stderr, 'data');
+    while (child.exitCode === null && child.signalCode === null) {
+      child.kill('SIGTERM');
+      await setImmediate();
+    }
+    assert.deepEqual(await ended, [2, null]);
   });
 
   it('refuses what it does not know, with status 2', async () => {
