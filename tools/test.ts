@@ -14,6 +14,8 @@ const root = join(import.meta.dirname, '..');
 process.chdir(root);
 // Some tests write what another user reads.
 process.umask(0o022);
+// Some read what other programs say.
+process.env.LC_ALL = 'C.UTF-8';
 const pattern = process.argv[2];
 const all = globSync('test/**/*.test.ts').sort();
 const named = pattern === undefined ? all : all.filter((file) => file.includes(pattern));
