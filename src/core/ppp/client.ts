@@ -45,6 +45,13 @@ export class PppClient extends LinkEnd<ProofState, PppUp> {
     this.#methods = methods;
   }
 
+  /** What login the gateway asked for in vain, in a sentence; undefined: none, or both came to agree. */
+  get refusal(): string | undefined {
+    const { refused } = this.#methods;
+    if (this.state.awaits !== 'LCP' || !refused) return undefined;
+    return `the gateway wants a login by ${refused}; what may be used is ${this.#options.methods.join(', ')}`;
+  }
+
   /** Who doesn't ask who we are doesn't show, either, that it is the gateway that knows us. */
   protected override beginProof(now: Instant): void {
     const { method } = this.#methods;
@@ -92,11 +99,7 @@ export class PppClient extends LinkEnd<ProofState, PppUp> {
 
   /** Some gateways hang up instead of saying that the password is wrong, or that they know no common method. */
   protected override hungUp(): readonly [PppCause, string] {
-    const { awaits } = this.state;
-    if (awaits === 'verdict') return ['login', 'the gateway hung up on the login without a word'];
-    const { refused } = this.#methods;
-    if (awaits !== 'LCP' || !refused) return super.hungUp();
-    const known = this.#options.methods.join(', ');
-    return ['refused', `the gateway wants a login by ${refused}; what may be used is ${known}`];
+    if (this.state.awaits === 'verdict') return ['login', 'the gateway hung up on the login without a word'];
+    return this.refusal === undefined ? super.hungUp() : ['refused', this.refusal];
   }
 }

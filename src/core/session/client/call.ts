@@ -142,9 +142,9 @@ export class ClientCall {
       case 'ppp':
         return this.#link?.handleInput(event.frame, now);
       case 'closed': {
-        // some gateways end all of it instead of saying what they don't like
+        // some gateways end all of it instead of saying what they don't like, or that word comes later
         const cause = this.#state.awaits === 'nothing' ? 'lost' : 'refused';
-        return this.#end({ cause, reason: event.reason });
+        return this.#end({ cause, reason: this.#link?.refusal ?? event.reason });
       }
       case 'dropped':
         return this.#options.emit(event);

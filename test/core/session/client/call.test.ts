@@ -6,6 +6,7 @@ import { Lns } from '../../../../src/core/l2tp/lns.ts';
 import { type IpAddress, parseIp } from '../../../../src/core/net/address.ts';
 import { type Instant, MINUTE, SECOND } from '../../../../src/core/net/time.ts';
 import { PppLink } from '../../../../src/core/ppp/link.ts';
+import type { PppMethod } from '../../../../src/core/ppp/methods.ts';
 import { ClientCall } from '../../../../src/core/session/client/call.ts';
 import type { ClientEvent } from '../../../../src/core/session/client/events.ts';
 import { type CallIds, L2TP_PORT } from '../../../../src/core/wire/l2tp.ts';
@@ -26,12 +27,12 @@ class Bench {
   silent = false;
   readonly #given: { readonly address: IpAddress; readonly dns: readonly IpAddress[] };
 
-  constructor(address: string, dns: readonly string[] = []) {
+  constructor(address: string, dns: readonly string[] = [], methods?: readonly PppMethod[]) {
     this.#given = { address: parseIp(address)!, dns: dns.map((text) => parseIp(text)!) };
     const emit = (event: ClientEvent) => this.events.push(event);
     const { crypto } = this;
     const common = { crypto, user: 'sally', password: 'secret', secret: undefined, lastTraffic: () => 0, emit };
-    this.call = new ClientCall({ ...common, gateway: [GATEWAY] }, this.now);
+    this.call = new ClientCall({ ...common, methods, gateway: [GATEWAY] }, this.now);
     this.lns = new Lns(crypto, () => 0);
   }
 
@@ -74,6 +75,8 @@ class Bench {
       } else if (event.type === 'ppp') this.link?.handleInput(event.frame, this.now);
     }
     for (let event = this.link?.pollEvent(); event; event = this.link?.pollEvent()) {
+      // before PPP's own word leaves
+      if (event.type === 'down') this.lns.close();
       if (event.type !== 'authenticate') continue;
       const given = { ...this.#given, ownAddress: parseIp('10.0.0.1')!, nbns: [] };
       this.link!.answer({ ok: true, given, response: undefined }, this.now);
@@ -114,6 +117,12 @@ describe("a client's call", () => {
       ['10.0.0.53'],
     );
     assert.match(JSON.stringify(events), /127\.0\.0\.53 is not taken/);
+  });
+
+  it('tells what login the gateway wanted, though it closes its tunnel without a word of that', () => {
+    const { ending } = new Bench('10.0.0.2', [], ['ms-chap-v2']).run().call;
+    const reason = 'the gateway wants a login by pap; what may be used is ms-chap-v2';
+    assert.deepEqual(ending, { cause: 'refused', reason });
   });
 
   it('is given up when nobody answers, and lost when nobody answers any more', () => {
