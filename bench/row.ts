@@ -1,6 +1,6 @@
+/** A line of a benchmark of whole tunnels, one TCP stream of iperf3 through it, and tables of such lines. */
 import type { Outcome } from './outcome.ts';
 
-/** A line of a benchmark of whole tunnels: one TCP stream of iperf3 through it. */
 export interface Row {
   readonly name: string;
   /** Median of the runs. */

@@ -71,8 +71,7 @@ function isCode(text: string): boolean {
 async function explain(code: string, asJson: boolean): Promise<number> {
   const { describeCode, knownCodes } = await import('../doctor/code.ts');
   const words = describeCode(Number(code), asJson);
-  if (words === undefined)
-    throw new UsageError(`nothing is known of error ${code}; of these there is: ${knownCodes()}`);
+  if (words === undefined) throw new UsageError(`nothing is known of error ${code}; known are ${knownCodes()}`);
   console.log(words);
   return 0;
 }
