@@ -173,7 +173,7 @@ test('fragments cost the same however they are ordered and however many there ar
   const many = Array.from({ length: 20_000 }, (_, i) => i);
   const [forth, back] = [cost(many, 1), cost(many.toReversed(), 2)];
   // a list walked for each fragment would take minutes
-  assert.ok(forth < 5000 && back < 5000, `${forth} and ${back} ms`);
+  assert.ok(forth < 30_000 && back < 30_000, `${forth} and ${back} ms`);
   assert.ok(siege.dropped('ike_fragment') > 500);
   assert.ok(siege.gateway.halfOpenBytes <= 2 * 16_384);
   siege.checkHonest();

@@ -212,6 +212,7 @@ export class LabHost {
   }
 
   #environment() {
-    return { env: { PATH: `${this.bin}:${process.env.PATH}` } };
+    // Some scripts try each step of a plan in turn.
+    return { env: { PATH: `${this.bin}:${process.env.PATH}` }, timeout: 600_000 };
   }
 }

@@ -143,7 +143,7 @@ describe('packets in clear', { skip }, () => {
     const flood6 = host.netns.start(['ping', '-n', '-q', '-i', '0.005', '2001:db8:5::9']);
     const during = await seen(scene, async () => {
       const round = client.stdout.split('\n').length;
-      await client.prints(new RegExp(`round ${round + 15}\n`));
+      await client.prints(new RegExp(`round ${round + 15}\n`), 300_000);
     });
     assert.deepEqual(during, []);
     for (const program of [flood, flood6, client]) await program.stop('SIGKILL');
