@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { stringify } from 'yaml';
 import type { SessionRow } from '../../src/control/gateway-types.ts';
 import type { Netns } from './netns.ts';
-import { until, untilLine } from './poll.ts';
+import { PATIENCE, until, untilLine } from './poll.ts';
 import { type Finished, must, type Program, type RunOptions } from './run.ts';
 import { discard, scratch } from './scratch.ts';
 import { lanPrefix } from './topology.ts';
@@ -91,7 +91,7 @@ export class Gateway {
     const program = this.netns.start([this.#executable, 'serve', '--config', this.configFile]);
     this.#past += this.#program?.output ?? '';
     this.#program = program;
-    await program.prints(/gateway is up/, 60_000);
+    await program.prints(/gateway is up/);
   }
 
   get log(): string {
@@ -104,7 +104,7 @@ export class Gateway {
   }
 
   /** Waits for a log line; `after`: the length of the log before what is tested. */
-  logs(pattern: RegExp, after = 0, timeout = 60_000): Promise<string> {
+  logs(pattern: RegExp, after = 0, timeout = PATIENCE): Promise<string> {
     return untilLine(() => this.log, pattern, { after, timeout });
   }
 
@@ -136,7 +136,7 @@ export class Gateway {
     return JSON.parse(stdout) as SessionRow[];
   }
 
-  /** Waits until there are `count` sessions. */
+  /** Waits until there are `count` sessions; not as long as the gateway takes to miss who went without a word. */
   async holds(count: number, timeout = 60_000): Promise<SessionRow[]> {
     let rows: SessionRow[] = [];
     return until(

@@ -5,7 +5,7 @@ import type { DhGroup } from '../../src/core/crypto/algorithms.ts';
 import type { Ikev1Event } from '../../src/core/ikev1/types.ts';
 import type { PersonaName } from '../../src/core/personas/persona.ts';
 import type { Netns } from './netns.ts';
-import { sleep, until } from './poll.ts';
+import { PATIENCE, sleep, until } from './poll.ts';
 
 export interface InitiatorOptions {
   readonly local: string;
@@ -88,7 +88,7 @@ export class Initiator {
   }
 
   /** Waits for event number `count` of its type, the first being 1. */
-  tells(type: Told['type'], count = 1, timeout = 60_000): Promise<Told> {
+  tells(type: Told['type'], count = 1, timeout = PATIENCE): Promise<Told> {
     return until(
       () => {
         if (!this.#running) throw new Error(`the initiator ended:\n${this.#errors}`);
@@ -113,7 +113,7 @@ export class Initiator {
           .slice(before)
           .find(({ why }) => why !== 'another pair');
       },
-      60_000,
+      PATIENCE,
       () => `an echo reply; told: ${this.#told.map(({ type }) => type).join(', ')}`,
     );
     if (answered.reply !== true) throw new Error(`no echo reply: ${JSON.stringify(answered)}`);
@@ -121,6 +121,6 @@ export class Initiator {
 
   async stop(): Promise<void> {
     this.#child.kill('SIGKILL');
-    await until(() => !this.#running, 60_000, 'the end of the initiator');
+    await until(() => !this.#running, PATIENCE, 'the end of the initiator');
   }
 }

@@ -3,10 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 export { sleep };
 
+/** Milliseconds in which comes what will: a busy machine has taken more than a minute to start a program. */
+export const PATIENCE = 180_000;
+
 /** The first value of `probe` that is neither undefined nor false; fails after `timeout` milliseconds. */
 export async function until<T>(
   probe: () => T | undefined | false | Promise<T | undefined | false>,
-  timeout = 60_000,
+  timeout = PATIENCE,
   what: string | (() => string) = 'what was waited for',
 ): Promise<T> {
   const deadline = performance.now() + timeout;
@@ -24,7 +27,7 @@ export async function until<T>(
 export function untilLine(
   said: () => string,
   pattern: RegExp,
-  { after = 0, timeout = 60_000, whose = 'a' }: { after?: number; timeout?: number; whose?: string },
+  { after = 0, timeout = PATIENCE, whose = 'a' }: { after?: number; timeout?: number; whose?: string },
 ): Promise<string> {
   const rest = () => said().slice(after);
   const line = () =>

@@ -1,6 +1,6 @@
 /** Starts programs: argument arrays, never a shell line. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { until } from './poll.ts';
+import { PATIENCE, until } from './poll.ts';
 
 export interface RunOptions {
   /** Standard input; without it there is none. */
@@ -82,13 +82,13 @@ export class Program {
   }
 
   /** Asks it to end, insists after `patience` milliseconds; gives the exit status. */
-  async stop(signal: NodeJS.Signals = 'SIGTERM', patience = 60_000): Promise<number | undefined> {
+  async stop(signal: NodeJS.Signals = 'SIGTERM', patience = PATIENCE): Promise<number | undefined> {
     if (this.running) this.kill(signal);
     return this.left(patience);
   }
 
   /** Waits until it ends by itself, kills it after `patience` milliseconds; gives the exit status. */
-  async left(patience = 60_000): Promise<number | undefined> {
+  async left(patience = PATIENCE): Promise<number | undefined> {
     const timer = setTimeout(() => this.kill('SIGKILL'), patience);
     const status = await this.ended;
     clearTimeout(timer);
@@ -96,7 +96,7 @@ export class Program {
   }
 
   /** Waits until the output has `pattern`; fails with the output when the program ends or the time is up first. */
-  async prints(pattern: RegExp, timeout = 60_000): Promise<RegExpMatchArray> {
+  async prints(pattern: RegExp, timeout = PATIENCE): Promise<RegExpMatchArray> {
     const found = () => this.output.match(pattern);
     const match = await until(() => found() ?? (this.running ? undefined : 'ended'), timeout).catch(() => undefined);
     if (match === undefined || match === 'ended') throw new Error(`never printed ${pattern}:\n${this.output}`);

@@ -2,7 +2,7 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Netns } from './netns.ts';
-import { until, untilLine } from './poll.ts';
+import { PATIENCE, until, untilLine } from './poll.ts';
 import { type Finished, must, type Program, run } from './run.ts';
 import { discard, scratch } from './scratch.ts';
 import { formatSection, type Section } from './swanctl.ts';
@@ -59,7 +59,7 @@ export class StrongSwan {
         if (!daemon.#program.running) throw new Error(`charon ended:\n${daemon.#program.output}${daemon.log}`);
         return existsSync(daemon.#socket) && (await daemon.control('--version', '--daemon')).status === 0;
       },
-      60_000,
+      PATIENCE,
       "charon's control socket",
     );
     await daemon.load(configuration);
@@ -119,7 +119,7 @@ export class StrongSwan {
   }
 
   /** Waits for a line of its log; `after`: the length of the log before what is tested. */
-  logs(pattern: RegExp, after = 0, timeout = 60_000): Promise<string> {
+  logs(pattern: RegExp, after = 0, timeout = PATIENCE): Promise<string> {
     return untilLine(() => this.log, pattern, { after, timeout, whose: "strongSwan's" });
   }
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as lab from './gateway.ts';
 import type { Netns } from './netns.ts';
-import { until } from './poll.ts';
+import { PATIENCE, until } from './poll.ts';
 import type { Program } from './run.ts';
 import { discard, scratch } from './scratch.ts';
 import { gatewayAddress } from './topology.ts';
@@ -46,7 +46,7 @@ export class Vpnc {
     const vpnc = new Vpnc(netns, options);
     await until(
       () => vpnc.up || !vpnc.running,
-      60_000,
+      PATIENCE,
       () => `an end of vpnc's login; it said:\n${vpnc.log}`,
     );
     return vpnc;

@@ -7,7 +7,7 @@ import type { SessionRow } from '../../src/control/gateway-types.ts';
 import { parseMetrics } from '../gateway/parse-metrics.ts';
 import { poolPattern } from '../lab/gateway.ts';
 import type { Netns } from '../lab/netns.ts';
-import { until } from '../lab/poll.ts';
+import { PATIENCE, until } from '../lab/poll.ts';
 import { lacking } from '../lab/requirements.ts';
 import type { Program } from '../lab/run.ts';
 import { scene } from '../lab/scene.ts';
@@ -115,10 +115,10 @@ describe('L2TP/IPsec of a real kernel', { skip, timeout: 900_000 }, () => {
     try {
       for (const [options] of wrong) await start(options);
       await start({ method: 'pap', ipsec: false });
-      await Promise.all(wrong.map(([, line]) => gateway.logs(line, mark, 300_000)));
+      await Promise.all(wrong.map(([, line]) => gateway.logs(line, mark)));
       const dropped = async () =>
         parseMetrics((await gateway.command('metrics')).stdout).get('sallyport_dropped_total{reason="l2tp_clear"}');
-      await until(async () => ((await dropped()) ?? 0) >= 3, 60_000, 'three packets in clear');
+      await until(async () => ((await dropped()) ?? 0) >= 3, PATIENCE, 'three packets in clear');
       const { stdout } = await gateway.command('sessions', '--failed');
       assert.match(stdout, /^([3-9]|\d\d) packets of L2TP outside of IPsec/m);
       await gateway.holds(0);

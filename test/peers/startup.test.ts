@@ -43,7 +43,7 @@ describe('starting', { skip, timeout: 900_000 }, () => {
   it('without a configuration, it makes a group and a user, and a client gets in', async () => {
     const folder = join(state, 'fresh');
     const gateway = net.gw.start([sallyport, ...serve, folder]);
-    await gateway.prints(/gateway is up/, 60_000);
+    await gateway.prints(/gateway is up/);
     const file = join(folder, 'first-login.txt');
     assert.ok(gateway.output.includes(file), 'the log names the file');
     assert.equal(statSync(file).mode & 0o777, 0o600);
@@ -64,7 +64,7 @@ describe('starting', { skip, timeout: 900_000 }, () => {
   it('twice on one state folder: the second says that the first runs', async () => {
     const folder = join(state, 'fresh');
     const gateway = net.gw.start([sallyport, ...serve, folder]);
-    await gateway.prints(/gateway is up/, 60_000);
+    await gateway.prints(/gateway is up/);
     complains(await run([sallyport, ...serve, folder]), /running|in use|locked/i);
     assert.equal(await gateway.stop(), 0);
   });
