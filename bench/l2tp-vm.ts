@@ -1,6 +1,4 @@
 /** The kernel's ESP, L2TP and PPP as Linux has them, in a VM: against our gateway, and against another such VM. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Gateway, mainSecret, password, user } from '../test/lab/gateway.ts';
 import { Netns } from '../test/lab/netns.ts';
 import { formatSection } from '../test/lab/swanctl.ts';
@@ -32,8 +30,8 @@ export async function measureKernelToKernel(esp: string): Promise<number> {
   try {
     await netns.bridge('bridge');
     const wiring = { name: 'server', bridge: 'bridge', address: `${SERVER}/24` };
-    const server = await Vm.start(netns, { ...wiring, script: SERVER_SCRIPT });
-    writeFileSync(join(server.share, 'swanctl.conf'), formatSection(serverConfiguration(esp)));
+    const files = { 'swanctl.conf': formatSection(serverConfiguration(esp)) };
+    const server = await Vm.start(netns, { ...wiring, files, script: SERVER_SCRIPT });
     await server.signals('listening');
     const where = { netns, bridge: 'bridge', address: CLIENT, route: SERVER, gateway: SERVER };
     const speed = await measureClient(where, esp);

@@ -1,7 +1,5 @@
 /** ESP of a real Linux kernel, in a VM: strongSwan as nearly everybody runs it. */
 import assert from 'node:assert/strict';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { lacking } from '../lab/requirements.ts';
 import { scene } from '../lab/scene.ts';
@@ -46,15 +44,15 @@ describe('the kernel of a VM', { skip, timeout: 900_000 }, () => {
   ) {
     const { net, gateway, mark } = stage;
     const netns = bridge === 'inside' ? net.nat : net.gw;
+    const configuration = clientConfiguration({ local: address, remote, ike: 'aes256-sha256-modp2048', ...options });
     const vm = await Vm.start(netns, {
       name: 'client',
       address: `${address}/24`,
       bridge,
       script,
+      files: { 'swanctl.conf': formatSection(configuration) },
       route: bridge === 'inside' ? '10.9.0.1' : gatewayVmAddress,
     });
-    const configuration = clientConfiguration({ local: address, remote, ike: 'aes256-sha256-modp2048', ...options });
-    writeFileSync(join(vm.share, 'swanctl.conf'), formatSection(configuration));
     const listener = gateway.netns.start(['iperf3', '-s', '-B', lanAddress]);
     try {
       await vm.signals('up');

@@ -2,7 +2,7 @@
  * A real L2TP/IPsec client in a VM: strongSwan in transport mode, ESP in the kernel, xl2tpd, pppd. L2TP is started only when
  * there is an ESP SA, unless it is to run in clear: else its ping would prove nothing.
  */
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as lab from '../gateway.ts';
 import type { Netns } from '../netns.ts';
@@ -150,10 +150,8 @@ touch /share/carried
 `;
 }
 
-export async function startL2tpClient(options: L2tpClientOptions): Promise<Vm> {
+export function startL2tpClient(options: L2tpClientOptions): Promise<Vm> {
   const { name, netns, bridge, address, route, gateway, ipsec } = options;
-  const vm = await Vm.start(netns, { name, address: `${address}/24`, bridge, route, script: script(options) });
-  copyFileSync(join(import.meta.dirname, 'lac.pl'), join(vm.share, 'lac.pl'));
   const configuration = clientConfiguration({
     local: address,
     remote: gateway,
@@ -166,6 +164,9 @@ export async function startL2tpClient(options: L2tpClientOptions): Promise<Vm> {
     child: L2TP_CHILD,
     ...(ipsec || {}),
   });
-  writeFileSync(join(vm.share, 'swanctl.conf'), formatSection(configuration));
-  return vm;
+  const files = {
+    'lac.pl': readFileSync(join(import.meta.dirname, 'lac.pl'), 'utf8'),
+    'swanctl.conf': formatSection(configuration),
+  };
+  return Vm.start(netns, { name, address: `${address}/24`, bridge, route, script: script(options), files });
 }

@@ -25,6 +25,8 @@ export interface VmOptions {
   readonly bridge: string;
   /** Shell script that the guest runs as root; `/share` is the directory `share` of the host. */
   readonly script: string;
+  /** More files in /share, by name: the guest finds them there. */
+  readonly files?: Readonly<Record<string, string>>;
   /** Megabytes. */
   readonly memory?: number;
 }
@@ -45,6 +47,7 @@ export class Vm {
     this.share = scratch(`vm-${options.name}`);
     writeFileSync(join(this.share, 'script'), options.script);
     copyFileSync(join(import.meta.dirname, 'guest.sh'), join(this.share, 'guest.sh'));
+    for (const [name, text] of Object.entries(options.files ?? {})) writeFileSync(join(this.share, name), text);
     writeFileSync(join(this.share, 'out'), '');
     const controls = join(this.share, 'uml');
     mkdirSync(controls);

@@ -1,6 +1,4 @@
 /** VMs of the scenarios: clients that call by L2TP, and a gateway as most are, with the kernel's ESP, xl2tpd and pppd. */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import * as lab from '../../lab/gateway.ts';
 import { sleep } from '../../lab/poll.ts';
 import { formatSection, type Section } from '../../lab/swanctl.ts';
@@ -45,8 +43,8 @@ export async function outcome(vm: Vm, patience: number): Promise<'up' | 'ended' 
 export async function kernelGateway(stage: Stage, configuration: Section, { l2tp = true } = {}): Promise<Vm> {
   await stage.net.bridgeForVms();
   const options = { name: 'gateway', address: `${KERNEL_GATEWAY_ADDRESS}/24`, bridge: GUESTS, route: gatewayVmAddress };
-  const vm = await Vm.start(stage.net.gw, { ...options, script: `${IPSEC}${l2tp ? L2TP : ''}${SERVE}` });
-  writeFileSync(join(vm.share, 'swanctl.conf'), formatSection(configuration));
+  const files = { 'swanctl.conf': formatSection(configuration) };
+  const vm = await Vm.start(stage.net.gw, { ...options, files, script: `${IPSEC}${l2tp ? L2TP : ''}${SERVE}` });
   stage.keepVm(vm);
   await vm.signals('ready', 90_000);
   return vm;
