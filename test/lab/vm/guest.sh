@@ -24,6 +24,16 @@ X
   swanctl --load-all --noprompt 2>&1 | tail -4
 }
 
+# iperf ARGUMENTS...: the sums of iperf3; asked again while the server, which listens anew after each client, is not yet there
+iperf() {
+  for attempt in $(seq 100); do
+    iperf3 "$@" >/tmp/iperf 2>&1 && break
+    grep -q refused /tmp/iperf || break
+    sleep 0.2
+  done
+  grep -E 'sender|receiver' /tmp/iperf || { cat /tmp/iperf; return 1; }
+}
+
 # wait_for SECONDS COMMAND...: polls until the command succeeds
 wait_for() {
   left=$(($1 * 5))
